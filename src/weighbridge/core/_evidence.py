@@ -1,0 +1,162 @@
+"""Evidence: everything that a policy judges, gathered; and what reading an artifact gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weighbridge.core._digest import Digest
+    from weighbridge.core._findings import ScanReport
+    from weighbridge.core._manifest import ArtifactKind, ManifestDiff
+
+__all__ = [
+    "ArtifactEvidence",
+    "Card",
+    "CardEvidence",
+    "Evidence",
+    "LicenseEvidence",
+    "ReadFailure",
+    "ReadFailureKind",
+    "SignatureEvidence",
+]
+
+
+class ReadFailureKind(StrEnum):
+    """Why a file is not in the manifest."""
+
+    REFUSED = "refused"
+    UNREADABLE = "unreadable"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailure:
+    """An entry of the artifact that has no digest.
+
+    Attributes:
+        name: POSIX path inside the artifact, as the file system gives it.
+        kind: REFUSED: a link, a device, a name that cannot be written down. UNREADABLE: the system
+            would not let us. CHANGED: it did not stay the same while it was read.
+        reason: Half a sentence: ``is a symbolic link to /etc/passwd``.
+    """
+
+    name: str
+    kind: ReadFailureKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactEvidence:
+    """What weighing gave.
+
+    Attributes:
+        path: As the user gave it; for people.
+        kind: File or folder.
+        digest: The artifact digest, or None if ``failures`` is not empty.
+        file_count: Files that were hashed.
+        size_bytes: Their sizes, added up.
+        failures: What could not be hashed, and why.
+    """
+
+    path: str
+    kind: ArtifactKind
+    digest: Digest | None
+    file_count: int
+    size_bytes: int
+    failures: tuple[ReadFailure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureEvidence:
+    """What the signature file says, and whose it is.
+
+    Attributes:
+        path: Where it was looked for; for people.
+        found: Whether there is one.
+        problem: Why it cannot be used (malformed, unsupported, no signer's key fits); empty if none.
+        signers: Names in the policy's trust map whose key verified it, sorted. Empty without a
+            policy.
+        diff: How the files differ from what was signed; None if the signed list could not be read
+            or the files not be hashed. Only ``signers`` says whether anybody vouches for that list.
+    """
+
+    path: str
+    found: bool
+    problem: str = ""
+    signers: tuple[str, ...] = ()
+    diff: ManifestDiff | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The metadata of a model card, as declared.
+
+    Attributes:
+        file: POSIX path inside the artifact.
+        licenses: As declared (``license``), in order; usually one.
+        license_name: ``license_name``, for ``license: other``; may be empty.
+        license_link: ``license_link``; may be empty.
+        base_models: ``base_model``, in order.
+        datasets: ``datasets``, in order.
+        languages: ``language``, in order.
+        library_name: ``library_name``; may be empty.
+        pipeline_tag: ``pipeline_tag``; may be empty.
+        tags: ``tags``, in order.
+        has_body: Whether there is any text below the metadata.
+    """
+
+    file: str
+    licenses: tuple[str, ...] = ()
+    license_name: str = ""
+    license_link: str = ""
+    base_models: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    library_name: str = ""
+    pipeline_tag: str = ""
+    tags: tuple[str, ...] = ()
+    has_body: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CardEvidence:
+    """What reading the model card gave.
+
+    Attributes:
+        card: The card, or None.
+        problem: Why there is none: missing, or malformed and where; empty if there is one.
+        malformed: Whether a card is there and cannot be read.
+    """
+
+    card: Card | None
+    problem: str = ""
+    malformed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseEvidence:
+    """Which licence is declared.
+
+    Attributes:
+        declared: As written in the card, such as ``apache-2.0``; empty if none.
+        expression: The SPDX expression that it stands for, such as ``Apache-2.0``; empty if it
+            cannot be told.
+        problem: Why there is no expression; empty if there is one.
+    """
+
+    declared: str = ""
+    expression: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known about an artifact when it is judged."""
+
+    artifact: ArtifactEvidence
+    signature: SignatureEvidence
+    scan: ScanReport
+    card: CardEvidence
+    license: LicenseEvidence

@@ -1,0 +1,91 @@
+"""One strict reader of JSON, and one writer."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from weighbridge.errors import ParseError
+
+if TYPE_CHECKING:
+    from weighbridge.core._limits import Limits
+
+__all__ = ["JsonValue", "parse_json", "to_json"]
+
+JsonValue = dict[str, Any] | list[Any] | str | int | float | bool | None
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        message = f"the key {twice[:80]!r} appears twice in one object"
+        raise ParseError(message)
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    message = f"{name} is not JSON"
+    raise ParseError(message)
+
+
+def parse_json(data: bytes, *, what: str, limits: Limits) -> JsonValue:
+    """Read one JSON document, more strictly than :mod:`json`.
+
+    Args:
+        data: UTF-8, without a byte order mark.
+        what: What the document is, for messages: ``model.sig``.
+        limits: ``max_json_depth`` applies.
+
+    Raises:
+        ParseError: Not UTF-8, not JSON, a key twice in one object, ``NaN`` or ``Infinity``, deeper
+            than ``max_json_depth``, or an integer of thousands of digits.
+
+    Source:
+        RFC 8259; I-JSON (RFC 7493) section 2.3 for duplicate keys.
+    """
+    try:
+        text = data.decode("utf-8")
+        value: JsonValue = json.loads(
+            text, object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant
+        )
+    except ParseError as error:
+        raise ParseError(f"{what}: {error}") from error  # noqa: EM102
+    except UnicodeDecodeError as error:
+        message = f"{what} is not JSON: byte {error.start} is not UTF-8"
+        raise ParseError(message) from error
+    except RecursionError as error:
+        message = f"{what} is nested deeper than {limits.max_json_depth} levels"
+        raise ParseError(message) from error
+    except ValueError as error:
+        reason = str(error)
+        message = f"{what} is not JSON: {reason}"
+        raise ParseError(message) from error
+    _check_depth(value, what=what, limit=limits.max_json_depth)
+    return value
+
+
+def _check_depth(value: JsonValue, *, what: str, limit: int) -> None:
+    level: list[Any] = [value]
+    for _ in range(limit + 1):
+        nested: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                nested.extend(v for v in item.values() if isinstance(v, dict | list))
+            elif isinstance(item, list):
+                nested.extend(v for v in item if isinstance(v, dict | list))
+        if not nested:
+            return
+        level = nested
+    message = f"{what} is nested deeper than {limit} levels"
+    raise ParseError(message)
+
+
+def to_json(value: JsonValue) -> str:
+    """Write JSON for machines and people: UTF-8, two spaces, keys in the order given.
+
+    Raises:
+        ValueError: ``value`` holds NaN or an infinity.
+    """
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)

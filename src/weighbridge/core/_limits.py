@@ -1,0 +1,56 @@
+"""Limits: every bound on work that hostile input can cause, in one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_LIMITS", "Limits"]
+
+_KIB = 1024
+_MIB = 1024 * _KIB
+_GIB = 1024 * _MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that hold for one artifact. A breach is a :class:`LimitExceededError` or a finding.
+
+    Attributes:
+        max_entries: Files and folders in an artifact.
+        max_path_depth: Folders below each other.
+        max_signature_bytes: Size of a signature file.
+        max_policy_bytes: Size of a policy file.
+        max_key_bytes: Size of a key file.
+        max_json_depth: Lists and objects inside each other, in any JSON or YAML.
+        max_card_bytes: Size of the metadata block of a model card.
+        max_header_bytes: Size of a safetensors or NumPy header, and of GGUF metadata; the first is
+            the bound of the safetensors library itself.
+        max_members: Members of all containers in one file.
+        max_nesting: Containers inside each other.
+        max_expanded_bytes: Bytes that decompressing one file may give.
+        max_ratio: Expanded bytes for each packed byte, judged once 16 MiB were expanded.
+        max_pickle_ops: Opcodes in all pickles of one file.
+        max_pickle_stack: Objects on the stack or in the memo of one pickle.
+        max_findings: Findings kept for one file; the rest are counted.
+        max_kept_bytes: File contents held in memory for one file while it is examined.
+    """
+
+    max_entries: int = 2_000_000
+    max_path_depth: int = 128
+    max_signature_bytes: int = 256 * _MIB
+    max_policy_bytes: int = 1 * _MIB
+    max_key_bytes: int = 1 * _MIB
+    max_json_depth: int = 64
+    max_card_bytes: int = 8 * _MIB
+    max_header_bytes: int = 100_000_000
+    max_members: int = 100_000
+    max_nesting: int = 8
+    max_expanded_bytes: int = 16 * _GIB
+    max_ratio: int = 1_100
+    max_pickle_ops: int = 200_000_000
+    max_pickle_stack: int = 20_000_000
+    max_findings: int = 1_000
+    max_kept_bytes: int = 64 * _MIB
+
+
+DEFAULT_LIMITS = Limits()

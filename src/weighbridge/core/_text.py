@@ -1,0 +1,39 @@
+"""Words for people, from names that strangers chose."""
+
+from __future__ import annotations
+
+import unicodedata
+
+__all__ = ["printable", "to_size"]
+
+_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def printable(text: str, *, limit: int = 400) -> str:
+    r"""Return ``text`` so that no terminal acts on it.
+
+    Control and format characters (escape sequences, bidirectional overrides, zero-width joiners),
+    lone surrogates and unassigned code points are written as ``\xNN`` or ``\uNNNN``; what is longer
+    than ``limit`` characters is cut and marked.
+    """
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    if cut.isascii() and cut.isprintable():
+        return cut
+    return "".join(_escape(c) if unicodedata.category(c) in _UNSAFE else c for c in cut)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was not UTF-8, as os.fsdecode keeps it (PEP 383)
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def to_size(size_bytes: int) -> str:
+    """Return a size in at most three significant digits and a binary unit: ``86.7 MiB``."""
+    value = float(size_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:  # noqa: PLR2004
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"  # noqa: PLR2004
+        value /= 1024
+    return f"{value:.1f} TiB"

@@ -1,0 +1,60 @@
+"""Ports: how bytes, workers and progress reach the rooms. Protocols only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+__all__ = ["ByteSource", "Executor", "Inspector", "Progress"]
+
+A = TypeVar("A")
+B = TypeVar("B")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class ByteSource(Protocol):
+    """Bytes of one file that can be read anywhere; what is read is what is hashed."""
+
+    @property
+    def name(self) -> str:
+        """POSIX path inside the artifact."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes there are."""
+
+    def read_at(self, offset: int, size_bytes: int) -> bytes:
+        """Return the bytes from ``offset``, fewer than ``size_bytes`` only at the end.
+
+        Costs least when offsets rise. Returns ``b""`` at and past the end.
+        """
+
+
+class Inspector(Protocol[T_co]):
+    """Looks at one file while it is being hashed."""
+
+    def __call__(self, source: ByteSource) -> T_co:
+        """Return what was found; never raises on content."""
+
+
+class Executor(Protocol):
+    """Where work runs."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks run at once."""
+
+    def map(self, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+        """Yield ``function(item)`` for each item, in the items' order; the first error is raised."""
+
+
+class Progress(Protocol):
+    """Who is told how far long work is. Called from any thread."""
+
+    def start(self, total_bytes: int) -> None:
+        """Say how much there is to do."""
+
+    def advance(self, done_bytes: int) -> None:
+        """Say that so much more is done."""
