@@ -10,7 +10,7 @@ __all__ = ["Answer", "Severity", "worst"]
 class Answer(StrEnum):
     """What a rule, a scan or a verdict says. "Not checked" is UNKNOWN, never PASS."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - an answer, not a password
     FAIL = "fail"
     UNKNOWN = "unknown"
 
@@ -34,7 +34,7 @@ _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 def worst(answers: tuple[Answer, ...]) -> Answer:
-    """Join answers: FAIL if any fails, else UNKNOWN if any is unknown or there are none, else PASS."""
+    """Join answers: FAIL beats UNKNOWN beats PASS; no answers at all are UNKNOWN."""
     if Answer.FAIL in answers:
         return Answer.FAIL
     if Answer.UNKNOWN in answers or not answers:

@@ -54,7 +54,7 @@ class ArtifactEvidence:
     Attributes:
         path: As the user gave it; for people.
         kind: File or folder.
-        digest: The artifact digest, or None if ``failures`` is not empty.
+        digest: The artifact digest, or None if there are ``failures``.
         file_count: Files that were hashed.
         size_bytes: Their sizes, added up.
         failures: What could not be hashed, and why.
@@ -75,7 +75,7 @@ class SignatureEvidence:
     Attributes:
         path: Where it was looked for; for people.
         found: Whether there is one.
-        problem: Why it cannot be used (malformed, unsupported, no signer's key fits); empty if none.
+        problem: Why it cannot be used (malformed, unsupported, wrong key); empty if none.
         signers: Names in the policy's trust map whose key verified it, sorted. Empty without a
             policy.
         diff: How the files differ from what was signed; None if the signed list could not be read

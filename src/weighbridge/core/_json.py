@@ -51,7 +51,7 @@ def parse_json(data: bytes, *, what: str, limits: Limits) -> JsonValue:
             text, object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant
         )
     except ParseError as error:
-        raise ParseError(f"{what}: {error}") from error  # noqa: EM102
+        raise ParseError(f"{what}: {error}") from error
     except UnicodeDecodeError as error:
         message = f"{what} is not JSON: byte {error.start} is not UTF-8"
         raise ParseError(message) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -136,18 +137,15 @@ def diff_manifests(expected: tuple[Resource, ...], actual: tuple[Resource, ...])
     )
     missing = [wanted[name] for name in sorted(wanted.keys() - found.keys())]
     extra = [found[name] for name in sorted(found.keys() - wanted.keys())]
-    moved: dict[str, list[Resource]] = {}
+    moved: dict[str, deque[Resource]] = {}
     for resource in extra:
-        moved.setdefault(resource.sha256, []).append(resource)
-    renamed = []
-    for resource in missing:
-        if targets := moved.get(resource.sha256):
-            renamed.append((resource, targets.pop(0)))
+        moved.setdefault(resource.sha256, deque()).append(resource)
+    renamed = tuple((r, moved[r.sha256].popleft()) for r in missing if moved.get(r.sha256))
     gone = {old.name for old, _ in renamed}
     come = {new.name for _, new in renamed}
     return ManifestDiff(
         changed=changed,
         missing=tuple(r for r in missing if r.name not in gone),
         extra=tuple(r for r in extra if r.name not in come),
-        renamed=tuple(renamed),
+        renamed=renamed,
     )

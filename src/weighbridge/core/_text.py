@@ -23,9 +23,8 @@ def printable(text: str, *, limit: int = 400) -> str:
 
 
 def _escape(char: str) -> str:
-    code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that was not UTF-8, as os.fsdecode keeps it (PEP 383)
-        return f"\\x{code - 0xDC00:02x}"
+    if "\udc80" <= char <= "\udcff":  # a byte that was not UTF-8, as os.fsdecode keeps it (PEP 383)
+        return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")
 
 

@@ -47,7 +47,7 @@ class Executor(Protocol):
         """How many tasks run at once."""
 
     def map(self, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-        """Yield ``function(item)`` for each item, in the items' order; the first error is raised."""
+        """Yield ``function(item)`` for each item, in the items' order; raise the first error."""
 
 
 class Progress(Protocol):

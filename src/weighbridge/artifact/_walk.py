@@ -1,0 +1,356 @@
+"""Walk: which files an artifact has, without following a link and without reading a byte."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from weighbridge.core import ArtifactKind, ReadFailure, ReadFailureKind, printable
+from weighbridge.errors import InputError, LimitExceededError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weighbridge.core import Limits
+
+__all__ = ["CLAIMS_NAME", "DEFAULT_SIGNATURE_NAME", "Entry", "Identity", "Tree", "walk"]
+
+DEFAULT_SIGNATURE_NAME = "model.sig"
+CLAIMS_NAME = "claims.jsonl"
+
+# What is not in the scope of a folder, at its top level and only if it is of this kind: a folder
+# called .gitattributes is part of the artifact, or a payload could hide in it.
+_FOLDERS_OUT_OF_SCOPE = frozenset({".git", ".github"})
+_FILES_OUT_OF_SCOPE = frozenset({".git", ".gitattributes", ".gitignore", CLAIMS_NAME})
+
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# sha256sum escapes these in its output, so a line of it would no longer be "<hex>  <path>".
+_UNWRITABLE = frozenset("\n\r\\")
+
+_SPECIAL = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}
+
+
+class Identity(NamedTuple):
+    """What tells that a file is still the file it was: any write changes one of these."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Identity:
+        """Take the identity from a ``stat`` result."""
+        return cls(
+            status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        )
+
+
+class Entry(NamedTuple):
+    """A regular file of the artifact.
+
+    Attributes:
+        name: POSIX path inside the artifact.
+        path: What to open, relative to the artifact's folder or absolute.
+        identity: As it was when the folder was listed.
+        in_scope: Whether it is part of the manifest.
+    """
+
+    name: str
+    path: str
+    identity: Identity
+    in_scope: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What an artifact consists of.
+
+    Attributes:
+        kind: File or folder.
+        folder: The folder that entries' paths are relative to.
+        label: The last part of the artifact's path.
+        entries: Sorted by name, in the order of code points.
+        failures: What is there and cannot be part of an artifact, sorted by name.
+        left_out: Top-level names outside the scope, sorted.
+        unwalked: Those of ``left_out`` whose files are not among ``entries``.
+    """
+
+    kind: ArtifactKind
+    folder: Path
+    label: str
+    entries: tuple[Entry, ...]
+    failures: tuple[ReadFailure, ...]
+    left_out: tuple[str, ...]
+    unwalked: tuple[str, ...]
+
+
+def walk(root: Path, *, limits: Limits, signature: Path | None = None) -> Tree:
+    """List every regular file of the artifact at ``root``.
+
+    Folders are opened relative to their parent's descriptor and without following links, so what
+    is listed lies inside ``root`` even while somebody renames things.
+
+    Args:
+        root: A file or a folder.
+        limits: ``max_entries`` and ``max_path_depth`` apply.
+        signature: The signature file, if it is not ``model.sig`` in the folder.
+
+    Raises:
+        InputError: ``root`` is missing, a symbolic link, a device, unreadable, or an empty folder.
+        LimitExceededError: Too many entries, or too deep.
+
+    Source:
+        design, section 1: scope of a folder; links are refused except inside a Hugging Face cache.
+    """
+    absolute = _resolve_parent(root)
+    try:
+        status = os.lstat(absolute)
+    except OSError as error:
+        raise _unusable(root, error) from error
+    if stat.S_ISLNK(status.st_mode):
+        return _tree_of_linked_file(root, absolute)
+    if stat.S_ISREG(status.st_mode):
+        return _tree_of_file(root, absolute, Identity.of(status))
+    if not stat.S_ISDIR(status.st_mode):
+        what = _SPECIAL.get(stat.S_IFMT(status.st_mode), "not a regular file")
+        raise InputError(f"{printable(str(root))} is {what}; give a file or a folder")
+    return _Walker(absolute, limits, _inside(signature, absolute)).run(root)
+
+
+def _resolve_parent(path: Path) -> Path:
+    """Return ``path`` absolute, links followed in all parts but the last: those the user chose."""
+    absolute = os.path.abspath(path)  # noqa: PTH100 - Path.resolve() would follow the last part
+    return Path(os.path.realpath(os.path.dirname(absolute)), os.path.basename(absolute))  # noqa: PTH119, PTH120
+
+
+def _unusable(root: Path, error: OSError) -> InputError:
+    shown = printable(str(root))
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return InputError(f"{shown} does not exist")
+    return InputError(f"cannot read {shown}: {(error.strerror or 'error').lower()}")
+
+
+def _inside(signature: Path | None, folder: Path) -> str:
+    """Return the signature file's top-level or nested name inside ``folder``, or ``""``."""
+    if signature is None:
+        return DEFAULT_SIGNATURE_NAME
+    absolute = _resolve_parent(signature)
+    return absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else ""
+
+
+def _name_problem(name: str) -> str:
+    if not name.isascii():
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            return "has a name that is not UTF-8"
+    if not _UNWRITABLE.isdisjoint(name):
+        return "has a line break or a backslash in its name"
+    return ""
+
+
+def _tree_of_file(root: Path, absolute: Path, identity: Identity) -> Tree:
+    if problem := _name_problem(absolute.name):
+        raise InputError(f"{printable(str(root))} {problem}; rename it")
+    entry = Entry(absolute.name, str(absolute), identity, in_scope=True)
+    return Tree(ArtifactKind.FILE, absolute.parent, absolute.name, (entry,), (), (), ())
+
+
+def _tree_of_linked_file(root: Path, absolute: Path) -> Tree:
+    """Follow the one link that is allowed: a file of a Hugging Face snapshot."""
+    cache = _find_cache(absolute.parent)
+    blob = cache.find_blob(absolute) if cache else None
+    if blob is None:
+        target = printable(str(absolute.readlink()))
+        raise InputError(
+            f"{printable(str(root))} is a symbolic link; give the path that it leads to ({target})"
+        )
+    entry = Entry(absolute.name, blob[0], blob[1], in_scope=True)
+    return Tree(ArtifactKind.FILE, absolute.parent, absolute.name, (entry,), (), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Cache:
+    """One repository of a Hugging Face cache: ``models--org--name/{blobs,snapshots/REVISION}``."""
+
+    blobs: str
+
+    def find_blob(self, link: Path) -> tuple[str, Identity] | None:
+        """Return the blob that ``link`` leads to, if it is a direct child of ``blobs``."""
+        target = os.path.normpath(link.parent / link.readlink())
+        if os.path.dirname(target) != self.blobs:  # noqa: PTH120 - a string, not a path to walk
+            return None
+        try:
+            status = os.lstat(target)
+        except OSError:
+            return None
+        return (target, Identity.of(status)) if stat.S_ISREG(status.st_mode) else None
+
+
+def _find_cache(folder: Path) -> _Cache | None:
+    """Return the cached repository whose snapshot ``folder`` is or lies in."""
+    for revision in (folder, *folder.parents):
+        repository = revision.parent.parent
+        if revision.parent.name == "snapshots" and "--" in repository.name:
+            blobs = repository / "blobs"
+            return _Cache(str(blobs)) if blobs.is_dir() and not blobs.is_symlink() else None
+    return None
+
+
+class _Walker:
+    """Collects while walking; lives for one call of :func:`walk`."""
+
+    def __init__(self, folder: Path, limits: Limits, signature: str) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._signature = signature
+        self._cache = _find_cache(folder)
+        self._entries: list[Entry] = []
+        self._failures: list[ReadFailure] = []
+        self._left_out: list[str] = []
+        self._unwalked: list[str] = []
+        self._count = 0
+
+    def run(self, root: Path) -> Tree:
+        try:
+            descriptor = os.open(self._folder, _OPEN_FOLDER)
+        except OSError as error:
+            raise _unusable(root, error) from error
+        with _closing(descriptor):
+            self._walk(descriptor, "", depth=0, in_scope=True)
+        if not self._failures and not any(entry.in_scope for entry in self._entries):
+            raise InputError(
+                f"{printable(str(root))} is an empty folder: there is nothing to weigh"
+            )
+        return Tree(
+            kind=ArtifactKind.FOLDER,
+            folder=self._folder,
+            label=self._folder.name,
+            entries=tuple(sorted(self._entries)),
+            failures=tuple(sorted(self._failures, key=lambda failure: failure.name)),
+            left_out=tuple(sorted(self._left_out)),
+            unwalked=tuple(sorted(self._unwalked)),
+        )
+
+    def _walk(self, descriptor: int, prefix: str, *, depth: int, in_scope: bool) -> None:
+        if depth > self._limits.max_path_depth:
+            raise LimitExceededError(
+                "max_path_depth",
+                limit=self._limits.max_path_depth,
+                actual=depth,
+                subject=printable(prefix),
+            )
+        folders: list[tuple[str, bool]] = []
+        with os.scandir(descriptor) as listing:
+            for item in listing:
+                self._spend_entry()
+                if self._is_folder(item, prefix + item.name):
+                    folders.append((item.name, in_scope and not self._leave_out(item, prefix)))
+                else:
+                    self._add(item, prefix, in_scope=in_scope)
+        for name, inside in folders:
+            if prefix == "" and name == ".git":
+                self._unwalked.append(name)
+            else:
+                self._enter(descriptor, name, prefix + name, depth=depth + 1, in_scope=inside)
+
+    def _spend_entry(self) -> None:
+        self._count += 1
+        if self._count > self._limits.max_entries:
+            raise LimitExceededError(
+                "max_entries",
+                limit=self._limits.max_entries,
+                actual=self._count,
+                subject=printable(str(self._folder)),
+            )
+
+    def _is_folder(self, item: os.DirEntry[str], name: str) -> bool:
+        if not item.is_dir(follow_symlinks=False):
+            return False
+        if problem := _name_problem(item.name):
+            self._refuse(name, problem)
+        return True
+
+    def _leave_out(self, item: os.DirEntry[str], prefix: str) -> bool:
+        """Note and tell whether a top-level folder is outside the scope."""
+        if prefix or item.name not in _FOLDERS_OUT_OF_SCOPE:
+            return False
+        self._left_out.append(item.name)
+        return True
+
+    def _enter(self, parent: int, name: str, path: str, *, depth: int, in_scope: bool) -> None:
+        try:
+            descriptor = os.open(name, _OPEN_FOLDER, dir_fd=parent)
+        except OSError as error:
+            # A folder that cannot be opened may hide files: it is a failure, never a skip.
+            self._fail(path, ReadFailureKind.UNREADABLE, f"cannot be opened: {error.strerror}")
+            return
+        with _closing(descriptor):
+            self._walk(descriptor, path + "/", depth=depth, in_scope=in_scope)
+
+    def _add(self, item: os.DirEntry[str], prefix: str, *, in_scope: bool) -> None:
+        name = prefix + item.name
+        if problem := _name_problem(item.name):
+            self._refuse(name, problem)
+            return
+        try:
+            status = item.stat(follow_symlinks=False)
+        except OSError as error:
+            self._fail(name, ReadFailureKind.CHANGED, f"went away: {error.strerror}")
+            return
+        mode = status.st_mode
+        if stat.S_ISREG(mode):
+            if in_scope and self._is_file_out_of_scope(name):
+                self._left_out.append(name)
+                in_scope = False
+            self._entries.append(Entry(name, name, Identity.of(status), in_scope))
+        elif stat.S_ISLNK(mode):
+            self._add_link(name, in_scope=in_scope)
+        else:
+            what = _SPECIAL.get(stat.S_IFMT(mode), "not a regular file")
+            self._refuse(name, f"is {what}")
+
+    def _is_file_out_of_scope(self, name: str) -> bool:
+        return name in _FILES_OUT_OF_SCOPE or name == self._signature
+
+    def _add_link(self, name: str, *, in_scope: bool) -> None:
+        link = self._folder / name
+        try:
+            blob = self._cache.find_blob(link) if self._cache else None
+            target = str(link.readlink())
+        except OSError as error:
+            self._fail(name, ReadFailureKind.CHANGED, f"went away: {error.strerror}")
+            return
+        if blob is None:
+            self._refuse(name, f"is a symbolic link to {printable(target, limit=120)}")
+            return
+        if in_scope and self._is_file_out_of_scope(name):
+            self._left_out.append(name)
+            in_scope = False
+        self._entries.append(Entry(name, blob[0], blob[1], in_scope))
+
+    def _refuse(self, name: str, reason: str) -> None:
+        self._fail(name, ReadFailureKind.REFUSED, reason)
+
+    def _fail(self, name: str, kind: ReadFailureKind, reason: str) -> None:
+        self._failures.append(ReadFailure(name, kind, reason))
+
+
+@contextmanager
+def _closing(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,332 @@
+"""Weigh: from a path to a manifest, reading each file once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from weighbridge.artifact._reader import BytesSource, CheckedReader
+from weighbridge.artifact._stream import hash_range
+from weighbridge.artifact._walk import Entry, Identity, Tree, walk
+from weighbridge.core import Manifest, ReadFailure, ReadFailureKind, Resource, printable
+from weighbridge.errors import ArtifactChangedError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from weighbridge.core import Limits
+    from weighbridge.core.ports import Executor, Inspector, Progress
+
+__all__ = ["Weighed", "build_manifest", "find_changes", "weigh"]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+# O_NONBLOCK: a named pipe that took a file's place must not stop us; regular files ignore it.
+_OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_WHOLE_BYTES = 1024 * 1024
+_INSPECT_WHOLE_BYTES = 8 * 1024 * 1024
+# What opening a file costs, in bytes that could have been hashed meanwhile.
+_FILE_COST_BYTES = 48 * 1024
+_BATCHES_PER_WORKER = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed(Generic[T]):
+    """What weighing gave.
+
+    Attributes:
+        tree: What was there when it was listed.
+        resources: What was hashed, sorted by name.
+        inspections: What the inspector said, in the order of ``tree.entries``, for each file that
+            could be read; empty without an inspector.
+        failures: What could not be hashed, sorted by name.
+    """
+
+    tree: Tree
+    resources: tuple[Resource, ...]
+    inspections: tuple[T, ...]
+    failures: tuple[ReadFailure, ...]
+
+    def to_manifest(self) -> Manifest:
+        """Return the manifest.
+
+        Raises:
+            InputError: Something is not a regular file, or cannot be read.
+            ArtifactChangedError: A file changed while it was read.
+        """
+        changed = tuple(f.name for f in self.failures if f.kind is ReadFailureKind.CHANGED)
+        for failure in self.failures:
+            if failure.kind is ReadFailureKind.REFUSED:
+                raise InputError(
+                    f"{printable(failure.name)} {failure.reason}; "
+                    "remove it or replace it with a regular file"
+                )
+            if failure.kind is ReadFailureKind.UNREADABLE:
+                raise InputError(
+                    f"{printable(failure.name)} {failure.reason}; make it readable, then run again"
+                )
+        if changed:
+            raise ArtifactChangedError(tuple(printable(name) for name in changed))
+        return Manifest(
+            kind=self.tree.kind,
+            label=self.tree.label,
+            resources=self.resources,
+            left_out=self.tree.left_out,
+        )
+
+
+def build_manifest(
+    root: Path,
+    *,
+    executor: Executor,
+    limits: Limits,
+    signature: Path | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Hash every regular file of the artifact at ``root``.
+
+    Reads each file once, in chunks; memory stays below 4 MiB for each worker whatever the files'
+    sizes. Symbolic links are refused, not followed.
+
+    Args:
+        root: A file or a folder.
+        executor: Runs the batches of files.
+        limits: ``max_entries`` and ``max_path_depth`` apply.
+        signature: The signature file, if it is not ``model.sig`` in the folder.
+        progress: Is told the bytes.
+
+    Returns:
+        Resources sorted by POSIX name in the order of code points; sizes in bytes.
+
+    Raises:
+        InputError: ``root`` is missing, empty, or holds something that is not a readable regular
+            file.
+        ArtifactChangedError: A file changed meanwhile.
+        LimitExceededError: Too many entries, or too deep.
+
+    Source:
+        in-toto ``dirHash``; OpenSSF Model Signing v1.0, section 6.3.1.
+    """
+    weighed: Weighed[None] = weigh(
+        root, executor=executor, limits=limits, signature=signature, progress=progress
+    )
+    manifest = weighed.to_manifest()
+    if changes := find_changes(weighed.tree, root, limits=limits, signature=signature):
+        raise ArtifactChangedError(tuple(printable(name) for name in changes))
+    return manifest
+
+
+def weigh(
+    root: Path,
+    *,
+    executor: Executor,
+    limits: Limits,
+    inspector: Inspector[T] | None = None,
+    signature: Path | None = None,
+    progress: Progress | None = None,
+) -> Weighed[T]:
+    """Hash every file and let ``inspector`` look at it in the same read.
+
+    What cannot be hashed becomes a failure; the other files are still hashed and inspected.
+
+    Args:
+        root: A file or a folder.
+        executor: Runs the batches of files.
+        limits: ``max_entries``, ``max_path_depth`` and ``max_kept_bytes`` apply.
+        inspector: Called once for each readable file, from any worker. Files outside the scope
+            are inspected too, though not hashed into the manifest; except those below ``.git``.
+        signature: The signature file, if it is not ``model.sig`` in the folder.
+        progress: Is told the bytes.
+
+    Raises:
+        InputError: ``root`` is missing, empty, a link or a device.
+        LimitExceededError: Too many entries, or too deep.
+    """
+    tree = walk(root, limits=limits, signature=signature)
+    entries = [entry for entry in tree.entries if entry.in_scope or inspector is not None]
+    total_bytes = sum(entry.identity.size_bytes for entry in entries)
+    if progress is not None:
+        progress.start(total_bytes)
+    folder = os.open(tree.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        job = _Job(
+            folder=folder,
+            limits=limits,
+            inspector=inspector,
+            advance=progress.advance if progress is not None else _ignore,
+            overlap=_one_file_dominates(entries, total_bytes) and executor.workers > 1,
+        )
+        results = _run_batches(job, entries, executor)
+    finally:
+        os.close(folder)
+    return Weighed(
+        tree=tree,
+        resources=tuple(
+            result[0]
+            for entry, result in zip(entries, results, strict=True)
+            if not isinstance(result, ReadFailure) and entry.in_scope
+        ),
+        inspections=tuple(
+            result[1]
+            for result in results
+            if not isinstance(result, ReadFailure) and result[1] is not None
+        ),
+        failures=tuple(
+            sorted(
+                (*tree.failures, *(r for r in results if isinstance(r, ReadFailure))),
+                key=lambda failure: failure.name,
+            )
+        ),
+    )
+
+
+def find_changes(
+    tree: Tree, root: Path, *, limits: Limits, signature: Path | None = None
+) -> tuple[str, ...]:
+    """List the artifact again and name what is not as it was: changed, gone or new, sorted.
+
+    Compares device, inode, size and both times; reads no contents.
+    """
+    try:
+        now = walk(root, limits=limits, signature=signature)
+    except InputError:
+        return (tree.label,)
+    before = {entry.name: entry.identity for entry in tree.entries if entry.in_scope}
+    after = {entry.name: entry.identity for entry in now.entries if entry.in_scope}
+    names = {name for name, identity in before.items() if after.get(name) != identity}
+    names |= after.keys() - before.keys()
+    names |= {failure.name for failure in {*now.failures} ^ {*tree.failures}}
+    return tuple(sorted(names))
+
+
+_Result = ReadFailure | tuple[Resource, T | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[T_co]):
+    """What every worker needs."""
+
+    folder: int
+    limits: Limits
+    inspector: Inspector[T_co] | None
+    advance: Callable[[int], None]
+    overlap: bool
+
+
+def _ignore(_: int) -> None:
+    """Tell nobody."""
+
+
+def _one_file_dominates(entries: Sequence[Entry], total_bytes: int) -> bool:
+    """Tell whether cores would be idle unless one of them read ahead for another."""
+    return any(2 * entry.identity.size_bytes > total_bytes for entry in entries)
+
+
+def _run_batches(job: _Job[T], entries: list[Entry], executor: Executor) -> list[_Result[T]]:
+    batches = _cut(entries, executor.workers)
+    # The heaviest first, so that no worker begins a large file when the others are done.
+    order = sorted(range(len(batches)), key=lambda index: -batches[index][0])
+    done = executor.map(lambda index: _weigh_batch(job, batches[index][1]), order)
+    by_index = dict(zip(order, done, strict=True))
+    return [result for index in range(len(batches)) for result in by_index[index]]
+
+
+def _cut(entries: list[Entry], workers: int) -> list[tuple[int, list[Entry]]]:
+    """Cut ``entries`` into runs of about equal cost: (cost in bytes, entries)."""
+    costs = [entry.identity.size_bytes + _FILE_COST_BYTES for entry in entries]
+    target = max(sum(costs) // (workers * _BATCHES_PER_WORKER), 64 * _FILE_COST_BYTES)
+    batches: list[tuple[int, list[Entry]]] = []
+    run: list[Entry] = []
+    weight = 0
+    for entry, cost in zip(entries, costs, strict=True):
+        run.append(entry)
+        weight += cost
+        if weight >= target:
+            batches.append((weight, run))
+            run, weight = [], 0
+    if run:
+        batches.append((weight, run))
+    return batches
+
+
+def _weigh_batch(job: _Job[T], entries: list[Entry]) -> list[_Result[T]]:
+    return [_weigh_file(job, entry) for entry in entries]
+
+
+def _weigh_file(job: _Job[T], entry: Entry) -> _Result[T]:
+    try:
+        descriptor = os.open(entry.path, _OPEN_FILE, dir_fd=job.folder)
+    except OSError as error:
+        return _to_failure(entry, error)
+    try:
+        if Identity.of(os.fstat(descriptor)) != entry.identity:
+            raise ArtifactChangedError((entry.name,))  # noqa: TRY301 - one way out for all
+        size = entry.identity.size_bytes
+        said: T | None = None
+        if job.inspector is None:
+            digest = _hash_only(job, descriptor, entry)
+        elif size <= _INSPECT_WHOLE_BYTES:
+            digest, said = _inspect_whole(job, descriptor, entry)
+        else:
+            digest, said = _inspect_large(job, descriptor, entry)
+    except ArtifactChangedError:
+        return ReadFailure(entry.name, ReadFailureKind.CHANGED, "changed while it was read")
+    except OSError as error:
+        return _to_failure(entry, error)
+    finally:
+        os.close(descriptor)
+    return Resource(entry.name, size, digest), said
+
+
+def _to_failure(entry: Entry, error: OSError) -> ReadFailure:
+    reason = (error.strerror or type(error).__name__).lower()
+    if isinstance(error, FileNotFoundError):
+        return ReadFailure(entry.name, ReadFailureKind.CHANGED, "went away while it was read")
+    return ReadFailure(entry.name, ReadFailureKind.UNREADABLE, f"cannot be read: {reason}")
+
+
+def _read_whole(descriptor: int, entry: Entry) -> bytes:
+    """Read a small file; one byte more than its size is asked for, to see it grow."""
+    size = entry.identity.size_bytes
+    data = os.read(descriptor, size + 1)
+    while len(data) < size:
+        more = os.read(descriptor, size + 1 - len(data))
+        if not more:
+            break
+        data += more
+    if len(data) != size or Identity.of(os.fstat(descriptor)) != entry.identity:
+        raise ArtifactChangedError((entry.name,))
+    return data
+
+
+def _hash_only(job: _Job[T], descriptor: int, entry: Entry) -> str:
+    size = entry.identity.size_bytes
+    if size <= _WHOLE_BYTES:
+        digest = hashlib.sha256(_read_whole(descriptor, entry)).hexdigest()
+        job.advance(size)
+        return digest
+    hasher = hashlib.sha256()
+    done = hash_range(descriptor, hasher, 0, size, overlap=job.overlap, advance=job.advance)
+    if done != size or Identity.of(os.fstat(descriptor)) != entry.identity:
+        raise ArtifactChangedError((entry.name,))
+    return hasher.hexdigest()
+
+
+def _inspect_whole(job: _Job[T], descriptor: int, entry: Entry) -> tuple[str, T | None]:
+    data = _read_whole(descriptor, entry)
+    digest = hashlib.sha256(data).hexdigest()
+    said = job.inspector(BytesSource(entry.name, data)) if job.inspector else None
+    job.advance(len(data))
+    return digest, said
+
+
+def _inspect_large(job: _Job[T], descriptor: int, entry: Entry) -> tuple[str, T | None]:
+    reader = CheckedReader(
+        descriptor, entry.name, entry.identity, limits=job.limits, advance=job.advance
+    )
+    said = job.inspector(reader) if job.inspector else None
+    return reader.finish(overlap=job.overlap), said
