@@ -1,5 +1,6 @@
 """Artifact: from a path to a manifest; the reader hashes what it gives out."""
 
+from weighbridge.artifact._documents import read_document
 from weighbridge.artifact._walk import CLAIMS_NAME, DEFAULT_SIGNATURE_NAME, Entry, Tree, walk
 from weighbridge.artifact._weigh import Weighed, build_manifest, find_changes, weigh
 
@@ -11,6 +12,7 @@ __all__ = [
     "Weighed",
     "build_manifest",
     "find_changes",
+    "read_document",
     "walk",
     "weigh",
 ]

@@ -4,6 +4,14 @@ Rooms exchange the frozen values defined here and nothing else.
 """
 
 from weighbridge.core._answer import Answer, Severity, worst
+from weighbridge.core._bundle import (
+    Bundle,
+    Envelope,
+    EnvelopeSignature,
+    PublicKeyMaterial,
+    pae,
+    parse_bundle,
+)
 from weighbridge.core._digest import Digest
 from weighbridge.core._evidence import (
     ArtifactEvidence,
@@ -32,6 +40,12 @@ from weighbridge.core._manifest import (
     Resource,
     diff_manifests,
 )
+from weighbridge.core._statement import (
+    Statement,
+    Subject,
+    VerifiedStatement,
+    parse_statement,
+)
 from weighbridge.core._text import printable, to_size
 from weighbridge.core._verdict import NotChecked, RuleResult, Verdict
 
@@ -40,11 +54,14 @@ __all__ = [
     "Answer",
     "ArtifactEvidence",
     "ArtifactKind",
+    "Bundle",
     "Card",
     "CardEvidence",
     "Coverage",
     "CoverageStatus",
     "Digest",
+    "Envelope",
+    "EnvelopeSignature",
     "Evidence",
     "FileScan",
     "Finding",
@@ -55,6 +72,7 @@ __all__ = [
     "Manifest",
     "ManifestDiff",
     "NotChecked",
+    "PublicKeyMaterial",
     "ReadFailure",
     "ReadFailureKind",
     "Resource",
@@ -62,9 +80,15 @@ __all__ = [
     "ScanReport",
     "Severity",
     "SignatureEvidence",
+    "Statement",
+    "Subject",
     "Verdict",
+    "VerifiedStatement",
     "diff_manifests",
+    "pae",
+    "parse_bundle",
     "parse_json",
+    "parse_statement",
     "printable",
     "to_json",
     "to_size",

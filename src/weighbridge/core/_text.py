@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 __all__ = ["printable", "to_size"]
-
-_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def printable(text: str, *, limit: int = 400) -> str:
     r"""Return ``text`` so that no terminal acts on it.
 
     Control and format characters (escape sequences, bidirectional overrides, zero-width joiners),
-    lone surrogates and unassigned code points are written as ``\xNN`` or ``\uNNNN``; what is longer
+    odd spaces, lone surrogates and unassigned code points are written as ``\xNN`` or ``\uNNNN``; what is longer
     than ``limit`` characters is cut and marked.
     """
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    if cut.isascii() and cut.isprintable():
-        return cut
-    return "".join(_escape(c) if unicodedata.category(c) in _UNSAFE else c for c in cut)
+    return "".join(char if char.isprintable() else _escape(char) for char in cut)
 
 
 def _escape(char: str) -> str:

@@ -1,1 +1,43 @@
-"""Workflow."""
+"""Workflow: the verbs, and the only place where rooms meet.
+
+Each function takes paths and returns a frozen value; the command line prints it, a program uses
+it. A verb's module is imported when the verb is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge._lazy import lazy_getattr
+
+if TYPE_CHECKING:
+    from weighbridge.workflow._check import check_artifact
+    from weighbridge.workflow._hash import hash_artifact
+    from weighbridge.workflow._keys import KeyFiles, create_key_files
+    from weighbridge.workflow._scan import scan_artifact
+    from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
+
+__all__ = [
+    "KeyFiles",
+    "Signed",
+    "Verified",
+    "check_artifact",
+    "create_key_files",
+    "hash_artifact",
+    "scan_artifact",
+    "sign_artifact",
+    "verify_artifact",
+]
+
+_MODULES = {
+    "_check": ("check_artifact",),
+    "_hash": ("hash_artifact",),
+    "_keys": ("KeyFiles", "create_key_files"),
+    "_scan": ("scan_artifact",),
+    "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
+}
+
+__getattr__ = lazy_getattr(
+    __name__,
+    {name: (f"{__name__}.{module}", name) for module, names in _MODULES.items() for name in names},
+)

@@ -1,0 +1,12 @@
+# Two commands are enough: `make demo` and `make test`. Both set up what they need.
+.PHONY: demo test bench lock clean
+
+demo: ; @scripts/setup base && .venv/bin/python scripts/demo.py
+
+test: ; @scripts/test
+
+bench: ; @scripts/setup dev && .venv/bin/python -m benchmarks
+
+lock: ; @scripts/setup dev && scripts/lock
+
+clean: ; rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache demo dist

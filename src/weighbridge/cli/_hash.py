@@ -1,0 +1,90 @@
+"""weighbridge hash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from weighbridge import workflow
+from weighbridge.cli._options import (
+    FILE,
+    artifact_argument,
+    json_option,
+    print_json,
+    signature_option,
+)
+from weighbridge.cli._progress import show_progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weighbridge.core import Manifest
+
+__all__ = ["command"]
+
+
+@click.command("hash")
+@artifact_argument
+@click.option(
+    "--manifest",
+    "manifest_file",
+    type=FILE,
+    metavar="FILE",
+    help="Also write the list of files; as sha256sum prints it if FILE ends in .sha256, else JSON.",
+)
+@click.option(
+    "--oms-root",
+    is_flag=True,
+    help="Also print the root digest of OpenSSF Model Signing, which does not cover names.",
+)
+@signature_option
+@json_option
+def command(
+    path: Path,
+    *,
+    manifest_file: Path | None,
+    oms_root: bool,
+    signature: Path | None,
+    as_json: bool,
+) -> None:
+    """Print the digest of the file or folder PATH.
+
+    A file's is its sha256. A folder's is the sha256 of what sha256sum prints for its files, sorted
+    by path; top-level .git, .github, .gitignore, .gitattributes, claims.jsonl and the signature
+    file are left out.
+    """
+    with show_progress("hashing") as progress:
+        manifest = workflow.hash_artifact(path, signature=signature, progress=progress)
+    if manifest_file is not None:
+        _write_manifest(manifest, manifest_file)
+    if as_json:
+        _print_as_json(manifest, oms_root=oms_root)
+        return
+    click.echo(str(manifest.compute_digest()))
+    if oms_root:
+        click.echo(f"oms-root {manifest.compute_oms_root()}")
+
+
+def _write_manifest(manifest: Manifest, file: Path) -> None:
+    from weighbridge.artifact import write_atomically  # noqa: PLC0415 - costs start-up time
+    from weighbridge.core import to_json  # noqa: PLC0415
+    from weighbridge.export import manifest_to_json  # noqa: PLC0415
+
+    if file.suffix == ".sha256":
+        write_atomically(file, manifest.to_sha256sum())
+    else:
+        write_atomically(file, (to_json(manifest_to_json(manifest)) + "\n").encode())
+
+
+def _print_as_json(manifest: Manifest, *, oms_root: bool) -> None:
+    print_json(
+        {
+            "artifact": str(manifest.compute_digest()),
+            "kind": manifest.kind.value,
+            "file_count": len(manifest.resources),
+            "size_bytes": manifest.size_bytes,
+            **({"oms_root": str(manifest.compute_oms_root())} if oms_root else {}),
+            "left_out": list(manifest.left_out),
+        }
+    )

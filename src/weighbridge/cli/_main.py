@@ -1,0 +1,121 @@
+"""The group of commands, and where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from weighbridge._version import __version__
+from weighbridge.errors import (
+    DigestMismatchError,
+    IncompleteError,
+    InputError,
+    VerificationError,
+    WeighbridgeError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["cli", "main", "to_exit_code"]
+
+# Name -> (module, what it does). Help is written from this table, so that it imports no command.
+_COMMANDS = {
+    "check": ("_check", "Judge whether a model may enter, by a policy."),
+    "hash": ("_hash", "Print the digest of a file or folder."),
+    "keygen": ("_keygen", "Make a key pair for signing."),
+    "scan": ("_scan", "Look for dangerous content; execute nothing."),
+    "sign": ("_sign", "Sign a model (OpenSSF Model Signing)."),
+    "verify": ("_verify", "Verify a model's signature and files."),
+}
+
+_EXIT_INTERRUPTED = 130
+_MOST_DIFFERENCES = 20
+
+
+class _LazyGroup(click.Group):
+    """Imports a command when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"weighbridge.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 pass, 1 fail, 2 usage or input, 3 unknown or incomplete.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="weighbridge")
+def cli() -> None:
+    """Weigh machine-learning artifacts: may this model enter, and why?"""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code; no traceback reaches a user."""
+    try:
+        code = cli.main(args=arguments, prog_name="weighbridge", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted; nothing was left half written")
+        code = _EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away. Do not let the interpreter try to flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except WeighbridgeError as error:
+        code = _tell(error)
+    except Exception as error:  # noqa: BLE001 - the last net: a sentence instead of a traceback
+        if os.environ.get("WEIGHBRIDGE_TRACEBACK"):
+            raise
+        _say(
+            f"internal error: {type(error).__name__}: {error}; this is a defect of weighbridge, "
+            "please report it (WEIGHBRIDGE_TRACEBACK=1 shows where)"
+        )
+        code = 3
+    sys.exit(code)
+
+
+def to_exit_code(error: WeighbridgeError) -> int:
+    """Map an error to its exit code."""
+    match error:
+        case InputError():
+            return 2
+        case VerificationError():
+            return 1
+        case IncompleteError():
+            return 3
+        case _:
+            return 3
+
+
+def _tell(error: WeighbridgeError) -> int:
+    _say(str(error))
+    if isinstance(error, DigestMismatchError):
+        lines = list(error.diff.to_lines())
+        for line in lines[:_MOST_DIFFERENCES]:
+            click.echo(f"  {line}", err=True)
+        if len(lines) > _MOST_DIFFERENCES:
+            click.echo(f"  and {len(lines) - _MOST_DIFFERENCES:,} more", err=True)
+    return to_exit_code(error)
+
+
+def _say(message: str) -> None:
+    click.echo(f"{click.style('weighbridge:', bold=True)} {message}", err=True)

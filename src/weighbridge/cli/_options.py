@@ -1,0 +1,62 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from weighbridge.core import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weighbridge.core import JsonValue
+
+__all__ = ["FILE", "artifact_argument", "json_option", "print_json", "signature_option", "terminal"]
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+# What a path leads to is judged by the library, with its own messages; so click does not look.
+FILE = click.Path(path_type=Path)
+
+
+def artifact_argument(function: F) -> F:
+    """Add PATH."""
+    return click.argument("path", type=FILE)(function)
+
+
+def signature_option(function: F) -> F:
+    """Add ``--signature FILE``."""
+    return click.option(
+        "--signature",
+        type=FILE,
+        metavar="FILE",
+        help="The signature file  [default: model.sig in a folder, NAME.sig beside a file]",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(
+        function
+    )
+
+
+def print_json(value: JsonValue) -> None:
+    """Print a value as JSON on stdout, in UTF-8 whatever the terminal speaks."""
+    click.get_binary_stream("stdout").write((to_json(value) + "\n").encode())
+
+
+def terminal() -> dict[str, Any]:
+    """Return how wide a report may be, whether it may use colour, and whether Unicode."""
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return {
+        "width": max(40, min(shutil.get_terminal_size((100, 24)).columns, 120)),
+        "colour": coloured,
+        "unicode": (sys.stdout.encoding or "").lower().replace("-", "") == "utf8",
+    }

@@ -1,0 +1,67 @@
+"""weighbridge verify."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from weighbridge import workflow
+from weighbridge.cli._options import (
+    FILE,
+    artifact_argument,
+    json_option,
+    print_json,
+    signature_option,
+)
+from weighbridge.cli._progress import show_progress
+from weighbridge.core import printable, to_size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["command"]
+
+
+@click.command("verify")
+@artifact_argument
+@click.option("--key", type=FILE, required=True, metavar="PUBLIC", help="EC public key, PEM.")
+@signature_option
+@click.option(
+    "--accept-ignored",
+    multiple=True,
+    metavar="NAME",
+    help="A path that the signer left out of the signature and that you accept; repeatable.",
+)
+@json_option
+def command(
+    path: Path,
+    *,
+    key: Path,
+    signature: Path | None,
+    accept_ignored: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Verify that PATH is what the holder of the key signed, file by file."""
+    with show_progress("verifying") as progress:
+        verified = workflow.verify_artifact(
+            path, key=key, signature=signature, accept_ignored=accept_ignored, progress=progress
+        )
+    manifest = verified.manifest
+    digest = str(manifest.compute_digest())
+    if as_json:
+        print_json(
+            {
+                "answer": "pass",
+                "artifact": digest,
+                "signature": printable(str(verified.signature)),
+                "key": printable(str(verified.key)),
+                "file_count": len(manifest.resources),
+                "size_bytes": manifest.size_bytes,
+            }
+        )
+        return
+    mark = click.style("verified", fg="green", bold=True)
+    click.echo(f"{mark} {len(manifest.resources):,} files, {to_size(manifest.size_bytes)}")
+    click.echo(f"artifact:  {digest}")
+    click.echo(f"signed by: {printable(str(verified.key))}")

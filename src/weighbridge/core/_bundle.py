@@ -1,0 +1,230 @@
+"""Bundle: a signed envelope and what is needed to verify it. Layout only; no cryptography."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from weighbridge.core._json import parse_json
+from weighbridge.errors import LimitExceededError, ParseError
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from weighbridge.core._limits import Limits
+
+__all__ = ["Bundle", "Envelope", "EnvelopeSignature", "PublicKeyMaterial", "pae", "parse_bundle"]
+
+_MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+_PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+# A bundle is a few strings, two of them long. Base64 holds none of these characters, so counting
+# them before anything is parsed costs little and keeps millions of tiny lists out of memory.
+_MAX_VALUES = 10_000
+
+_OTHER_MATERIALS = {
+    "certificate": "a certificate (keyless signing)",
+    "x509CertificateChain": "a certificate chain",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeSignature:
+    """One signature of an envelope.
+
+    Attributes:
+        sig: For ECDSA the DER of r and s.
+        keyid: Whatever the signer wrote; not covered by the signature, never trusted.
+    """
+
+    sig: bytes
+    keyid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A DSSE envelope. What a signature covers is :func:`pae` of its type and payload."""
+
+    payload: bytes = field(repr=False)
+    signatures: tuple[EnvelopeSignature, ...]
+    payload_type: str = _PAYLOAD_TYPE
+
+    def to_signed_bytes(self) -> bytes:
+        """Return the bytes that a signature covers."""
+        return pae(self.payload_type, self.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKeyMaterial:
+    """Says that a bare key made the signature, and which.
+
+    Attributes:
+        hint: The key's fingerprint in hex; empty if the signer gave none. Not covered by the
+            signature: it helps to find a key that is trusted already, and nothing more.
+    """
+
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A Sigstore bundle v0.3 that holds a DSSE envelope.
+
+    Attributes:
+        material: How to verify; later kinds (certificates, keyless) join as a union.
+        envelope: The payload and its one signature.
+        raw: The bundle's own bytes, as they were read or are to be written.
+    """
+
+    material: PublicKeyMaterial
+    envelope: Envelope
+    raw: bytes = field(repr=False)
+
+    @classmethod
+    def build(cls, material: PublicKeyMaterial, envelope: Envelope) -> Self:
+        """Fix the bytes of a bundle: JSON on a single line."""
+        document = {
+            "mediaType": _MEDIA_TYPE,
+            "verificationMaterial": {"publicKey": {"hint": material.hint}, "tlogEntries": []},
+            "dsseEnvelope": {
+                "payload": base64.b64encode(envelope.payload).decode(),
+                "payloadType": envelope.payload_type,
+                "signatures": [
+                    {"sig": base64.b64encode(s.sig).decode(), "keyid": s.keyid}
+                    for s in envelope.signatures
+                ],
+            },
+        }
+        return cls(material, envelope, json.dumps(document, separators=(",", ":")).encode())
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """Return the pre-authentication encoding: the type and the payload, with their lengths.
+
+    Source:
+        DSSE v1.0.2, protocol, "Signature definition".
+    """
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def parse_bundle(data: bytes, *, what: str, limits: Limits) -> Bundle:
+    """Read a bundle; nothing is verified, and the payload is not looked into.
+
+    Everything that would be passed over is refused instead: fields that are not known, a second
+    signature, transparency log entries and timestamps (this version cannot verify them).
+
+    Args:
+        data: The whole file, or one line of a claims file.
+        what: What it is, for messages: ``model.sig``.
+        limits: ``max_signature_bytes`` and ``max_json_depth`` apply.
+
+    Raises:
+        ParseError: Not such a bundle; says where.
+        LimitExceededError: More than ``max_signature_bytes``.
+
+    Source:
+        sigstore/protobuf-specs ``Bundle`` v0.3; OpenSSF Model Signing v1.0, bundle format.
+    """
+    if len(data) > limits.max_signature_bytes:
+        limit = limits.max_signature_bytes
+        raise LimitExceededError("max_signature_bytes", limit=limit, actual=len(data), subject=what)
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > _MAX_VALUES:
+        raise ParseError(f"{what} is not a signature bundle: it holds over {_MAX_VALUES:,} values")
+    reader = _Reader(what)
+    document = reader.fields(
+        parse_json(data, what=what, limits=limits),
+        where="",
+        known={"mediaType", "verificationMaterial", "dsseEnvelope", "messageSignature"},
+    )
+    media_type = document.get("mediaType")
+    if media_type != _MEDIA_TYPE:
+        shown = repr(media_type[:80]) if isinstance(media_type, str) else "missing"
+        reader.refuse(f"has the media type {shown}; {_MEDIA_TYPE} is wanted", "mediaType")
+    if document.get("messageSignature") is not None:
+        reader.refuse("signs bare bytes and not a statement", "messageSignature")
+    material = _parse_material(reader, document.get("verificationMaterial"))
+    return Bundle(material, _parse_envelope(reader, document.get("dsseEnvelope")), data)
+
+
+def _parse_material(reader: _Reader, value: object) -> PublicKeyMaterial:
+    where = "verificationMaterial"
+    known = {"publicKey", "tlogEntries", "timestampVerificationData", *_OTHER_MATERIALS}
+    material = reader.fields(value, where=where, known=known)
+    for name, words in _OTHER_MATERIALS.items():
+        if material.get(name) is not None:
+            message = f"is signed with {words}; this version verifies signatures by bare keys only"
+            reader.refuse(message, f"{where}.{name}")
+    for name in ("tlogEntries", "timestampVerificationData"):
+        if material.get(name):
+            message = "carries a proof of time or transparency, which this version cannot verify"
+            reader.refuse(message, f"{where}.{name}")
+    where = f"{where}.publicKey"
+    # Signers before model_signing 1.1 put the key itself here instead of a hint. It is not used:
+    # a key that comes with the signature says nothing about who signed.
+    key = reader.fields(
+        material.get("publicKey"), where=where, known={"hint", "rawBytes", "keyDetails"}
+    )
+    return PublicKeyMaterial(reader.text(key.get("hint"), f"{where}.hint"))
+
+
+def _parse_envelope(reader: _Reader, value: object) -> Envelope:
+    where = "dsseEnvelope"
+    known = {"payload", "payloadType", "signatures"}
+    envelope = reader.fields(value, where=where, known=known)
+    payload_type = envelope.get("payloadType")
+    if payload_type != _PAYLOAD_TYPE:
+        shown = repr(payload_type[:80]) if isinstance(payload_type, str) else "missing"
+        message = f"has a payload of the type {shown}; {_PAYLOAD_TYPE} is wanted"
+        reader.refuse(message, f"{where}.payloadType")
+    signatures = envelope.get("signatures")
+    if not isinstance(signatures, list) or len(signatures) != 1:
+        count = len(signatures) if isinstance(signatures, list) else "no list of"
+        reader.refuse(f"has {count} signatures; exactly one is wanted", f"{where}.signatures")
+    at = f"{where}.signatures[0]"
+    signature = reader.fields(signatures[0], where=at, known={"sig", "keyid"})
+    sig = reader.base64(signature.get("sig"), f"{at}.sig")
+    keyid = reader.text(signature.get("keyid"), f"{at}.keyid")
+    payload = reader.base64(envelope.get("payload"), f"{where}.payload")
+    return Envelope(payload, (EnvelopeSignature(sig, keyid),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Takes values out of one document and names the document in every refusal."""
+
+    what: str
+
+    def refuse(self, message: str, where: str) -> NoReturn:
+        raise ParseError(f"{self.what} {message}", where=where)
+
+    def fields(self, value: object, *, where: str, known: AbstractSet[str]) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            self.refuse("is not a signature bundle: an object is wanted here", where)
+        if unknown := sorted(value.keys() - known):
+            self.refuse(f"has the field {unknown[0][:80]!r}, which is not known here", where)
+        return value
+
+    def text(self, value: object, where: str) -> str:
+        """Return a string; null and absent are the empty string, as in protobuf JSON."""
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            self.refuse("is not a signature bundle: a string is wanted here", where)
+        return value
+
+    def base64(self, value: object, where: str) -> bytes:
+        """Decode standard base64; of all spellings of the same bytes only the usual one."""
+        text = self.text(value, where)
+        if not text:
+            self.refuse("is not a signature bundle: this is empty or missing", where)
+        try:
+            data = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ParseError(f"{self.what} holds broken base64: {error}", where=where) from error
+        if base64.b64encode(data).decode() != text:
+            self.refuse("holds base64 with stray bits or padding", where)
+        return data

@@ -1,0 +1,200 @@
+"""check: the gate. One artifact, one policy, one verdict, with reasons."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from weighbridge.artifact import Weighed, read_document, weigh
+from weighbridge.core import (
+    DEFAULT_LIMITS,
+    ArtifactEvidence,
+    ArtifactKind,
+    CardEvidence,
+    Evidence,
+    FileScan,
+    Limits,
+    Manifest,
+    SignatureEvidence,
+)
+from weighbridge.engines import ThreadExecutor
+from weighbridge.errors import WeighbridgeError
+from weighbridge.formats import parse_card
+from weighbridge.licenses import find_license
+from weighbridge.policy import Policy, built_in_policy, evaluate, parse_policy
+from weighbridge.scan import build_inspector, conclude
+from weighbridge.workflow._scan import changes_as_failures
+from weighbridge.workflow._signatures import find_signature_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weighbridge.core import Bundle
+    from weighbridge.core.ports import ByteSource, Executor, Inspector, Progress
+    from weighbridge.export import CheckReport
+
+__all__ = ["check_artifact"]
+
+_CARD_NAME = "README.md"
+
+
+class _Inspection(NamedTuple):
+    """What was seen of one file in the one read that it gets."""
+
+    scan: FileScan
+    card: CardEvidence | None
+
+
+def check_artifact(
+    path: Path,
+    *,
+    policy: Path | None = None,
+    signature: Path | None = None,
+    executor: Executor | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> CheckReport:
+    """Judge whether the artifact at ``path`` may enter.
+
+    Every file is read once: what is scanned is what is hashed. Before the verdict the artifact is
+    listed again, and a file that is no longer what it was fails the integrity rule.
+
+    Args:
+        path: A file or a folder.
+        policy: A ``weighbridge.toml``; without one the built-in policy applies.
+        signature: The bundle; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
+        executor: Where to work; by default threads, one for each processor.
+        limits: Bounds on all work.
+        progress: Is told the bytes.
+
+    Returns:
+        The verdict and the evidence; hostile content gives a verdict, never an exception.
+
+    Raises:
+        InputError: ``path`` cannot be weighed at all, or the policy cannot be used.
+        LimitExceededError: Too many files, or too deep.
+    """
+    rules = load_policy(policy, limits=limits)
+    target = find_signature_path(path, signature)
+    weighed = weigh(
+        path,
+        executor=executor or ThreadExecutor(),
+        limits=limits,
+        inspector=_build_inspector(rules, limits),
+        signature=target,
+        progress=progress,
+    )
+    bundle, problem = _read_signature(target, limits)
+    changes = changes_as_failures(
+        weighed.tree, path, limits=limits, signature=target, known=weighed.failures
+    )
+    failures = (*weighed.failures, *changes)
+    manifest = None if failures else weighed.to_manifest()
+    card = _pick_card(weighed)
+    evidence = Evidence(
+        artifact=ArtifactEvidence(
+            path=str(path),
+            kind=weighed.tree.kind,
+            digest=manifest.compute_digest() if manifest else None,
+            file_count=len(weighed.resources),
+            size_bytes=sum(resource.size_bytes for resource in weighed.resources),
+            failures=failures,
+        ),
+        signature=_weigh_signature(target, bundle, problem, keys=keys, manifest=manifest),
+        scan=conclude(
+            (inspection.scan for inspection in weighed.inspections),
+            failures=failures,
+            out_of_scope=weighed.tree.unwalked,
+        ),
+        card=card,
+        license=find_license(card),
+    )
+    verdict = evaluate(rules, evidence, at=datetime.now(UTC))
+    return CheckReport(verdict=verdict, evidence=evidence, version=__version__)
+
+
+def load_policy(path: Path | None, *, limits: Limits) -> Policy:
+    """Read a policy file; without one return the built-in policy.
+
+    Raises:
+        InputError: Missing, unreadable; ParseError if it is no policy, with the place of the fault.
+        LimitExceededError: Larger than ``max_policy_bytes``.
+    """
+    if path is None:
+        return built_in_policy()
+    data = read_document(
+        path,
+        what="policy",
+        limit_name="max_policy_bytes",
+        limit_bytes=limits.max_policy_bytes,
+    )
+    return parse_policy(data, name=str(path), limits=limits)
+
+
+def _load_keys(
+    rules: Policy, policy: Path | None, limits: Limits
+) -> dict[str, PublicKey]:
+    """Load the keys of the policy's signers; their paths are relative to the policy's folder."""
+    folder = policy.parent if policy is not None else Path()
+    return {
+        signer.name: load_public_key(folder / signer.key, limits=limits)
+        for signer in rules.signers
+    }
+
+
+def _build_inspector(rules: Policy, limits: Limits) -> Inspector[_Inspection]:
+    scanner = build_inspector(limits=limits, allowed=rules.allowed)
+
+    def inspect(source: ByteSource) -> _Inspection:
+        card = None
+        if source.name == _CARD_NAME:
+            data = source.read_at(0, source.size_bytes)
+            card = parse_card(data, file=source.name, limits=limits)
+        return _Inspection(scanner(source), card)
+
+    return inspect
+
+
+def _pick_card(weighed: Weighed[_Inspection]) -> CardEvidence:
+    for inspection in weighed.inspections:
+        if inspection.card is not None:
+            return inspection.card
+    if weighed.tree.kind is ArtifactKind.FILE:
+        return CardEvidence(None, problem="a single file carries no model card")
+    return CardEvidence(None, problem=f"there is no {_CARD_NAME}")
+
+
+def _read_signature(target: Path, limits: Limits) -> tuple[Bundle | None, str]:
+    """Return the parsed bundle, or why there is none; neither if there is no signature file."""
+    if not target.exists() and not target.is_symlink():
+        return None, ""
+    try:
+        return read_bundle(target, limits=limits), ""
+    except WeighbridgeError as error:
+        return None, str(error)
+
+
+def _weigh_signature(
+    target: Path,
+    bundle: Bundle | None,
+    problem: str,
+    *,
+    keys: Mapping[str, PublicKey],
+    manifest: Manifest | None,
+) -> SignatureEvidence:
+    """Say whose signature it is and whether the files are those that it lists."""
+    path = str(target)
+    if bundle is None:
+        return SignatureEvidence(path, found=bool(problem), problem=problem)
+    signers: tuple[str, ...] = ()
+    if keys:
+        try:
+            signers = verify_bundle(bundle, keys).signers
+        except VerificationError as error:
+            problem = str(error)
+    try:
+        signed = parse_signed_manifest(parse_statement(bundle.envelope.payload))
+    except WeighbridgeError as error:
+        return SignatureEvidence(path, found=True, problem=problem or str(error))
+    diff = compare_signed(signed, manifest, accept_ignored=()) if manifest else None
+    return SignatureEvidence(path, found=True, problem=problem, signers=signers, diff=diff)

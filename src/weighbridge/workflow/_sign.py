@@ -1,0 +1,136 @@
+"""sign and verify: OpenSSF Model Signing with a key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weighbridge.artifact import build_manifest, write_atomically
+from weighbridge.core import DEFAULT_LIMITS, Limits, printable
+from weighbridge.engines import ThreadExecutor
+from weighbridge.errors import DigestMismatchError
+from weighbridge.signing import (
+    compare_signed,
+    load_public_key,
+    load_signer,
+    parse_signed_manifest,
+    sign_manifest,
+    verify_bundle,
+)
+from weighbridge.workflow._signatures import find_signature_path, read_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.core import Manifest
+    from weighbridge.core.ports import Executor, Progress
+
+__all__ = ["Signed", "Verified", "sign_artifact", "verify_artifact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What was signed, and where the signature is."""
+
+    manifest: Manifest
+    signature: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was verified: the files are those that the key's holder signed."""
+
+    manifest: Manifest
+    signature: Path
+    key: Path
+
+
+def sign_artifact(
+    path: Path,
+    *,
+    key: Path,
+    signature: Path | None = None,
+    executor: Executor | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> Signed:
+    """Hash the artifact at ``path`` and write its OpenSSF Model Signing bundle.
+
+    The signature file appears whole or not at all; one that is there already stays until then.
+
+    Args:
+        path: A file or a folder.
+        key: An EC private key in PEM.
+        signature: Where to write; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
+        executor: Where to hash; by default threads, one for each processor.
+        limits: Bounds on the number of files and the depth of folders.
+        progress: Is told the bytes.
+
+    Raises:
+        InputError: The artifact or the key cannot be used, or the signature cannot be written.
+        ArtifactChangedError: A file changed meanwhile.
+        LimitExceededError: Too many files, or too deep.
+    """
+    signer = load_signer(key, limits=limits)
+    target = find_signature_path(path, signature)
+    manifest = build_manifest(
+        path,
+        executor=executor or ThreadExecutor(),
+        limits=limits,
+        signature=target,
+        progress=progress,
+    )
+    bundle = sign_manifest(manifest, signer=signer, ignore_paths=list_ignored(path, target))
+    write_atomically(target, bundle)
+    return Signed(manifest, target)
+
+
+def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
+    path: Path,
+    *,
+    key: Path,
+    signature: Path | None = None,
+    accept_ignored: Sequence[str] = (),
+    executor: Executor | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> Verified:
+    """Verify that the artifact at ``path`` is the one that the holder of ``key`` signed.
+
+    The signature is verified before any file is hashed.
+
+    Args:
+        path: A file or a folder.
+        key: An EC public key in PEM.
+        signature: The bundle; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
+        accept_ignored: Paths that the signer left out, beyond the usual scope, and you accept.
+        executor: Where to hash; by default threads, one for each processor.
+        limits: Bounds on the files and on the signature's size.
+        progress: Is told the bytes.
+
+    Raises:
+        InputError: The artifact, the key or the signature file cannot be used.
+        SignatureError: The signature does not hold, or was made with another key.
+        DigestMismatchError: The files are not those that were signed; ``diff`` says which.
+        ArtifactChangedError: A file changed meanwhile.
+        LimitExceededError: Something is too large.
+    """
+    target = find_signature_path(path, signature)
+    public_key = load_public_key(key, limits=limits)
+    bundle = read_bundle(target, limits=limits)
+    statement = verify_bundle(bundle, {str(key): public_key})
+    signed = parse_signed_manifest(statement.statement)
+    manifest = build_manifest(
+        path,
+        executor=executor or ThreadExecutor(),
+        limits=limits,
+        signature=target,
+        progress=progress,
+    )
+    diff = compare_signed(signed, manifest, accept_ignored=accept_ignored)
+    if diff:
+        raise DigestMismatchError(
+            f"{printable(str(path))} is not what was signed: {count_differences(diff)}", diff=diff
+        )
+    return Verified(manifest, target, key)
