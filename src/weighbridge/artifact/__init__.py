@@ -1,12 +1,20 @@
 """Artifact: from a path to a manifest; the reader hashes what it gives out."""
 
 from weighbridge.artifact._documents import read_document
-from weighbridge.artifact._walk import CLAIMS_NAME, DEFAULT_SIGNATURE_NAME, Entry, Tree, walk
+from weighbridge.artifact._walk import (
+    CLAIMS_NAME,
+    DEFAULT_SIGNATURE_NAME,
+    OUT_OF_SCOPE_NAMES,
+    Entry,
+    Tree,
+    walk,
+)
 from weighbridge.artifact._weigh import Weighed, build_manifest, find_changes, weigh
 
 __all__ = [
     "CLAIMS_NAME",
     "DEFAULT_SIGNATURE_NAME",
+    "OUT_OF_SCOPE_NAMES",
     "Entry",
     "Tree",
     "Weighed",

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Limits
 
-__all__ = ["CLAIMS_NAME", "DEFAULT_SIGNATURE_NAME", "Entry", "Identity", "Tree", "walk"]
+__all__ = [
+    "CLAIMS_NAME",
+    "DEFAULT_SIGNATURE_NAME",
+    "OUT_OF_SCOPE_NAMES",
+    "Entry",
+    "Identity",
+    "Tree",
+    "walk",
+]
 
 DEFAULT_SIGNATURE_NAME = "model.sig"
 CLAIMS_NAME = "claims.jsonl"
@@ -27,6 +35,8 @@ CLAIMS_NAME = "claims.jsonl"
 # called .gitattributes is part of the artifact, or a payload could hide in it.
 _FOLDERS_OUT_OF_SCOPE = frozenset({".git", ".github"})
 _FILES_OUT_OF_SCOPE = frozenset({".git", ".gitattributes", ".gitignore", CLAIMS_NAME})
+
+OUT_OF_SCOPE_NAMES = tuple(sorted(_FOLDERS_OUT_OF_SCOPE | _FILES_OUT_OF_SCOPE))
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # sha256sum escapes these in its output, so a line of it would no longer be "<hex>  <path>".

@@ -30,7 +30,8 @@ _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WHOLE_BYTES = 1024 * 1024
 _INSPECT_WHOLE_BYTES = 8 * 1024 * 1024
 # What opening a file costs, in bytes that could have been hashed meanwhile.
-_FILE_COST_BYTES = 48 * 1024
+_FILE_COST_BYTES = 16 * 1024
+_TINY_BYTES = 16 * 1024
 _BATCHES_PER_WORKER = 16
 
 
@@ -228,33 +229,39 @@ def _one_file_dominates(entries: Sequence[Entry], total_bytes: int) -> bool:
 
 def _run_batches(job: _Job[T], entries: list[Entry], executor: Executor) -> list[_Result[T]]:
     batches = _cut(entries, executor.workers)
-    # The heaviest first, so that no worker begins a large file when the others are done.
-    order = sorted(range(len(batches)), key=lambda index: -batches[index][0])
-    done = executor.map(lambda index: _weigh_batch(job, batches[index][1]), order)
-    by_index = dict(zip(order, done, strict=True))
-    return [result for index in range(len(batches)) for result in by_index[index]]
+    done = executor.map(lambda batch: [_weigh_file(job, entries[i]) for i in batch], batches)
+    by_index = {
+        index: result
+        for batch, results in zip(batches, done, strict=True)
+        for index, result in zip(batch, results, strict=True)
+    }
+    return [by_index[index] for index in range(len(entries))]
 
 
-def _cut(entries: list[Entry], workers: int) -> list[tuple[int, list[Entry]]]:
-    """Cut ``entries`` into runs of about equal cost: (cost in bytes, entries)."""
-    costs = [entry.identity.size_bytes + _FILE_COST_BYTES for entry in entries]
-    target = max(sum(costs) // (workers * _BATCHES_PER_WORKER), 64 * _FILE_COST_BYTES)
-    batches: list[tuple[int, list[Entry]]] = []
-    run: list[Entry] = []
+def _cut(entries: list[Entry], workers: int) -> list[list[int]]:
+    """Cut ``entries`` into batches of about equal cost, the heaviest first; return their indices.
+
+    The heaviest come first so that no worker begins a large file when the others are done. Very
+    small files are one batch: two threads that open and close files hinder each other more than
+    they help, because each call gives up the interpreter's lock and has to get it back.
+    """
+    sizes = [entry.identity.size_bytes for entry in entries]
+    tiny = [index for index, size in enumerate(sizes) if size <= _TINY_BYTES]
+    total = sum(sizes) + _FILE_COST_BYTES * len(entries)
+    target = max(total // (workers * _BATCHES_PER_WORKER), 64 * _FILE_COST_BYTES)
+    batches = [(len(tiny) * _FILE_COST_BYTES, tiny)] if tiny else []
+    run: list[int] = []
     weight = 0
-    for entry, cost in zip(entries, costs, strict=True):
-        run.append(entry)
-        weight += cost
-        if weight >= target:
-            batches.append((weight, run))
-            run, weight = [], 0
+    for index, size in enumerate(sizes):
+        if size > _TINY_BYTES:
+            run.append(index)
+            weight += size + _FILE_COST_BYTES
+            if weight >= target:
+                batches.append((weight, run))
+                run, weight = [], 0
     if run:
         batches.append((weight, run))
-    return batches
-
-
-def _weigh_batch(job: _Job[T], entries: list[Entry]) -> list[_Result[T]]:
-    return [_weigh_file(job, entry) for entry in entries]
+    return [batch for _, batch in sorted(batches, key=lambda item: -item[0])]
 
 
 def _weigh_file(job: _Job[T], entry: Entry) -> _Result[T]:

@@ -26,14 +26,12 @@ __all__ = ["command"]
 
 @click.command("check")
 @artifact_argument
-@click.option(
-    "--policy", type=FILE, metavar="FILE", help="A weighbridge.toml  [default: built in]"
-)
+@click.option("--policy", type=FILE, metavar="FILE", help="A weighbridge.toml  [default: built in]")
 @signature_option
 @json_option
 @click.option("--html", type=FILE, metavar="FILE", help="Also write one self-contained page.")
 @click.option("--sarif", type=FILE, metavar="FILE", help="Also write SARIF 2.1.0.")
-def command(  # noqa: PLR0913 - one parameter for each option
+def command(
     path: Path,
     *,
     policy: Path | None,
@@ -44,7 +42,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Judge whether the file or folder PATH may enter: pass, fail or unknown, and why.
 
-    Integrity, signature, content, licence and model card are judged by a policy; see docs/policy.md.
+    Integrity, signature, content, licence and model card are judged by a policy (docs/policy.md).
     """
     with show_progress("weighing") as progress:
         report = workflow.check_artifact(

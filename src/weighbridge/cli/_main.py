@@ -38,19 +38,19 @@ _MOST_DIFFERENCES = 20
 
 
 class _LazyGroup(click.Group):
-    """Imports a command when it is run."""
+    """Imports a command when it is run; the methods are those that click calls."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"weighbridge.cli.{_COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, words) for name, (_, words) in _COMMANDS.items()])
 
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = 1
     except WeighbridgeError as error:
         code = _tell(error)
-    except Exception as error:  # noqa: BLE001 - the last net: a sentence instead of a traceback
+    except Exception as error:
         if os.environ.get("WEIGHBRIDGE_TRACEBACK"):
             raise
         _say(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-
-from weighbridge.core import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,11 +46,15 @@ def json_option(function: F) -> F:
 
 def print_json(value: JsonValue) -> None:
     """Print a value as JSON on stdout, in UTF-8 whatever the terminal speaks."""
+    from weighbridge.core import to_json  # noqa: PLC0415 - costs start-up time
+
     click.get_binary_stream("stdout").write((to_json(value) + "\n").encode())
 
 
 def terminal() -> dict[str, Any]:
     """Return how wide a report may be, whether it may use colour, and whether Unicode."""
+    import shutil  # noqa: PLC0415 - costs start-up time
+
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     return {
         "width": max(40, min(shutil.get_terminal_size((100, 24)).columns, 120)),

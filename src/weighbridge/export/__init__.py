@@ -1,1 +1,48 @@
-"""Export."""
+"""Export: how a verdict is told. Pure functions from core values to documents.
+
+Text and JSON load at once; the writers of HTML and SARIF load when they are first called.
+"""
+
+from typing import TYPE_CHECKING
+
+from weighbridge.export._json import load_schema, manifest_to_json, scan_to_json, to_json
+from weighbridge.export._report import CheckReport
+from weighbridge.export._text import scan_to_text, to_text
+
+if TYPE_CHECKING:
+    from weighbridge.core import JsonValue
+
+__all__ = [
+    "CheckReport",
+    "load_schema",
+    "manifest_to_json",
+    "scan_to_json",
+    "scan_to_text",
+    "to_html",
+    "to_json",
+    "to_sarif",
+    "to_text",
+]
+
+
+def to_html(report: CheckReport) -> str:
+    """Return one self-contained page: no script, no request, safe to open whatever was examined.
+
+    Lists are cut at 1,000 rows and say so; ``to_json`` holds everything.
+    """
+    from weighbridge.export._html import to_html as write  # noqa: PLC0415 - seldom asked for
+
+    return write(report)
+
+
+def to_sarif(report: CheckReport) -> "JsonValue":
+    """Return one SARIF 2.1.0 log: findings, and the rules of the policy that do not pass.
+
+    What was not examined is a notification of the run.
+
+    Source:
+        SARIF 2.1.0 (OASIS), errata 01.
+    """
+    from weighbridge.export._sarif import to_sarif as write  # noqa: PLC0415 - seldom asked for
+
+    return write(report)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from weighbridge._version import __version__
 from weighbridge.artifact import Weighed, read_document, weigh
 from weighbridge.core import (
     DEFAULT_LIMITS,
@@ -16,22 +18,30 @@ from weighbridge.core import (
     Limits,
     Manifest,
     SignatureEvidence,
+    parse_statement,
 )
 from weighbridge.engines import ThreadExecutor
-from weighbridge.errors import WeighbridgeError
+from weighbridge.errors import VerificationError, WeighbridgeError
+from weighbridge.export import CheckReport
 from weighbridge.formats import parse_card
 from weighbridge.licenses import find_license
 from weighbridge.policy import Policy, built_in_policy, evaluate, parse_policy
 from weighbridge.scan import build_inspector, conclude
+from weighbridge.signing import (
+    compare_signed,
+    load_public_key,
+    parse_signed_manifest,
+    verify_bundle,
+)
 from weighbridge.workflow._scan import changes_as_failures
-from weighbridge.workflow._signatures import find_signature_path
+from weighbridge.workflow._signatures import find_signature_path, read_bundle
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from weighbridge.core import Bundle
     from weighbridge.core.ports import ByteSource, Executor, Inspector, Progress
-    from weighbridge.export import CheckReport
+    from weighbridge.signing import PublicKey
 
 __all__ = ["check_artifact"]
 
@@ -75,6 +85,7 @@ def check_artifact(
         LimitExceededError: Too many files, or too deep.
     """
     rules = load_policy(policy, limits=limits)
+    keys = _load_keys(rules, policy, limits)
     target = find_signature_path(path, signature)
     weighed = weigh(
         path,
@@ -131,14 +142,11 @@ def load_policy(path: Path | None, *, limits: Limits) -> Policy:
     return parse_policy(data, name=str(path), limits=limits)
 
 
-def _load_keys(
-    rules: Policy, policy: Path | None, limits: Limits
-) -> dict[str, PublicKey]:
+def _load_keys(rules: Policy, policy: Path | None, limits: Limits) -> dict[str, PublicKey]:
     """Load the keys of the policy's signers; their paths are relative to the policy's folder."""
     folder = policy.parent if policy is not None else Path()
     return {
-        signer.name: load_public_key(folder / signer.key, limits=limits)
-        for signer in rules.signers
+        signer.name: load_public_key(folder / signer.key, limits=limits) for signer in rules.signers
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import build_manifest, write_atomically
@@ -18,10 +17,11 @@ from weighbridge.signing import (
     sign_manifest,
     verify_bundle,
 )
-from weighbridge.workflow._signatures import find_signature_path, read_bundle
+from weighbridge.workflow._signatures import find_signature_path, list_ignored, read_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from weighbridge.core import Manifest
     from weighbridge.core.ports import Executor, Progress
@@ -81,7 +81,9 @@ def sign_artifact(
         signature=target,
         progress=progress,
     )
-    bundle = sign_manifest(manifest, signer=signer, ignore_paths=list_ignored(path, target))
+    bundle = sign_manifest(
+        manifest, signer=signer, ignore_paths=list_ignored(manifest, path, target)
+    )
     write_atomically(target, bundle)
     return Signed(manifest, target)
 
@@ -119,7 +121,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     target = find_signature_path(path, signature)
     public_key = load_public_key(key, limits=limits)
     bundle = read_bundle(target, limits=limits)
-    statement = verify_bundle(bundle, {str(key): public_key})
+    statement = verify_bundle(bundle, {str(key): public_key}, limits=limits)
     signed = parse_signed_manifest(statement.statement)
     manifest = build_manifest(
         path,
@@ -131,6 +133,6 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     diff = compare_signed(signed, manifest, accept_ignored=accept_ignored)
     if diff:
         raise DigestMismatchError(
-            f"{printable(str(path))} is not what was signed: {count_differences(diff)}", diff=diff
+            f"{printable(str(path))} is not what was signed: {diff.to_words()}", diff=diff
         )
     return Verified(manifest, target, key)

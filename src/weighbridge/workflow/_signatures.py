@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-
+import os
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import DEFAULT_SIGNATURE_NAME, read_document
-from weighbridge.signing import parse_bundle
+from weighbridge.artifact import DEFAULT_SIGNATURE_NAME, OUT_OF_SCOPE_NAMES, read_document
+from weighbridge.core import ArtifactKind, parse_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weighbridge.core import Bundle, Limits
+    from weighbridge.core import Bundle, Limits, Manifest
 
-__all__ = ["find_signature_path", "read_bundle"]
+__all__ = ["find_signature_path", "list_ignored", "read_bundle"]
 
 
 def find_signature_path(artifact: Path, signature: Path | None) -> Path:
@@ -39,3 +39,18 @@ def read_bundle(path: Path, *, limits: Limits) -> Bundle:
         limit_bytes=limits.max_signature_bytes,
     )
     return parse_bundle(data, what=path.name, limits=limits)
+
+
+def list_ignored(manifest: Manifest, artifact: Path, signature: Path) -> list[str]:
+    """Return what a signature records as left out: the names outside the scope and its own.
+
+    A name that is in the scope after all (a folder called ``.gitattributes``) is not listed.
+    """
+    if manifest.kind is ArtifactKind.FILE:
+        return []
+    names = set(OUT_OF_SCOPE_NAMES)
+    inside = os.path.relpath(os.path.realpath(signature), os.path.realpath(artifact))
+    if not inside.startswith(".."):
+        names.add(inside)
+    first_parts = {resource.name.partition("/")[0] for resource in manifest.resources}
+    return sorted(name for name in names if name not in first_parts)

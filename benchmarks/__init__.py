@@ -1,0 +1,1 @@
+"""Ratios against peers and limits, measured in the same run: ``make bench``."""

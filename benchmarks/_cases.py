@@ -1,0 +1,113 @@
+"""What is measured, against what, and the limit that was promised."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+MIB = 1024 * 1024
+
+# Either ("job", NAME, ...), a function of _jobs timed inside its process, or a command timed whole.
+Job = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table.
+
+    ``ratio`` is ours / reference for costs that must stay low (``at_least`` False), and reference /
+    ours for speeds that must stay high.
+    """
+
+    name: str
+    prepare: Callable[[Path], Path]
+    ours: Job
+    reference: Job | None
+    limit: float
+    at_least: bool = False
+    unit: str = "seconds"
+
+    def ratio(self, ours: float, reference: float) -> float:
+        return reference / ours if self.at_least else ours / reference
+
+    def is_met(self, ratio: float) -> bool:
+        return ratio >= self.limit if self.at_least else ratio <= self.limit
+
+    def describe(self, ours: float, reference: float) -> str:
+        if self.reference is None:
+            return f"{ours:.1f} MiB above the interpreter"
+        return f"{ours * 1000:.0f} ms / {reference * 1000:.0f} ms"
+
+
+def time_process(command: list[str]) -> dict[str, float]:
+    started = time.perf_counter()
+    # check exits with 3 here and there; what it says is tested elsewhere
+    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return {"seconds": time.perf_counter() - started}
+
+
+def write_large_file(work: Path) -> Path:
+    file = work / "large.bin"
+    block = os.urandom(MIB)
+    with file.open("wb") as stream:
+        for _ in range(4096):
+            stream.write(block)
+    return file
+
+
+def write_tree(name: str, count: int, size: int) -> Callable[[Path], Path]:
+    def write(work: Path) -> Path:
+        root = work / name
+        for index in range(count):
+            folder = root / f"{index % 50:02d}"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{index:05d}.bin").write_bytes(os.urandom(size))
+        return root
+
+    return write
+
+
+def write_small_file(work: Path) -> Path:
+    file = work / "small.bin"
+    file.write_bytes(os.urandom(1024))
+    return file
+
+
+def find_model(_: Path) -> Path:
+    model = ROOT / ".cache" / "all-MiniLM-L6-v2"
+    subprocess.run([ROOT / "scripts" / "demo-model", model], check=True)
+    return model
+
+
+def nothing(work: Path) -> Path:
+    return work
+
+
+TREE = write_tree("tree", 2000, MIB)
+SMALL_FILES = write_tree("small", 50_000, 4096)
+WEIGHBRIDGE = str(BIN / "weighbridge")
+IMPORT_CLICK = (str(BIN / "python"), "-c", "import click")
+
+HASH, CHECK = ("job", "hash"), ("job", "check")
+SHA256, PEER = ("job", "sha256"), ("job", "peer")
+RUN_HASH, RUN_CHECK = (WEIGHBRIDGE, "hash"), (WEIGHBRIDGE, "check")
+
+CASES = (
+    Case("hash 4 GiB / sha256 of it", write_large_file, HASH, SHA256, 0.9, True),
+    Case("hash 2,000 x 1 MiB / sha256", TREE, HASH, SHA256, 0.9, True),
+    Case("hash 50,000 x 4 KiB / model_signing", SMALL_FILES, HASH, PEER, 3, True),
+    Case("--help / import click", nothing, (WEIGHBRIDGE, "--help"), IMPORT_CLICK, 1.5),
+    Case("hash 1 KiB / import click", write_small_file, RUN_HASH, IMPORT_CLICK, 2),
+    Case("check model / hash model", find_model, CHECK, HASH, 1.3),
+    Case("check model / hash model, processes", find_model, RUN_CHECK, RUN_HASH, 1.3),
+    Case("memory: hash 4 GiB", write_large_file, HASH, None, 100, unit="peak_mib"),
+    Case("memory: hash 2,000 x 1 MiB", TREE, HASH, None, 100, unit="peak_mib"),
+    Case("memory: hash 50,000 x 4 KiB", SMALL_FILES, HASH, None, 100, unit="peak_mib"),
+)

@@ -1,0 +1,260 @@
+"""The report as one self-contained page."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from weighbridge.core import Answer, ArtifactKind, to_size
+from weighbridge.export._html_parts import MAX_ROWS, code, icon, more, section, term_list
+from weighbridge.export._html_scan import show_coverage, show_findings
+from weighbridge.export._markup import Markup, element, markup
+from weighbridge.export._report import plural, to_rfc3339
+
+if TYPE_CHECKING:
+    from weighbridge.core import (
+        ArtifactEvidence,
+        Evidence,
+        RuleResult,
+        SignatureEvidence,
+        Verdict,
+    )
+    from weighbridge.export._report import CheckReport
+
+__all__ = ["to_html"]
+
+_MAX_NAMES = 20
+
+# Nothing may be fetched, run or sent, even if a word of a stranger should ever become markup.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
+)
+_MARK = (
+    '<svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">'
+    '<path d="M5 19a11 11 0 0 1 22 0" fill="none" stroke="currentColor" stroke-width="2.4" '
+    'stroke-linecap="round"/><path d="M16 19l5.5-7" stroke="currentColor" stroke-width="2.4" '
+    'stroke-linecap="round"/><circle cx="16" cy="19" r="2.2" fill="currentColor"/>'
+    '<path d="M3 26h26" stroke="currentColor" stroke-width="3" stroke-linecap="round"/></svg>'
+)
+_WORDS = {Answer.PASS: "Pass", Answer.FAIL: "Fail", Answer.UNKNOWN: "Unknown"}
+_MEANINGS = {
+    Answer.PASS: "This artifact may enter.",
+    Answer.FAIL: "This artifact must not enter.",
+    Answer.UNKNOWN: "Nobody can tell yet whether this artifact may enter.",
+}
+
+
+def to_html(report: CheckReport) -> str:
+    """Return the page; see :func:`weighbridge.export.to_html`."""
+    verdict, evidence = report.verdict, report.evidence
+    style = resources.files("weighbridge.export").joinpath("page.css").read_text(encoding="utf-8")
+    title = f"{_WORDS[verdict.answer]}: {evidence.artifact.path}"
+    head = element(
+        "head",
+        markup('<meta charset="utf-8">'),
+        markup(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
+        markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+        markup('<meta name="color-scheme" content="light dark">'),
+        markup('<meta name="referrer" content="no-referrer">'),
+        element("title", f"{title} - Weighbridge"),
+        element("style", markup(style)),
+    )
+    main = element(
+        "main",
+        _banner(verdict, evidence.artifact),
+        _artifact(verdict, evidence.artifact),
+        _rules(verdict.rules),
+        show_findings(evidence.scan),
+        show_coverage(evidence.scan),
+        _facts(evidence),
+        _not_checked(verdict),
+    )
+    body = element("body", _bar(verdict), main, _footer(report))
+    page = element("html", head, body, lang="en")
+    return f"<!DOCTYPE html>\n{page.html}\n"
+
+
+def _bar(verdict: Verdict) -> Markup:
+    at = to_rfc3339(verdict.at)
+    when = element("time", f"{verdict.at:%d %B %Y, %H:%M} UTC", datetime=at)
+    return element(
+        "header",
+        element("p", markup(_MARK), element("span", "Weighbridge"), class_="brand"),
+        element("p", when, class_="when"),
+    )
+
+
+def _footer(report: CheckReport) -> Markup:
+    return element(
+        "footer",
+        element("p", f"Weighbridge {report.version}. Scanned by {report.evidence.scan.engine}."),
+        element("p", "This page holds no script and fetches nothing."),
+    )
+
+
+def _join(words: list[str]) -> str:
+    """Return ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else "".join(words)
+
+
+def _why(rules: tuple[RuleResult, ...]) -> str:
+    failed = [rule.rule for rule in rules if rule.answer is Answer.FAIL]
+    open_ = [rule.rule for rule in rules if rule.answer is Answer.UNKNOWN]
+    of = f"of {plural(len(rules), 'rule')}"
+    said = []
+    if failed:
+        said.append(f"{len(failed)} {of} failed: {_join(failed)}.")
+    if open_:
+        among = "" if failed else f" {of}"
+        said.append(f"{len(open_)}{among} could not be answered: {_join(open_)}.")
+    holds = "The one rule holds." if len(rules) == 1 else f"All {len(rules)} rules hold."
+    return " ".join(said) or holds
+
+
+def _banner(verdict: Verdict, artifact: ArtifactEvidence) -> Markup:
+    words = element(
+        "div",
+        element(
+            "h1",
+            element("span", _WORDS[verdict.answer], class_="answer"),
+            element("span", markup(": "), class_="unseen"),
+            element("code", artifact.path, class_="path"),
+        ),
+        element(
+            "p", element("strong", _MEANINGS[verdict.answer]), markup(" "), _why(verdict.rules)
+        ),
+    )
+    return element("div", icon(verdict.answer), words, class_=f"banner {verdict.answer.value}")
+
+
+def _artifact(verdict: Verdict, artifact: ArtifactEvidence) -> Markup:
+    digest = (
+        "none: not every file could be weighed" if artifact.digest is None else str(artifact.digest)
+    )
+    kind = artifact.kind.value
+    if artifact.kind is ArtifactKind.FOLDER:
+        kind += f" of {plural(artifact.file_count, 'file')}"
+    size = f"{to_size(artifact.size_bytes)} ({plural(artifact.size_bytes, 'byte')})"
+    policy: list[Markup] = [code(verdict.policy)]
+    if verdict.policy_digest:
+        policy.append(element("code", verdict.policy_digest, class_="digest"))
+    facts = term_list(
+        (
+            ("Digest", element("code", digest, class_="digest")),
+            ("Kind", kind),
+            ("Size", size),
+            ("Policy", element("span", *policy, class_="stack")),
+        )
+    )
+    failures = [
+        element("li", code(failure.name), markup(" "), failure.reason)
+        for failure in artifact.failures[:MAX_ROWS]
+    ]
+    if not failures:
+        return section("Artifact", facts, name="artifact")
+    return section(
+        "Artifact",
+        facts,
+        element("h3", "Could not be weighed"),
+        element("ul", *failures),
+        *more(len(artifact.failures), MAX_ROWS),
+        name="artifact",
+    )
+
+
+def _rules(rules: tuple[RuleResult, ...]) -> Markup:
+    return section(
+        "Rules", element("ol", *(_rule(rule) for rule in rules), class_="cards"), name="rules"
+    )
+
+
+def _rule(rule: RuleResult) -> Markup:
+    names = element("ul", *(element("li", code(name)) for name in rule.names[:_MAX_NAMES]))
+    parts = [element("p", rule.reason)]
+    if rule.answer is not Answer.PASS:
+        parts += [names] if rule.names else []
+        parts += more(len(rule.names), _MAX_NAMES)
+        if rule.remedy:
+            parts.append(
+                element("p", element("strong", "Next:"), markup(" "), rule.remedy, class_="remedy")
+            )
+    return element(
+        "li",
+        icon(rule.answer),
+        element(
+            "h3", rule.rule, markup(" "), element("span", _WORDS[rule.answer], class_="unseen")
+        ),
+        element("div", *parts),
+        class_=f"rule {rule.answer.value}",
+    )
+
+
+def _facts(evidence: Evidence) -> Markup:
+    return element("div", _signature(evidence.signature), _declared(evidence), class_="pair")
+
+
+def _signature(signature: SignatureEvidence) -> Markup:
+    if not signature.found:
+        where = element("p", markup("There is no signature file at "), code(signature.path))
+        return section("Signature", where, name="signature")
+    facts = term_list(
+        (
+            ("File", code(signature.path)),
+            ("Signed by", ", ".join(signature.signers) or "nobody who is trusted"),
+            ("Problem", signature.problem),
+            ("Files", _agreement(signature)),
+        )
+    )
+    if not signature.diff:
+        return section("Signature", facts, name="signature")
+    told = list(signature.diff.to_lines())
+    differences = element("ul", *(element("li", code(line)) for line in told[:MAX_ROWS]))
+    return section("Signature", facts, differences, *more(len(told), MAX_ROWS), name="signature")
+
+
+def _agreement(signature: SignatureEvidence) -> str:
+    if signature.diff is None:
+        return "could not be compared with those that it lists"
+    if not signature.diff:
+        return "are those that it lists"
+    return f"differ from those that it lists: {signature.diff.to_words()}"
+
+
+def _declared(evidence: Evidence) -> Markup:
+    license_, card = evidence.license, evidence.card.card
+    pairs = [
+        ("Licence", license_.expression),
+        ("Declared as", license_.declared),
+        ("Licence problem", license_.problem),
+        ("Card problem", evidence.card.problem),
+    ]
+    if card is not None:
+        pairs += [
+            ("Card", card.file),
+            ("Licence name", card.license_name),
+            ("Licence link", card.license_link),
+            ("Made from", ", ".join(card.base_models)),
+            ("Datasets", ", ".join(card.datasets)),
+            ("Languages", ", ".join(card.languages)),
+            ("Library", card.library_name),
+            ("Task", card.pipeline_tag),
+        ]
+    return section(
+        "Licence and card", term_list(pairs), name="card", note="as declared, not proven"
+    )
+
+
+def _not_checked(verdict: Verdict) -> Markup:
+    if not verdict.not_checked:
+        return markup("")
+    items = [
+        element("li", item.what, markup(" "), element("span", item.why, class_="note"))
+        for item in verdict.not_checked
+    ]
+    return section(
+        "Not checked",
+        element("ul", *items),
+        name="unchecked",
+        note="this verdict says nothing about these",
+    )

@@ -1,0 +1,254 @@
+"""JSON documents: everything that is known, for programs. Described by the schemas beside."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+from weighbridge.core import printable
+from weighbridge.export._report import count_coverage, judge_scan, to_rfc3339
+
+if TYPE_CHECKING:
+    from weighbridge.core import (
+        Answer,
+        ArtifactEvidence,
+        CardEvidence,
+        Coverage,
+        Finding,
+        JsonValue,
+        LicenseEvidence,
+        Location,
+        Manifest,
+        ManifestDiff,
+        Resource,
+        ScanReport,
+        SignatureEvidence,
+        Verdict,
+    )
+    from weighbridge.export._report import CheckReport
+
+__all__ = ["load_schema", "manifest_to_json", "scan_to_json", "to_json"]
+
+_SCHEMA_IDS = {
+    "check-v1": "https://weighbridge.dev/schemas/check/v1",
+    "manifest-v1": "https://weighbridge.dev/schemas/manifest/v1",
+    "scan-v1": "https://weighbridge.dev/schemas/scan/v1",
+}
+
+
+def load_schema(name: Literal["check-v1", "manifest-v1", "scan-v1"]) -> JsonValue:
+    """Return a JSON schema (2020-12) that ships with Weighbridge.
+
+    Raises:
+        KeyError: There is no schema of this name.
+    """
+    if name not in _SCHEMA_IDS:
+        raise KeyError(f"{name!r} is none of {', '.join(sorted(_SCHEMA_IDS))}")
+    from importlib import resources  # noqa: PLC0415 - no report needs it, and it loads slowly
+
+    file = resources.files("weighbridge.export").joinpath(f"schemas/{name}.schema.json")
+    schema: JsonValue = json.loads(file.read_text(encoding="utf-8"))
+    return schema
+
+
+def to_json(report: CheckReport) -> JsonValue:
+    r"""Return the verdict and all its evidence, as ``check-v1.schema.json`` describes it.
+
+    Nothing is left out or cut. Every string can be written as UTF-8: a name that is not UTF-8 on
+    disk is given with its bytes as ``\xNN``.
+    """
+    verdict, evidence = report.verdict, report.evidence
+    document: dict[str, JsonValue] = {
+        "$schema": _SCHEMA_IDS["check-v1"],
+        "version": 1,
+        "tool": {"name": "weighbridge", "version": report.version},
+        "at": to_rfc3339(verdict.at),
+        "answer": verdict.answer.value,
+        "artifact": _artifact(evidence.artifact),
+        "policy": {"name": verdict.policy, "digest": verdict.policy_digest or None},
+        "rules": _rules(verdict),
+        "not_checked": [{"what": item.what, "why": item.why} for item in verdict.not_checked],
+        "signature": _signature(evidence.signature),
+        "scan": _scan(evidence.scan),
+        "card": _card(evidence.card),
+        "license": _license(evidence.license),
+    }
+    return _encodable(document)
+
+
+def scan_to_json(report: ScanReport, *, answer: Answer | None = None) -> JsonValue:
+    """Return a scan as ``scan-v1.schema.json`` describes it.
+
+    Args:
+        report: The scan.
+        answer: What it was judged to be; None judges it as the built-in policy does.
+    """
+    document: dict[str, JsonValue] = {
+        "$schema": _SCHEMA_IDS["scan-v1"],
+        "version": 1,
+        "answer": (answer or judge_scan(report)).value,
+        **_scan(report),
+    }
+    return _encodable(document)
+
+
+def manifest_to_json(manifest: Manifest) -> JsonValue:
+    """Return a manifest as ``manifest-v1.schema.json`` describes it.
+
+    ``artifact`` is the artifact digest, which anyone can recompute from ``resources``.
+    """
+    document: dict[str, JsonValue] = {
+        "$schema": _SCHEMA_IDS["manifest-v1"],
+        "version": 1,
+        "artifact": str(manifest.compute_digest()),
+        "kind": manifest.kind.value,
+        "label": manifest.label,
+        "resources": [_resource(resource) for resource in manifest.resources],
+        "left_out": list(manifest.left_out),
+    }
+    return _encodable(document)
+
+
+def _encodable(value: JsonValue) -> JsonValue:
+    """Escape the strings that UTF-8 cannot hold (lone surrogates), and leave all others alone."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return printable(value, limit=len(value))
+        return value
+    if isinstance(value, dict):
+        return {key: _encodable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    return value
+
+
+def _artifact(artifact: ArtifactEvidence) -> JsonValue:
+    return {
+        "path": artifact.path,
+        "kind": artifact.kind.value,
+        "digest": None if artifact.digest is None else str(artifact.digest),
+        "file_count": artifact.file_count,
+        "size_bytes": artifact.size_bytes,
+        "failures": [
+            {"name": failure.name, "kind": failure.kind.value, "reason": failure.reason}
+            for failure in artifact.failures
+        ],
+    }
+
+
+def _rules(verdict: Verdict) -> JsonValue:
+    return [
+        {
+            "rule": rule.rule,
+            "answer": rule.answer.value,
+            "reason": rule.reason,
+            "names": list(rule.names),
+            "remedy": rule.remedy,
+        }
+        for rule in verdict.rules
+    ]
+
+
+def _signature(signature: SignatureEvidence) -> JsonValue:
+    return {
+        "path": signature.path,
+        "found": signature.found,
+        "problem": signature.problem,
+        "signers": list(signature.signers),
+        "diff": None if signature.diff is None else _diff(signature.diff),
+    }
+
+
+def _diff(diff: ManifestDiff) -> JsonValue:
+    return {
+        "changed": [
+            {"expected": _resource(expected), "actual": _resource(actual)}
+            for expected, actual in diff.changed
+        ],
+        "missing": [_resource(resource) for resource in diff.missing],
+        "extra": [_resource(resource) for resource in diff.extra],
+        "renamed": [
+            {"expected": _resource(expected), "actual": _resource(actual)}
+            for expected, actual in diff.renamed
+        ],
+    }
+
+
+def _resource(resource: Resource) -> JsonValue:
+    # A signature file does not record sizes; a manifest holds -1 for them.
+    size_bytes = None if resource.size_bytes < 0 else resource.size_bytes
+    return {"name": resource.name, "size_bytes": size_bytes, "sha256": resource.sha256}
+
+
+def _scan(report: ScanReport) -> dict[str, JsonValue]:
+    count = count_coverage(report.coverage)
+    return {
+        "engine": report.engine,
+        "findings": [_finding(finding) for finding in report.findings],
+        "coverage_count": {
+            "files": count.files,
+            "examined": count.examined,
+            "inert": count.inert,
+            "not_examined": count.not_examined,
+            "out_of_scope": count.out_of_scope,
+        },
+        "coverage": [_coverage(row) for row in report.coverage],
+    }
+
+
+def _finding(finding: Finding) -> JsonValue:
+    return {
+        "rule_id": finding.rule_id,
+        "answer": finding.answer.value,
+        "severity": finding.severity.value,
+        "location": _location(finding.location),
+        "message": finding.message,
+        "detail": finding.detail,
+    }
+
+
+def _coverage(row: Coverage) -> JsonValue:
+    return {
+        "location": _location(row.location),
+        "status": row.status.value,
+        "format": row.format,
+        "reason": row.reason,
+    }
+
+
+def _location(location: Location) -> JsonValue:
+    return {
+        "file": location.file,
+        "member": list(location.member),
+        "offset_bytes": location.offset,
+    }
+
+
+def _card(evidence: CardEvidence) -> JsonValue:
+    card = evidence.card
+    declared: JsonValue = None
+    if card is not None:
+        declared = {
+            "file": card.file,
+            "licenses": list(card.licenses),
+            "license_name": card.license_name,
+            "license_link": card.license_link,
+            "base_models": list(card.base_models),
+            "datasets": list(card.datasets),
+            "languages": list(card.languages),
+            "library_name": card.library_name,
+            "pipeline_tag": card.pipeline_tag,
+            "tags": list(card.tags),
+            "has_body": card.has_body,
+        }
+    return {"declared": declared, "problem": evidence.problem, "malformed": evidence.malformed}
+
+
+def _license(license_: LicenseEvidence) -> JsonValue:
+    return {
+        "declared": license_.declared,
+        "expression": license_.expression,
+        "problem": license_.problem,
+    }

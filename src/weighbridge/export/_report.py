@@ -1,0 +1,139 @@
+"""The report: one value that every writer takes, and what all of them say of it alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weighbridge.core import Answer, CoverageStatus, Severity
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from weighbridge.core import Coverage, Digest, Evidence, Finding, ScanReport, Verdict
+
+__all__ = [
+    "CheckReport",
+    "CoverageCount",
+    "count_coverage",
+    "count_findings",
+    "judge_scan",
+    "plural",
+    "short_digest",
+    "to_rfc3339",
+    "worst_first",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """A verdict with the evidence that it was given on.
+
+    Attributes:
+        verdict: What the policy says.
+        evidence: What it was said of.
+        version: The version of Weighbridge, such as ``0.1.0``.
+    """
+
+    verdict: Verdict
+    evidence: Evidence
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageCount:
+    """How many files of the artifact became what; each file counts once.
+
+    A file with members counts by the most telling of its rows: as not examined if any row was not,
+    else as examined if any row was, else as inert.
+
+    Attributes:
+        examined: Read by an engine, with everything inside.
+        inert: Known to hold nothing that could act.
+        not_examined: Not looked at, or not wholly.
+        out_of_scope: There, and not part of the artifact.
+    """
+
+    examined: int
+    inert: int
+    not_examined: int
+    out_of_scope: int
+
+    @property
+    def files(self) -> int:
+        """Return how many files of the artifact there are; out of scope ones are not of it."""
+        return self.examined + self.inert + self.not_examined
+
+    def to_text(self) -> str:
+        """Return ``13 files: 2 examined, 11 inert, 0 not examined``."""
+        text = (
+            f"{plural(self.files, 'file')}: {self.examined:,} examined, {self.inert:,} inert, "
+            f"{self.not_examined:,} not examined"
+        )
+        return f"{text}; {self.out_of_scope:,} out of scope" if self.out_of_scope else text
+
+
+_TELLING = (
+    CoverageStatus.OUT_OF_SCOPE,
+    CoverageStatus.INERT,
+    CoverageStatus.EXAMINED,
+    CoverageStatus.NOT_EXAMINED,
+)
+
+
+def count_coverage(rows: tuple[Coverage, ...]) -> CoverageCount:
+    """Count files by what became of them."""
+    by_file: dict[str, int] = {}
+    for row in rows:
+        rank = _TELLING.index(row.status)
+        by_file[row.location.file] = max(rank, by_file.get(row.location.file, 0))
+    ranks = list(by_file.values())
+    return CoverageCount(
+        examined=ranks.count(_TELLING.index(CoverageStatus.EXAMINED)),
+        inert=ranks.count(_TELLING.index(CoverageStatus.INERT)),
+        not_examined=ranks.count(_TELLING.index(CoverageStatus.NOT_EXAMINED)),
+        out_of_scope=ranks.count(_TELLING.index(CoverageStatus.OUT_OF_SCOPE)),
+    )
+
+
+_BY_ANSWER = {Answer.FAIL: 0, Answer.UNKNOWN: 1, Answer.PASS: 2}
+
+
+def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Sort findings by answer, then severity, worst first; equals keep their order."""
+    return tuple(sorted(findings, key=lambda f: (_BY_ANSWER[f.answer], -f.severity.rank)))
+
+
+def count_findings(findings: tuple[Finding, ...]) -> str:
+    """Return ``2 dangerous, 1 unknown, 3 notes``, or ``no findings``."""
+    counts = {answer: sum(f.answer is answer for f in findings) for answer in Answer}
+    parts = (
+        (counts[Answer.FAIL], "dangerous or malformed"),
+        (counts[Answer.UNKNOWN], "unknown"),
+        (counts[Answer.PASS], "note" if counts[Answer.PASS] == 1 else "notes"),
+    )
+    return ", ".join(f"{count:,} {word}" for count, word in parts if count) or "no findings"
+
+
+def judge_scan(report: ScanReport) -> Answer:
+    """Judge a scan as the built-in policy does: medium and worse counts, coverage is complete."""
+    return report.judge(fail_on=Severity.MEDIUM, complete=True)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``1 file``, ``2 files``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def short_digest(digest: Digest | None) -> str:
+    """Return the first twelve digits, enough to tell artifacts apart by eye."""
+    return "no digest" if digest is None else f"sha256:{digest.hex[:12]}"
+
+
+def to_rfc3339(at: datetime) -> str:
+    """Return ``2026-11-21T09:30:00Z``; ``at`` is aware UTC.
+
+    Source:
+        RFC 3339, section 5.6.
+    """
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,112 @@
+"""The house keeps its walls: storeys are held by import-linter, doors and homes are held here."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import weighbridge
+from support import ROOT
+
+SOURCE = ROOT / "src" / "weighbridge"
+ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
+
+# Each heavy dependency has one home; everybody else asks that room.
+HOMES = {
+    "boolean": {"licenses"},
+    "click": {"cli"},
+    "cryptography": {"signing"},
+    "dask": {"engines"},
+    "distributed": {"engines"},
+    "fsspec": {"store"},
+    "license_expression": {"licenses"},
+    "pyarrow": {"datasets"},
+    "pydantic": {"policy"},
+    "rich": {"cli"},
+    "sigstore": {"signing"},
+    "sqlalchemy": {"store"},
+    "starlette": {"server"},
+    "yaml": {"formats"},
+}
+# What would run what is being examined. Nobody needs it.
+FORBIDDEN = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "torch"}
+FORBIDDEN_NETWORK = {"http", "requests", "socket", "urllib", "urllib3"}
+
+
+def read_modules() -> Iterator[tuple[Path, str, ast.Module]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        yield path, room, ast.parse(path.read_text())
+
+
+def read_imports(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node.module or "", tuple(alias.name for alias in node.names)
+
+
+def test_rooms_are_entered_by_their_doors() -> None:
+    for path, room, tree in read_modules():
+        for module, _ in read_imports(tree):
+            parts = module.split(".")
+            private = parts[0] == "weighbridge" and len(parts) > 2 and parts[2].startswith("_")
+            assert not private or parts[1] == room, f"{path} goes through the wall: {module}"
+
+
+def test_nobody_inside_uses_the_facade() -> None:
+    for path, _, tree in read_modules():
+        for module, names in read_imports(tree):
+            if module == "weighbridge":
+                assert names, f"{path} imports the facade"
+                assert set(names) <= set(ROOMS), f"{path} imports {names} from the facade"
+
+
+def test_each_heavy_dependency_has_one_home() -> None:
+    for path, room, tree in read_modules():
+        for module, _ in read_imports(tree):
+            top = module.partition(".")[0]
+            assert room in HOMES.get(top, {room}), f"{path} imports {module}"
+
+
+def test_nothing_that_runs_what_is_examined_is_imported() -> None:
+    for path, _, tree in read_modules():
+        for module, names in read_imports(tree):
+            top = module.partition(".")[0]
+            assert top not in FORBIDDEN | FORBIDDEN_NETWORK, f"{path} imports {module}"
+            assert "literal_eval" not in names, f"{path}: literal_eval has no bound"
+        called = {
+            node.func.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not called & {"eval", "exec", "compile", "__import__"}, path
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_door_says_what_is_behind_it(room: str) -> None:
+    door = importlib.import_module(f"weighbridge.{room}")
+    assert door.__doc__
+    names = door.__all__
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert getattr(door, name) is not None
+
+
+def test_the_facade_gives_what_it_promises() -> None:
+    for name in weighbridge.__all__:
+        assert getattr(weighbridge, name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        weighbridge.nothing  # noqa: B018
+
+
+def test_modules_stay_short() -> None:
+    for path, _, _ in read_modules():
+        lines = len(path.read_text().splitlines())
+        assert lines <= 600, f"{path} has {lines} lines: split it"

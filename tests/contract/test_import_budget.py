@@ -1,0 +1,58 @@
+"""What is not needed is not imported: start-up time is part of the interface."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {
+    "concurrent.futures",
+    "cryptography",
+    "license_expression",
+    "pyarrow",
+    "pydantic",
+    "rich",
+    "sigstore",
+    "sqlalchemy",
+    "starlette",
+    "tomllib",
+    "yaml",
+}
+
+SCRIPT = """
+import sys
+from weighbridge.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+def run_and_list_modules(*arguments: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments], check=True, capture_output=True, text=True
+    )
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["hash", "FILE"]])
+def test_small_commands_import_little(tmp_path: Path, arguments: list[str]) -> None:
+    file = tmp_path / "w.bin"
+    file.write_bytes(bytes(1024))
+    loaded = run_and_list_modules(*(str(file) if a == "FILE" else a for a in arguments))
+    assert not loaded & HEAVY
+    rooms = {name.split(".")[1] for name in loaded if name.startswith("weighbridge.")}
+    assert not rooms & {"signing", "scan", "policy", "licenses", "export", "formats"}
+
+
+def test_importing_the_package_imports_no_room() -> None:
+    script = "import sys, weighbridge; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    loaded = {name for name in done.stdout.split() if name.startswith("weighbridge")}
+    assert loaded == {"weighbridge", "weighbridge._lazy", "weighbridge._version"}

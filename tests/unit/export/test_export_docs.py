@@ -1,0 +1,32 @@
+"""The page about reports says what is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from unit.export import samples
+from weighbridge.export import load_schema, to_text
+
+PAGE = Path(__file__).parents[3].joinpath("docs/report.md").read_text(encoding="utf-8")
+
+
+def test_the_sample_is_what_is_printed() -> None:
+    samples_shown = re.findall(r"<!-- sample: (\w+) -->\n```text\n(.*?)```", PAGE, re.DOTALL)
+    assert samples_shown
+    for name, text in samples_shown:
+        assert text.rstrip() == to_text(samples.EVERY[name](), width=100, colour=False)
+
+
+def test_the_python_examples_run() -> None:
+    examples = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert examples
+    for example in examples:
+        exec(compile(example, "docs/report.md", "exec"), {})
+
+
+def test_every_schema_is_on_the_page() -> None:
+    for name in ("check-v1", "scan-v1", "manifest-v1"):
+        schema = load_schema(name)  # type: ignore[arg-type]
+        assert isinstance(schema, dict)
+        assert schema["$id"] in PAGE
