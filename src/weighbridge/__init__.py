@@ -12,9 +12,9 @@ Importing this package imports nothing else; each name is fetched when it is fir
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from weighbridge._lazy import lazy_getattr
 from weighbridge._version import __version__
 
 if TYPE_CHECKING:
@@ -27,14 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "check", "hash", "keygen", "scan", "sign", "verify"]
 
-__getattr__ = lazy_getattr(
-    __name__,
-    {
-        "check": ("weighbridge.workflow", "check_artifact"),
-        "hash": ("weighbridge.workflow", "hash_artifact"),
-        "keygen": ("weighbridge.workflow", "create_key_files"),
-        "scan": ("weighbridge.workflow", "scan_artifact"),
-        "sign": ("weighbridge.workflow", "sign_artifact"),
-        "verify": ("weighbridge.workflow", "verify_artifact"),
-    },
-)
+_FUNCTIONS = {
+    "check": "check_artifact",
+    "hash": "hash_artifact",
+    "keygen": "create_key_files",
+    "scan": "scan_artifact",
+    "sign": "sign_artifact",
+    "verify": "verify_artifact",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of the functions above
+    if name not in _FUNCTIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("weighbridge.workflow"), _FUNCTIONS[name])

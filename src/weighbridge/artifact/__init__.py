@@ -1,6 +1,6 @@
 """Artifact: from a path to a manifest; the reader hashes what it gives out."""
 
-from weighbridge.artifact._documents import read_document
+from weighbridge.artifact._documents import read_document, write_atomically
 from weighbridge.artifact._walk import (
     CLAIMS_NAME,
     DEFAULT_SIGNATURE_NAME,
@@ -23,4 +23,5 @@ __all__ = [
     "read_document",
     "walk",
     "weigh",
+    "write_atomically",
 ]

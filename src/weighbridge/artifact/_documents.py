@@ -1,10 +1,12 @@
-"""Reading the small documents around an artifact: keys, signatures, policies."""
+"""The small documents around an artifact: reading keys and policies, writing results."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from weighbridge.core import printable
 from weighbridge.errors import InputError, LimitExceededError
@@ -12,7 +14,7 @@ from weighbridge.errors import InputError, LimitExceededError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["read_document"]
+__all__ = ["read_document", "write_atomically"]
 
 
 def read_document(path: Path, *, what: str, limit_name: str, limit_bytes: int) -> bytes:
@@ -34,23 +36,123 @@ def read_document(path: Path, *, what: str, limit_name: str, limit_bytes: int) -
     shown = printable(str(path))
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise InputError(f"the {what} {shown} is not a regular file")
+            size_bytes = status.st_size
+            if size_bytes <= limit_bytes:
+                data = _read_at_most(descriptor, limit_bytes + 1)
+                size_bytes = len(data)  # it may have grown, or say that it is empty as /proc does
+        finally:
+            os.close(descriptor)
     except FileNotFoundError as error:
         raise InputError(f"there is no {what} at {shown}") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot read the {what} {shown}: {reason.lower()}") from error
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"the {what} {shown} is not a regular file")
-        if status.st_size > limit_bytes:
-            raise LimitExceededError(
-                limit_name, limit=limit_bytes, actual=status.st_size, subject=shown
-            )
-        try:
-            data = file.read(limit_bytes + 1)
-        except OSError as error:
-            raise InputError(f"cannot read the {what} {shown}: {error.strerror}") from error
-    if len(data) > limit_bytes:  # it grew meanwhile, or says that it is empty as /proc does
-        raise LimitExceededError(limit_name, limit=limit_bytes, actual=len(data), subject=shown)
+    except OSError as error:
+        reason = (error.strerror or "error").lower()
+        raise InputError(f"cannot read the {what} {shown}: {reason}") from error
+    if size_bytes > limit_bytes:
+        raise LimitExceededError(limit_name, limit=limit_bytes, actual=size_bytes, subject=shown)
     return data
+
+
+def _read_at_most(descriptor: int, size_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    while size_bytes > 0 and (part := os.read(descriptor, min(size_bytes, 1024 * 1024))):
+        parts.append(part)
+        size_bytes -= len(part)
+    return b"".join(parts)
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o666, overwrite: bool = True) -> None:
+    """Write a file so that others see the old content or the whole new one, whatever happens.
+
+    The bytes go to a file that has no name yet, are flushed to the disk, and only then get their
+    name; so a run that is killed leaves nothing behind that the next weighing would find. File
+    systems without nameless files (NFS, some FUSE) get a hidden one beside the target instead.
+
+    Args:
+        path: The target. If it is a symbolic link, the link is replaced and not followed.
+        data: The whole content.
+        mode: Permission bits; the process's umask is taken off. 0o600 for private keys.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        InputError: The file exists and ``overwrite`` is false, or the system refuses.
+    """
+    shown = printable(str(path))
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise InputError(f"{shown} cannot be written: {error.strerror}") from error
+    target = _Target(folder, path.name, f".weighbridge-{secrets.token_hex(8)}.tmp", mode)
+    try:
+        try:
+            _write_nameless(target, data, overwrite=overwrite)
+        except FileExistsError:
+            raise
+        except OSError:  # O_TMPFILE or /proc is not to be had; anything else fails again below
+            _write_beside(target, data, overwrite=overwrite)
+        os.fsync(folder)
+    except FileExistsError as error:
+        raise InputError(f"{shown} exists already; move it away first") from error
+    except OSError as error:
+        raise InputError(f"{shown} cannot be written: {error.strerror}") from error
+    finally:
+        os.close(folder)
+
+
+class _Target(NamedTuple):
+    folder: int
+    name: str
+    beside: str
+    mode: int
+
+    def link(self, source: str, name: str) -> None:
+        os.link(source, name, src_dir_fd=self.folder, dst_dir_fd=self.folder, follow_symlinks=True)
+
+    def replace(self) -> None:
+        os.replace(self.beside, self.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
+
+    def tidy(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.beside, dir_fd=self.folder)
+
+
+def _write_nameless(target: _Target, data: bytes, *, overwrite: bool) -> None:
+    flags = os.O_WRONLY | os.O_CLOEXEC | os.O_TMPFILE
+    fd = os.open(".", flags, target.mode, dir_fd=target.folder)
+    with os.fdopen(fd, "wb") as file:
+        _fill(file, data)
+        source = f"/proc/self/fd/{fd}"
+        try:
+            target.link(source, target.name)
+        except FileExistsError:
+            if not overwrite:
+                raise
+            # A link cannot replace a name, a rename can.
+            try:
+                target.link(source, target.beside)
+                target.replace()
+            finally:
+                target.tidy()
+
+
+def _write_beside(target: _Target, data: bytes, *, overwrite: bool) -> None:
+    flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        fd = os.open(target.beside, flags, target.mode, dir_fd=target.folder)
+        with os.fdopen(fd, "wb") as file:
+            _fill(file, data)
+        if overwrite:
+            target.replace()
+        else:
+            target.link(target.beside, target.name)
+    finally:
+        target.tidy()
+
+
+def _fill(file: BinaryIO, data: bytes) -> None:
+    file.write(data)
+    file.flush()
+    os.fsync(file.fileno())

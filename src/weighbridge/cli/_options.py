@@ -48,7 +48,8 @@ def print_json(value: JsonValue) -> None:
     """Print a value as JSON on stdout, in UTF-8 whatever the terminal speaks."""
     from weighbridge.core import to_json  # noqa: PLC0415 - costs start-up time
 
-    click.get_binary_stream("stdout").write((to_json(value) + "\n").encode())
+    sys.stdout.buffer.write((to_json(value) + "\n").encode())
+    sys.stdout.buffer.flush()
 
 
 def terminal() -> dict[str, Any]:

@@ -1,53 +1,55 @@
 """Core: the nouns of Weighbridge and their exact encodings. No I/O.
 
-Rooms exchange the frozen values defined here and nothing else.
+Rooms exchange the frozen values defined here and nothing else. Each module is imported when one of
+its names is first used, for start-up time.
 """
 
-from weighbridge.core._answer import Answer, Severity, worst
-from weighbridge.core._bundle import (
-    Bundle,
-    Envelope,
-    EnvelopeSignature,
-    PublicKeyMaterial,
-    pae,
-    parse_bundle,
-)
-from weighbridge.core._digest import Digest
-from weighbridge.core._evidence import (
-    ArtifactEvidence,
-    Card,
-    CardEvidence,
-    Evidence,
-    LicenseEvidence,
-    ReadFailure,
-    ReadFailureKind,
-    SignatureEvidence,
-)
-from weighbridge.core._findings import (
-    Coverage,
-    CoverageStatus,
-    FileScan,
-    Finding,
-    Location,
-    ScanReport,
-)
-from weighbridge.core._json import JsonValue, parse_json, to_json
-from weighbridge.core._limits import DEFAULT_LIMITS, Limits
-from weighbridge.core._manifest import (
-    ArtifactKind,
-    Manifest,
-    ManifestDiff,
-    Resource,
-    diff_manifests,
-)
-from weighbridge.core._statement import (
-    Statement,
-    Subject,
-    VerifiedStatement,
-    parse_statement,
-)
-from weighbridge.core._text import printable, to_size
-from weighbridge.core._verdict import NotChecked, RuleResult, Verdict
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge._lazy import lazy_getattr
+
+if TYPE_CHECKING:
+    from weighbridge.core._answer import Answer, Severity, worst
+    from weighbridge.core._bundle import (
+        Bundle,
+        Envelope,
+        EnvelopeSignature,
+        PublicKeyMaterial,
+        pae,
+        parse_bundle,
+    )
+    from weighbridge.core._digest import Digest
+    from weighbridge.core._evidence import (
+        ArtifactEvidence,
+        Card,
+        CardEvidence,
+        Evidence,
+        LicenseEvidence,
+        SignatureEvidence,
+    )
+    from weighbridge.core._findings import (
+        Coverage,
+        CoverageStatus,
+        FileScan,
+        Finding,
+        Location,
+        ScanReport,
+    )
+    from weighbridge.core._json import JsonValue, parse_json, to_json
+    from weighbridge.core._limits import DEFAULT_LIMITS, Limits
+    from weighbridge.core._manifest import (
+        ArtifactKind,
+        Manifest,
+        ManifestDiff,
+        Resource,
+        diff_manifests,
+    )
+    from weighbridge.core._reading import ReadFailure, ReadFailureKind
+    from weighbridge.core._statement import Statement, Subject, VerifiedStatement, parse_statement
+    from weighbridge.core._text import printable, to_size
+    from weighbridge.core._verdict import NotChecked, RuleResult, Verdict
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -94,3 +96,34 @@ __all__ = [
     "to_size",
     "worst",
 ]
+
+_MODULES = {
+    "_answer": ("Answer", "Severity", "worst"),
+    "_bundle": (
+        "Bundle",
+        "Envelope",
+        "EnvelopeSignature",
+        "PublicKeyMaterial",
+        "pae",
+        "parse_bundle",
+    ),
+    "_digest": ("Digest",),
+    "_evidence": (
+        "ArtifactEvidence",
+        "Card",
+        "CardEvidence",
+        "Evidence",
+        "LicenseEvidence",
+        "SignatureEvidence",
+    ),
+    "_findings": ("Coverage", "CoverageStatus", "FileScan", "Finding", "Location", "ScanReport"),
+    "_json": ("JsonValue", "parse_json", "to_json"),
+    "_limits": ("DEFAULT_LIMITS", "Limits"),
+    "_manifest": ("ArtifactKind", "Manifest", "ManifestDiff", "Resource", "diff_manifests"),
+    "_reading": ("ReadFailure", "ReadFailureKind"),
+    "_statement": ("Statement", "Subject", "VerifiedStatement", "parse_statement"),
+    "_text": ("printable", "to_size"),
+    "_verdict": ("NotChecked", "RuleResult", "Verdict"),
+}
+
+__getattr__ = lazy_getattr(__name__, _MODULES)

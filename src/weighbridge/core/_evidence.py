@@ -1,15 +1,15 @@
-"""Evidence: everything that a policy judges, gathered; and what reading an artifact gave."""
+"""Evidence: everything that a policy judges, gathered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weighbridge.core._digest import Digest
     from weighbridge.core._findings import ScanReport
     from weighbridge.core._manifest import ArtifactKind, ManifestDiff
+    from weighbridge.core._reading import ReadFailure
 
 __all__ = [
     "ArtifactEvidence",
@@ -17,34 +17,8 @@ __all__ = [
     "CardEvidence",
     "Evidence",
     "LicenseEvidence",
-    "ReadFailure",
-    "ReadFailureKind",
     "SignatureEvidence",
 ]
-
-
-class ReadFailureKind(StrEnum):
-    """Why a file is not in the manifest."""
-
-    REFUSED = "refused"
-    UNREADABLE = "unreadable"
-    CHANGED = "changed"
-
-
-@dataclass(frozen=True, slots=True)
-class ReadFailure:
-    """An entry of the artifact that has no digest.
-
-    Attributes:
-        name: POSIX path inside the artifact, as the file system gives it.
-        kind: REFUSED: a link, a device, a name that cannot be written down. UNREADABLE: the system
-            would not let us. CHANGED: it did not stay the same while it was read.
-        reason: Half a sentence: ``is a symbolic link to /etc/passwd``.
-    """
-
-    name: str
-    kind: ReadFailureKind
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +32,7 @@ class ArtifactEvidence:
         file_count: Files that were hashed.
         size_bytes: Their sizes, added up.
         failures: What could not be hashed, and why.
+        left_out: Names that are there and outside the scope; not counted above.
     """
 
     path: str
@@ -66,6 +41,7 @@ class ArtifactEvidence:
     file_count: int
     size_bytes: int
     failures: tuple[ReadFailure, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +116,8 @@ class LicenseEvidence:
     """Which licence is declared.
 
     Attributes:
-        declared: As written in the card, such as ``apache-2.0``; empty if none.
+        declared: As written in the card, such as ``apache-2.0``, several joined by ``, ``; empty if
+            none.
         expression: The SPDX expression that it stands for, such as ``Apache-2.0``; empty if it
             cannot be told.
         problem: Why there is no expression; empty if there is one.

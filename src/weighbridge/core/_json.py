@@ -83,9 +83,17 @@ def _check_depth(value: JsonValue, *, what: str, limit: int) -> None:
 
 
 def to_json(value: JsonValue) -> str:
-    """Write JSON for machines and people: UTF-8, two spaces, keys in the order given.
+    """Write JSON for machines and people: two spaces, keys in the order given.
+
+    Letters of every script stand as they are; what a terminal could act on (control and format
+    characters) and lone surrogates are escaped, so that the text can be shown and encoded.
 
     Raises:
         ValueError: ``value`` holds NaN or an infinity.
     """
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(
+        char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text
+    )

@@ -109,6 +109,16 @@ class ManifestDiff:
         single = (*self.missing, *self.extra)
         return tuple(sorted({r.name for pair in pairs for r in pair} | {r.name for r in single}))
 
+    def to_words(self) -> str:
+        """Return how much differs: ``1 changed, 2 missing``."""
+        counts = {
+            "changed": len(self.changed),
+            "missing": len(self.missing),
+            "extra": len(self.extra),
+            "renamed": len(self.renamed),
+        }
+        return ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
+
     def to_lines(self) -> Iterator[str]:
         """Yield one line a difference, such as ``changed: w.bin (12 bytes signed, 13 found)``."""
         for expected, actual in self.changed:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from weighbridge.core._json import parse_json
+from weighbridge.core._limits import DEFAULT_LIMITS
 from weighbridge.errors import InputError, ParseError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class VerifiedStatement:
     signers: tuple[str, ...]
 
 
-def parse_statement(payload: bytes, *, limits: Limits) -> Statement:
+def parse_statement(payload: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Statement:
     """Read a statement and keep its bytes as they are.
 
     Fields that the specification does not name are ignored, as it demands of every reader, at the

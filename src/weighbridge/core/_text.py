@@ -9,15 +9,15 @@ def printable(text: str, *, limit: int = 400) -> str:
     r"""Return ``text`` so that no terminal acts on it.
 
     Control and format characters (escape sequences, bidirectional overrides, zero-width joiners),
-    odd spaces, lone surrogates and unassigned code points are written as ``\xNN`` or ``\uNNNN``; what is longer
-    than ``limit`` characters is cut and marked.
+    odd spaces, lone surrogates and unassigned code points are written as ``\xNN`` or ``\uNNNN``;
+    what is longer than ``limit`` characters is cut and marked.
     """
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(char if char.isprintable() else _escape(char) for char in cut)
 
 
 def _escape(char: str) -> str:
-    if "\udc80" <= char <= "\udcff":  # a byte that was not UTF-8, as os.fsdecode keeps it (PEP 383)
+    if "\udc80" <= char <= "\udcff":  # a byte that was not UTF-8 (PEP 383)
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")
 

@@ -1,1 +1,64 @@
-"""Formats."""
+"""Formats: how bytes are laid out. Bytes -> values and events; bounded, and without judgement."""
+
+from weighbridge.formats._card import parse_card
+from weighbridge.formats._gguf import GgufHeader, GgufProblem, read_gguf
+from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
+from weighbridge.formats._numpy import NpyHeader, read_npy_header
+from weighbridge.formats._pickle import Blob, PickleArg, PickleOpcode, read_pickle_ops
+from weighbridge.formats._safetensors import (
+    SafetensorsHeader,
+    SafetensorsProblem,
+    read_safetensors,
+)
+from weighbridge.formats._sniff import HEAD_BYTES, check_image_end, looks_like_text, sniff
+from weighbridge.formats._sources import Expanded, MemorySource, SliceSource, open_expanded
+from weighbridge.formats._streams import STREAM_METHODS, expand_stream
+from weighbridge.formats._tar import TarEntry, read_tar
+from weighbridge.formats._text import Text, read_text
+from weighbridge.formats._zip import (
+    ZIP_METHODS,
+    ZipDirectory,
+    ZipEntry,
+    find_zip_gaps,
+    read_zip_directory,
+    read_zip_entry,
+)
+
+__all__ = [
+    "HEAD_BYTES",
+    "STREAM_METHODS",
+    "ZIP_METHODS",
+    "Blob",
+    "Expanded",
+    "GgufHeader",
+    "GgufProblem",
+    "LicenseChoice",
+    "LicenseTerm",
+    "MemorySource",
+    "NpyHeader",
+    "PickleArg",
+    "PickleOpcode",
+    "SafetensorsHeader",
+    "SafetensorsProblem",
+    "SliceSource",
+    "TarEntry",
+    "Text",
+    "ZipDirectory",
+    "ZipEntry",
+    "check_image_end",
+    "expand_stream",
+    "find_zip_gaps",
+    "looks_like_text",
+    "open_expanded",
+    "parse_card",
+    "parse_license",
+    "read_gguf",
+    "read_npy_header",
+    "read_pickle_ops",
+    "read_safetensors",
+    "read_tar",
+    "read_text",
+    "read_zip_directory",
+    "read_zip_entry",
+    "sniff",
+]

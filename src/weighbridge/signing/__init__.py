@@ -1,1 +1,37 @@
-"""Signing."""
+"""Signing: keys, signatures, and what a signature says about an artifact's files.
+
+``cryptography`` is imported by the functions that need it, not with this door.
+"""
+
+from weighbridge.signing._keys import (
+    KeyPair,
+    KeySigner,
+    PublicKey,
+    generate_key,
+    load_public_key,
+    load_signer,
+)
+from weighbridge.signing._oms import (
+    SignedManifest,
+    compare_signed,
+    parse_signed_manifest,
+    sign_manifest,
+)
+from weighbridge.signing._ports import Signer, Verifier
+from weighbridge.signing._verify import verify_bundle
+
+__all__ = [
+    "KeyPair",
+    "KeySigner",
+    "PublicKey",
+    "SignedManifest",
+    "Signer",
+    "Verifier",
+    "compare_signed",
+    "generate_key",
+    "load_public_key",
+    "load_signer",
+    "parse_signed_manifest",
+    "sign_manifest",
+    "verify_bundle",
+]

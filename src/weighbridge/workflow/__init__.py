@@ -37,7 +37,4 @@ _MODULES = {
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
 }
 
-__getattr__ = lazy_getattr(
-    __name__,
-    {name: (f"{__name__}.{module}", name) for module, names in _MODULES.items() for name in names},
-)
+__getattr__ = lazy_getattr(__name__, _MODULES)

@@ -21,7 +21,7 @@ from weighbridge.core import (
     parse_statement,
 )
 from weighbridge.engines import ThreadExecutor
-from weighbridge.errors import VerificationError, WeighbridgeError
+from weighbridge.errors import WeighbridgeError
 from weighbridge.export import CheckReport
 from weighbridge.formats import parse_card
 from weighbridge.licenses import find_license
@@ -110,8 +110,11 @@ def check_artifact(
             file_count=len(weighed.resources),
             size_bytes=sum(resource.size_bytes for resource in weighed.resources),
             failures=failures,
+            left_out=weighed.tree.left_out,
         ),
-        signature=_weigh_signature(target, bundle, problem, keys=keys, manifest=manifest),
+        signature=_weigh_signature(
+            target, bundle, problem, keys=keys, manifest=manifest, limits=limits
+        ),
         scan=conclude(
             (inspection.scan for inspection in weighed.inspections),
             failures=failures,
@@ -156,7 +159,8 @@ def _build_inspector(rules: Policy, limits: Limits) -> Inspector[_Inspection]:
     def inspect(source: ByteSource) -> _Inspection:
         card = None
         if source.name == _CARD_NAME:
-            data = source.read_at(0, source.size_bytes)
+            # One byte more than may be, so that the parser sees that it is too much.
+            data = source.read_at(0, limits.max_card_bytes + 1)
             card = parse_card(data, file=source.name, limits=limits)
         return _Inspection(scanner(source), card)
 
@@ -189,19 +193,20 @@ def _weigh_signature(
     *,
     keys: Mapping[str, PublicKey],
     manifest: Manifest | None,
+    limits: Limits,
 ) -> SignatureEvidence:
     """Say whose signature it is and whether the files are those that it lists."""
     path = str(target)
     if bundle is None:
         return SignatureEvidence(path, found=bool(problem), problem=problem)
     signers: tuple[str, ...] = ()
-    if keys:
-        try:
-            signers = verify_bundle(bundle, keys).signers
-        except VerificationError as error:
-            problem = str(error)
     try:
-        signed = parse_signed_manifest(parse_statement(bundle.envelope.payload))
+        signers = verify_bundle(bundle, keys, limits=limits).signers if keys else ()
+    except WeighbridgeError as error:
+        problem = str(error)
+    try:
+        # Whoever signed it: whether the files are those of the list is worth knowing in any case.
+        signed = parse_signed_manifest(parse_statement(bundle.envelope.payload, limits=limits))
     except WeighbridgeError as error:
         return SignatureEvidence(path, found=True, problem=problem or str(error))
     diff = compare_signed(signed, manifest, accept_ignored=()) if manifest else None

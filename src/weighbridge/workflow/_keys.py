@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weighbridge.artifact import write_atomically
 from weighbridge.core import printable
 from weighbridge.errors import InputError
 from weighbridge.signing import generate_key
@@ -37,16 +37,6 @@ def create_key_files(stem: Path) -> KeyFiles:
         if path.exists() or path.is_symlink():
             raise InputError(f"{printable(str(path))} is there already; choose another name")
     pair = generate_key()
-    _write_new(files.private, pair.private_pem, mode=0o600)
-    _write_new(files.public, pair.public_pem, mode=0o644)
+    write_atomically(files.private, pair.private_pem, mode=0o600, overwrite=False)
+    write_atomically(files.public, pair.public_pem, overwrite=False)
     return files
-
-
-def _write_new(path: Path, data: bytes, *, mode: int) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            file.write(data)
-    except OSError as error:
-        reason = (error.strerror or "error").lower()
-        raise InputError(f"cannot write {printable(str(path))}: {reason}") from error

@@ -19,6 +19,7 @@ from weighbridge.core import (
     diff_manifests,
     parse_json,
     printable,
+    to_json,
     to_size,
     worst,
 )
@@ -124,6 +125,20 @@ JSON = st.recursive(
 @given(JSON)
 def test_json_that_is_in_order_is_read_as_it_is(value: object) -> None:
     assert parse_json(json.dumps(value).encode(), what="x", limits=DEFAULT_LIMITS) == value
+
+
+@given(JSON)
+def test_what_is_written_as_json_reads_the_same_and_shows_safely(value: object) -> None:
+    text = to_json(value)
+    assert json.loads(text) == value
+    assert all(char.isprintable() or char == "\n" for char in text)
+
+
+def test_json_keeps_letters_and_escapes_what_a_terminal_acts_on() -> None:
+    text = to_json({"模型": "è\x1b\x9b\u202e\x7f"})
+    assert text == '{\n  "模型": "è\\u001b\\u009b\\u202e\\u007f"\n}'
+    assert to_json("\x7f") == '"\\u007f"'
+    assert to_json("latin\udce9").encode() == b'"latin\\udce9"'
 
 
 def test_no_terminal_acts_on_a_name() -> None:

@@ -1,0 +1,101 @@
+"""The licence ids of model cards, and the SPDX licence that each of them names."""
+
+from __future__ import annotations
+
+__all__ = ["HUGGING_FACE_LICENSES"]
+
+# Every id that the Hub documents, except `other` and `unknown`, which name no licence.
+#
+# - An id that SPDX has is written as SPDX writes it today: `gpl-3.0` is `GPL-3.0-only`.
+# - Where SPDX has none and ScanCode knows exactly this text, its id is used.
+# - Where neither does, or the id names a family without a version (`bsd`, `cc`, `gpl`) or terms
+#   that change in place (`gemma`), the id stays an id of the Hub's. For `llama4` ScanCode has two
+#   entries and the Hub does not say which one it means.
+#
+# Source: https://huggingface.co/docs/hub/repositories-licenses
+HUGGING_FACE_LICENSES: dict[str, str] = {
+    "afl-3.0": "AFL-3.0",
+    "agpl-3.0": "AGPL-3.0-only",
+    "apache-2.0": "Apache-2.0",
+    "apple-amlr": "LicenseRef-huggingface-apple-amlr",
+    "apple-ascl": "LicenseRef-huggingface-apple-ascl",
+    "artistic-2.0": "Artistic-2.0",
+    "bigcode-openrail-m": "LicenseRef-scancode-bigcode-open-rail-m-v1",
+    "bigscience-bloom-rail-1.0": "LicenseRef-scancode-bigscience-rail-1.0",
+    "bigscience-openrail-m": "LicenseRef-scancode-bigscience-open-rail-m",
+    "bsd": "LicenseRef-huggingface-bsd",
+    "bsd-2-clause": "BSD-2-Clause",
+    "bsd-3-clause": "BSD-3-Clause",
+    "bsd-3-clause-clear": "BSD-3-Clause-Clear",
+    "bsl-1.0": "BSL-1.0",
+    "c-uda": "C-UDA-1.0",
+    "cc": "LicenseRef-huggingface-cc",
+    "cc-by-2.0": "CC-BY-2.0",
+    "cc-by-2.5": "CC-BY-2.5",
+    "cc-by-3.0": "CC-BY-3.0",
+    "cc-by-4.0": "CC-BY-4.0",
+    "cc-by-nc-2.0": "CC-BY-NC-2.0",
+    "cc-by-nc-3.0": "CC-BY-NC-3.0",
+    "cc-by-nc-4.0": "CC-BY-NC-4.0",
+    "cc-by-nc-nd-3.0": "CC-BY-NC-ND-3.0",
+    "cc-by-nc-nd-4.0": "CC-BY-NC-ND-4.0",
+    "cc-by-nc-sa-2.0": "CC-BY-NC-SA-2.0",
+    "cc-by-nc-sa-3.0": "CC-BY-NC-SA-3.0",
+    "cc-by-nc-sa-4.0": "CC-BY-NC-SA-4.0",
+    "cc-by-nd-4.0": "CC-BY-ND-4.0",
+    "cc-by-sa-3.0": "CC-BY-SA-3.0",
+    "cc-by-sa-4.0": "CC-BY-SA-4.0",
+    "cc0-1.0": "CC0-1.0",
+    "cdla-permissive-1.0": "CDLA-Permissive-1.0",
+    "cdla-permissive-2.0": "CDLA-Permissive-2.0",
+    "cdla-sharing-1.0": "CDLA-Sharing-1.0",
+    "creativeml-openrail-m": "LicenseRef-scancode-stable-diffusion-2022-08-22",
+    "deepfloyd-if-license": "LicenseRef-huggingface-deepfloyd-if-license",
+    "ecl-2.0": "ECL-2.0",
+    "epl-1.0": "EPL-1.0",
+    "epl-2.0": "EPL-2.0",
+    "etalab-2.0": "etalab-2.0",
+    "eupl-1.1": "EUPL-1.1",
+    "eupl-1.2": "EUPL-1.2",
+    "fair-noncommercial-research-license": (
+        "LicenseRef-huggingface-fair-noncommercial-research-license"
+    ),
+    "gemma": "LicenseRef-huggingface-gemma",
+    "gfdl": "LicenseRef-huggingface-gfdl",
+    "gpl": "LicenseRef-huggingface-gpl",
+    "gpl-2.0": "GPL-2.0-only",
+    "gpl-3.0": "GPL-3.0-only",
+    "grok2-community": "LicenseRef-huggingface-grok2-community",
+    "h-research": "LicenseRef-huggingface-h-research",
+    "intel-research": "LicenseRef-huggingface-intel-research",
+    "isc": "ISC",
+    "lgpl": "LicenseRef-huggingface-lgpl",
+    "lgpl-2.1": "LGPL-2.1-only",
+    "lgpl-3.0": "LGPL-3.0-only",
+    "lgpl-lr": "LGPLLR",
+    "llama2": "LicenseRef-scancode-llama-2-license-2023",
+    "llama3": "LicenseRef-huggingface-llama3",
+    "llama3.1": "LicenseRef-scancode-llama-3.1-license-2024",
+    "llama3.2": "LicenseRef-scancode-llama-3.2-license-2024",
+    "llama3.3": "LicenseRef-scancode-llama-3.3-license-2024",
+    "llama4": "LicenseRef-huggingface-llama4",
+    "lppl-1.3c": "LPPL-1.3c",
+    "mit": "MIT",
+    "mpl-2.0": "MPL-2.0",
+    "ms-pl": "MS-PL",
+    "ncsa": "NCSA",
+    "odbl": "ODbL-1.0",
+    "odc-by": "ODC-By-1.0",
+    "ofl-1.1": "OFL-1.1",
+    "open-mdw": "LicenseRef-scancode-openmdw-1.0",
+    "openmdw-1.0": "LicenseRef-scancode-openmdw-1.0",
+    "openmdw-1.1": "LicenseRef-huggingface-openmdw-1.1",
+    "openrail": "LicenseRef-huggingface-openrail",
+    "openrail++": "LicenseRef-huggingface-openrail-plus-plus",
+    "osl-3.0": "OSL-3.0",
+    "pddl": "PDDL-1.0",
+    "postgresql": "PostgreSQL",
+    "unlicense": "Unlicense",
+    "wtfpl": "WTFPL",
+    "zlib": "Zlib",
+}

@@ -1,0 +1,132 @@
+"""Telling formats by their first bytes. A name is never asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weighbridge.core.ports import ByteSource
+
+__all__ = ["HEAD_BYTES", "check_image_end", "looks_like_text", "sniff"]
+
+HEAD_BYTES = 64 * 1024
+"""How much of a file ``sniff`` wants to see."""
+
+# (offset, bytes, format); the first that fits at its offset counts, all that fit are reported.
+_MAGIC: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x93NUMPY", "numpy"),
+    (0, b"GGUF", "gguf"),
+    (0, b"\x1f\x8b", "gzip"),
+    (0, b"BZh", "bzip2"),
+    (0, b"\xfd7zXZ\x00", "xz"),
+    (0, b"\x5d\x00\x00", "lzma"),
+    (0, b"ZF", "joblib-zfile"),
+    (0, b"\x28\xb5\x2f\xfd", "zstd"),
+    (0, b"\x04\x22\x4d\x18", "lz4"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7z"),
+    (0, b"Rar!\x1a\x07", "rar"),
+    (0, b"PK\x03\x04", "zip"),
+    (257, b"ustar", "tar"),
+    (0, b"\x89PNG\r\n\x1a\n", "png"),
+    (0, b"\xff\xd8\xff", "jpeg"),
+    (0, b"GIF87a", "gif"),
+    (0, b"GIF89a", "gif"),
+    (8, b"WEBP", "webp"),
+    (0, b"\x7fELF", "elf"),
+    (0, b"MZ", "pe"),
+    (0, b"\xfe\xed\xfa\xce", "mach-o"),
+    (0, b"\xfe\xed\xfa\xcf", "mach-o"),
+    (0, b"\xce\xfa\xed\xfe", "mach-o"),
+    (0, b"\xcf\xfa\xed\xfe", "mach-o"),
+    (0, b"\xca\xfe\xba\xbe", "mach-o or java class"),
+    (0, b"SQLite format 3\x00", "sqlite"),
+    (0, b"PAR1", "parquet"),
+    (0, b"ARROW1\x00\x00", "arrow"),
+    (4, b"TFL3", "tflite"),
+    (0, b"%PDF-", "pdf"),
+    (0, b"\x00asm", "webassembly"),
+    (0, b"RDX2", "r"),
+    (0, b"RDX3", "r"),
+    (0, b"X\n\x00\x00\x00", "r"),
+    (0, b"bplist00", "apple property list"),
+)
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+# A text may begin with these letters; the real thing has other bytes soon after.
+_NEEDS_BINARY = frozenset({"pe", "parquet"})
+_SAFETENSORS_HEADER_BYTES = 100_000_000
+
+
+def sniff(head: bytes) -> tuple[str, ...]:
+    """Return every format that ``head``, the first 64 KiB of something, may be the start of.
+
+    The answer is a guess that the reader of the format has to confirm.
+    """
+    found = [
+        name
+        for at, magic, name in _MAGIC
+        if head.startswith(magic, at) and not (name in _NEEDS_BINARY and looks_like_text(head))
+    ]
+    if _is_zlib(head):
+        found.append("zlib")
+    if _is_safetensors(head):
+        found.append("safetensors")
+    if any(head.startswith(_HDF5, at) for at in _hdf5_offsets()):
+        found.append("hdf5")
+    return tuple(dict.fromkeys(found))
+
+
+def looks_like_text(head: bytes) -> bool:
+    """Return whether the first bytes are ASCII without NUL: a guess, from 1 KiB at most."""
+    sample = head[:1024]
+    return sample.isascii() and b"\0" not in sample
+
+
+def _is_zlib(head: bytes) -> bool:
+    """Return whether this is a zlib header with a 32 KiB window and no dictionary (RFC 1950)."""
+    return head[:1] == b"x" and head[1:2] in (b"\x01", b"\x5e", b"\x9c", b"\xda")
+
+
+def _is_safetensors(head: bytes) -> bool:
+    """Return whether a plausible length and the ``{`` of the header are there."""
+    length = int.from_bytes(head[:8], "little")
+    return head[8:9] == b"{" and 0 < length <= _SAFETENSORS_HEADER_BYTES
+
+
+def _hdf5_offsets() -> tuple[int, ...]:
+    """Return where the superblock may be: 0, 512, 1024, 2048, ...
+
+    Source:
+        HDF5 File Format Specification 3.0, section II.A.
+    """
+    return (0, *(512 << n for n in range(7)))
+
+
+def check_image_end(source: ByteSource, format_name: str) -> str:
+    """Return what is wrong with the end of an image, or an empty string.
+
+    An image is harmless as an image; bytes behind its end may be anything else. Only the outline
+    is followed, no pixel is decoded.
+    """
+    size = source.size_bytes
+    if format_name == "png":
+        end = _png_end(source)
+        return "" if end == size else f"the PNG ends at byte {end:,} of {size:,}"
+    if format_name == "webp":
+        end = 8 + int.from_bytes(source.read_at(4, 4), "little")
+        return "" if end in (size, size - 1) else f"the WebP ends at byte {end:,} of {size:,}"
+    mark = b"\xff\xd9" if format_name == "jpeg" else b"\x3b"
+    return "" if source.read_at(size - len(mark), len(mark)) == mark else "no end mark at its end"
+
+
+def _png_end(source: ByteSource) -> int:
+    """Return the offset behind the ``IEND`` chunk, or behind the last whole chunk."""
+    offset = 8
+    for _ in range(100_000):
+        head = source.read_at(offset, 8)
+        following = offset + 12 + int.from_bytes(head[:4], "big")
+        if len(head) < 8 or following > source.size_bytes:  # noqa: PLR2004 - a chunk's head
+            return offset
+        offset = following
+        if head[4:] == b"IEND":
+            return offset
+    return offset

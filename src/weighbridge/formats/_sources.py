@@ -1,0 +1,145 @@
+"""Bytes of one thing inside another: in memory, a slice, or what decompression gave."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from weighbridge.errors import IncompleteError, LimitExceededError, ParseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from weighbridge.core import Limits
+    from weighbridge.core.ports import ByteSource
+
+__all__ = ["Expanded", "MemorySource", "SliceSource", "open_expanded"]
+
+_IN_MEMORY_BYTES = 4 * 1024 * 1024
+# Small streams of zeros reach any ratio; they are bounded by the bytes, not by the ratio.
+_RATIO_COUNTS_FROM_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySource:
+    """A :class:`~weighbridge.core.ports.ByteSource` over bytes that are held in memory."""
+
+    name: str
+    data: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes there are."""
+        return len(self.data)
+
+    def read_at(self, offset: int, size_bytes: int) -> bytes:
+        """Return the bytes from ``offset``, fewer than ``size_bytes`` only at the end."""
+        return self.data[offset : offset + size_bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class SliceSource:
+    """A :class:`~weighbridge.core.ports.ByteSource` over a run of another one's bytes.
+
+    Attributes:
+        name: What it is called.
+        whole: Where the bytes are.
+        start: Offset of the first one.
+        size_bytes: How many; cut at the end of ``whole`` by whoever builds the slice.
+    """
+
+    name: str
+    whole: ByteSource
+    start: int
+    size_bytes: int
+
+    def read_at(self, offset: int, size_bytes: int) -> bytes:
+        """Return the bytes from ``offset``, fewer than ``size_bytes`` only at the end."""
+        wanted = min(size_bytes, self.size_bytes - offset)
+        return self.whole.read_at(self.start + offset, wanted) if wanted > 0 else b""
+
+
+@dataclass(frozen=True, slots=True)
+class _FileSource:
+    name: str
+    file: BinaryIO
+    size_bytes: int
+
+    def read_at(self, offset: int, size_bytes: int) -> bytes:
+        wanted = min(size_bytes, self.size_bytes - offset)
+        return os.pread(self.file.fileno(), wanted, offset) if wanted > 0 else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """What decompression gave.
+
+    Attributes:
+        source: The bytes; those before the damage if there is any.
+        crc32: Of these bytes.
+        problem: Why the stream ends early; empty if it does not.
+    """
+
+    source: ByteSource
+    crc32: int
+    problem: str = ""
+
+
+@contextmanager
+def open_expanded(
+    chunks: Iterable[bytes],
+    *,
+    name: str,
+    packed_bytes: int,
+    limits: Limits,
+    spend: Callable[[int], None],
+) -> Iterator[Expanded]:
+    """Gather ``chunks`` so that they can be read anywhere, until the block is left.
+
+    Up to 4 MiB stay in memory, more goes to a temporary file without a name, which vanishes with
+    the block or the process.
+
+    Args:
+        chunks: Decompressed bytes; a ``ParseError`` from it ends them and becomes ``problem``.
+        name: What the bytes are called.
+        packed_bytes: Size before decompression, for ``max_ratio``.
+        limits: ``max_ratio`` applies.
+        spend: Told the size of each chunk before it is kept; may raise to stop.
+
+    Raises:
+        LimitExceededError: More than ``max_ratio`` bytes for each packed one.
+        IncompleteError: The temporary file cannot be written.
+    """
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
+        crc, size, problem = 0, 0, ""
+        try:
+            for chunk in chunks:
+                size += len(chunk)
+                spend(len(chunk))
+                _check_ratio(size, packed_bytes, name=name, limits=limits)
+                crc = zlib.crc32(chunk, crc)
+                spool.write(chunk)
+            spool.flush()
+        except ParseError as error:
+            problem = str(error)
+        except OSError as error:
+            message = f"{name} cannot be expanded: {error}; free some space where TMPDIR points"
+            raise IncompleteError(message) from error
+        if size <= _IN_MEMORY_BYTES:
+            spool.seek(0)
+            yield Expanded(MemorySource(name, spool.read()), crc, problem)
+        else:
+            spool.rollover()
+            yield Expanded(_FileSource(name, spool, size), crc, problem)  # type: ignore[arg-type]
+
+
+def _check_ratio(size: int, packed_bytes: int, *, name: str, limits: Limits) -> None:
+    if size <= _RATIO_COUNTS_FROM_BYTES:
+        return
+    ratio = size // max(packed_bytes, 1)
+    if ratio > limits.max_ratio:
+        raise LimitExceededError("max_ratio", limit=limits.max_ratio, actual=ratio, subject=name)

@@ -1,0 +1,63 @@
+"""Telling text from other bytes, in pieces of bounded size."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weighbridge.core.ports import ByteSource
+
+__all__ = ["Text", "read_text"]
+
+_CHUNK_BYTES = 1024 * 1024
+_OVERLAP_BYTES = 64
+# No text has these; tab, line feed, form feed, vertical tab, carriage return and delete are left.
+_CONTROLS = bytes([*range(9), *range(0x0E, 0x20)])
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What is known of bytes that are UTF-8 text throughout.
+
+    Attributes:
+        data: All of it, or only its beginning if ``whole`` is false.
+        whole: Whether ``data`` is all.
+        found: Which of the needles occur anywhere in the text.
+    """
+
+    data: bytes
+    whole: bool
+    found: frozenset[bytes]
+
+
+def read_text(
+    source: ByteSource, needles: tuple[bytes, ...], *, max_whole_bytes: int
+) -> Text | None:
+    """Return the text that ``source`` is, or None if any byte of it is not text.
+
+    Text is UTF-8, with or without a byte order mark, without control characters. Needles longer
+    than 64 bytes may be missed.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    found: set[bytes] = set()
+    kept: list[bytes] = []
+    carry = b""
+    offset = 0
+    while offset < source.size_bytes:
+        chunk = source.read_at(offset, _CHUNK_BYTES)
+        if not chunk or len(chunk.translate(None, _CONTROLS)) != len(chunk):
+            return None
+        offset += len(chunk)
+        try:
+            decoder.decode(chunk, final=offset >= source.size_bytes)
+        except UnicodeDecodeError:
+            return None
+        if not kept or source.size_bytes <= max_whole_bytes:
+            kept.append(chunk)
+        window = carry + chunk if carry else chunk
+        found.update(needle for needle in needles if needle not in found and needle in window)
+        carry = chunk[-_OVERLAP_BYTES:]
+    whole = source.size_bytes <= max_whole_bytes
+    return Text(b"".join(kept), whole, frozenset(found))
