@@ -41,7 +41,7 @@ def main() -> int:
             result = measure(case, data, pairs=arguments.pairs)
             met &= result["met"]
             results[case.name] = result
-            if data.is_relative_to(work):
+            if data != work and data.is_relative_to(work):
                 shutil.rmtree(data) if data.is_dir() else data.unlink()
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -85,7 +84,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o666, overwrite: b
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise InputError(f"{shown} cannot be written: {error.strerror}") from error
-    target = _Target(folder, path.name, f".weighbridge-{secrets.token_hex(8)}.tmp", mode)
+    target = _Target(folder, path.name, f".weighbridge-{os.urandom(8).hex()}.tmp", mode)
     try:
         try:
             _write_nameless(target, data, overwrite=overwrite)

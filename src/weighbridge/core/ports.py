@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+import os
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["ByteSource", "Executor", "Inspector", "Progress"]
+__all__ = ["ByteSource", "Executor", "Inspector", "Progress", "StrPath"]
+
+# What a caller may give where a path is wanted.
+StrPath: TypeAlias = str | os.PathLike[str]
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -139,11 +139,13 @@ def _artifact(verdict: Verdict, artifact: ArtifactEvidence) -> Markup:
     policy: list[Markup] = [code(verdict.policy)]
     if verdict.policy_digest:
         policy.append(element("code", verdict.policy_digest, class_="digest"))
+    left_out = ", ".join(artifact.left_out[:MAX_ROWS])
     facts = term_list(
         (
             ("Digest", element("code", digest, class_="digest")),
             ("Kind", kind),
             ("Size", size),
+            *((("Not part of it", code(left_out)),) if left_out else ()),
             ("Policy", element("span", *policy, class_="stack")),
         )
     )

@@ -131,6 +131,7 @@ def _artifact(artifact: ArtifactEvidence) -> JsonValue:
         "digest": None if artifact.digest is None else str(artifact.digest),
         "file_count": artifact.file_count,
         "size_bytes": artifact.size_bytes,
+        "left_out": list(artifact.left_out),
         "failures": [
             {"name": failure.name, "kind": failure.kind.value, "reason": failure.reason}
             for failure in artifact.failures

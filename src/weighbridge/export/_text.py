@@ -35,6 +35,7 @@ _MAX_NAMES = 5
 _MAX_FINDINGS = 10
 _MAX_SCAN_FINDINGS = 100
 _MAX_NOT_EXAMINED = 10
+_MAX_LEFT_OUT = 8
 _MAX_SENTENCE = 2_000
 _MAX_DETAIL_LINES = 6
 
@@ -105,7 +106,7 @@ def to_text(report: CheckReport, *, width: int, colour: bool, unicode: bool = Tr
         _head(style, report.verdict.answer, report.evidence.artifact),
         _rules(style, report.verdict.rules),
         _findings(style, scan),
-        _coverage(style, scan),
+        _coverage(style, scan) + _left_out(style, report.evidence.artifact),
         _foot(style, report.verdict, version=report.version),
     )
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -225,6 +226,17 @@ def _coverage(style: _Style, scan: ScanReport) -> list[str]:
         first, *rest = style.hang("  ? ", f"{location}: {row.reason or 'no reason given'}")
         lines += [f"  {style.mark(Answer.UNKNOWN, '?')}" + first[3:], *rest]
     return lines + _more(len(missed) - _MAX_NOT_EXAMINED)
+
+
+def _left_out(style: _Style, artifact: ArtifactEvidence) -> list[str]:
+    """Say which files the digest does not cover; without it their count would not add up."""
+    if not artifact.left_out:
+        return []
+    names = ", ".join(artifact.left_out[:_MAX_LEFT_OUT])
+    more = len(artifact.left_out) - _MAX_LEFT_OUT
+    return style.hang(
+        "  ", f"not part of the digest: {names}" + (f" and {more:,} more" if more > 0 else "")
+    )
 
 
 def _formats(style: _Style, rows: tuple[Coverage, ...]) -> list[str]:

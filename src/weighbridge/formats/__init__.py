@@ -4,7 +4,7 @@ from weighbridge.formats._card import parse_card
 from weighbridge.formats._gguf import GgufHeader, GgufProblem, read_gguf
 from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
 from weighbridge.formats._numpy import NpyHeader, read_npy_header
-from weighbridge.formats._pickle import Blob, PickleArg, PickleOpcode, read_pickle_ops
+from weighbridge.formats._pickle import Blob, PickleArg, PickleCursor, PickleOpcode, read_pickle_ops
 from weighbridge.formats._safetensors import (
     SafetensorsHeader,
     SafetensorsProblem,
@@ -37,6 +37,7 @@ __all__ = [
     "MemorySource",
     "NpyHeader",
     "PickleArg",
+    "PickleCursor",
     "PickleOpcode",
     "SafetensorsHeader",
     "SafetensorsProblem",

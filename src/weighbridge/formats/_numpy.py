@@ -19,6 +19,8 @@ _MAGIC = b"\x93NUMPY"
 _MAX_LITERAL_BYTES = 1024 * 1024
 _MAX_BRACKETS = 32
 _MAX_COUNT = 2**63 - 1
+_BRACKET = re.compile(r"[(\[{)\]}]")
+_LONG_SIGNS = re.compile(r"(?:[-+~]\s?){9}")
 # Only the spellings that NumPy writes; ``dtype()`` takes many more, some of which mean objects.
 _TYPE = re.compile(r"[<>|=]?([biufcSUVMm])(\d{1,9})(?:\[\w{1,20}\])?")
 _OBJECTS = frozenset({"|O", "O", "|O8", "|O4"})
@@ -104,11 +106,10 @@ def _read_text(source: ByteSource, limits: Limits) -> tuple[str, int]:
 def _read_literal(text: str) -> object:
     """Read a Python literal; ``ast.literal_eval`` builds values and calls nothing.
 
-    Its only danger is deep nesting, so brackets are counted first. Python 2 wrote ``10L``.
+    Its only danger is deep nesting, so brackets and signs are counted first. Python 2 wrote
+    ``10L``.
     """
-    if sum(text.count(bracket) for bracket in "([{") > _MAX_BRACKETS * 64 or (
-        _depth(text) > _MAX_BRACKETS
-    ):
+    if _depth(text) > _MAX_BRACKETS or _LONG_SIGNS.search(text):
         raise ParseError("the header is nested too deeply")
     try:
         return ast.literal_eval(re.sub(r"(?<=\d)L\b", "", text.strip()))
@@ -118,14 +119,10 @@ def _read_literal(text: str) -> object:
 
 def _depth(text: str) -> int:
     depth = deepest = 0
-    for char in text:
-        if char in "([{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif char in ")]}":
-            depth -= 1
-    # Signs nest as well (``----1``); long runs of them are no header either.
-    return max(deepest, len(max(re.findall(r"[-+~ ]*[-+~]", text), key=len, default="")))
+    for bracket in _BRACKET.findall(text):
+        depth += 1 if bracket in "([{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _read_type(descr: object) -> _Item:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core.ports import ByteSource
 
-__all__ = ["Blob", "PickleArg", "PickleOpcode", "read_pickle_ops"]
+__all__ = ["Blob", "PickleArg", "PickleCursor", "PickleOpcode", "read_pickle_ops"]
 
 _CHUNK_BYTES = 1 << 20
 # Every opcode with an argument of at most 255 bytes fits; so it is never split between chunks.
@@ -124,7 +124,7 @@ PickleArg = bytes | int | float | Blob | tuple[bytes, bytes] | None
 """A text is given as its UTF-8 bytes; a byte string is a ``Blob``; GLOBAL and INST give a pair."""
 
 _Op = PickleOpcode
-_UNKNOWN, _SLOW, _TEXT1 = -3, -2, -1
+_SLOW, _TEXT1 = -2, -1
 _FIXED: dict[PickleOpcode, str] = {
     _Op.BINFLOAT: ">d",
     _Op.BININT: "<i",
@@ -166,7 +166,7 @@ _LINES = {
 
 
 def _build_widths() -> list[int]:
-    widths = [_UNKNOWN] * 256
+    widths = [_SLOW] * 256
     for op in _Op:
         widths[op] = 0
     for op, layout in _FIXED.items():
@@ -181,62 +181,93 @@ _WIDTHS = _build_widths()
 _UNPACK = {int(op): struct.Struct(layout).unpack_from for op, layout in _FIXED.items()}
 
 
+class PickleCursor:
+    """Reads opcodes from an offset on, through STOPs; reads rising offsets in chunks of 1 MiB.
+
+    Memory does not depend on what the bytes say. Frames are opcodes like any other: whether their
+    lengths are true does not change what follows.
+
+    Attributes:
+        data: The bytes at hand; every opcode that begins before ``safe`` is in it as a whole, but
+            for counted arguments of more than 255 bytes and lines.
+        base: Offset of ``data`` in the source.
+        pos: Where the next opcode is in ``data``; may be set.
+        safe: See ``data``.
+    """
+
+    __slots__ = ("_source", "base", "data", "pos", "safe")
+
+    def __init__(self, source: ByteSource, start: int) -> None:
+        self._source = source
+        self.data = b""
+        self.base = start
+        self.pos = 0
+        self.safe = 0
+
+    def refill(self) -> None:
+        """Make ``data`` begin at the next opcode.
+
+        Raises:
+            ParseError: There are no more bytes.
+        """
+        self.base += self.pos
+        self.pos = 0
+        self.data = self._source.read_at(self.base, _CHUNK_BYTES)
+        if not self.data:
+            raise _ended(self.base)
+        last = self.base + len(self.data) >= self._source.size_bytes
+        self.safe = len(self.data) if last else max(1, len(self.data) - _MARGIN_BYTES)
+
+    def read(self) -> tuple[int, PickleArg, int]:
+        """Return the next ``(opcode, argument, offset)``.
+
+        Raises:
+            ParseError: The byte is no opcode, its argument cannot be read, or the bytes end.
+
+        Source:
+            PEP 307, PEP 3154, PEP 574; CPython ``Lib/pickle.py`` and ``Modules/_pickle.c``.
+        """
+        if self.pos >= self.safe:
+            self.refill()
+        data, pos = self.data, self.pos
+        op = data[pos]
+        at = self.base + pos
+        width = _WIDTHS[op]
+        if width == 0:
+            self.pos = pos + 1
+            return op, None, at
+        try:
+            if width == _SLOW:
+                argument, end = _read_slowly(self._source, op, at)
+                self.pos = end - self.base
+                return op, argument, at
+            if width == _TEXT1:
+                end = pos + 2 + data[pos + 1]
+                argument = data[pos + 2 : end]
+            else:
+                end = pos + 1 + width
+                (argument,) = _UNPACK[op](data, pos + 1)
+        except (IndexError, struct.error) as error:
+            raise _ended(at) from error
+        if end > len(data):
+            raise _ended(at)
+        self.pos = end
+        return op, argument, at
+
+
 def read_pickle_ops(source: ByteSource, start: int = 0) -> Iterator[tuple[int, PickleArg, int]]:
     """Yield ``(opcode, argument, offset)`` from ``start``, through STOPs, until something is wrong.
 
-    Reads rising offsets in chunks of 1 MiB; memory does not depend on what the bytes say. Frames
-    are opcodes like any other: whether their lengths are true does not change what follows.
-
     Raises:
-        ParseError: A byte is no opcode, an argument cannot be read, or the bytes end.
-
-    Source:
-        PEP 307, PEP 3154, PEP 574; CPython ``Lib/pickle.py`` and ``Modules/_pickle.c``.
+        ParseError: See ``PickleCursor.read``.
     """
-    data, base, pos, refill_at = b"", start, 0, 0
-    widths, unpack, size = _WIDTHS, _UNPACK, source.size_bytes
+    cursor = PickleCursor(source, start)
     while True:
-        if pos >= refill_at:
-            base += pos
-            data, pos = source.read_at(base, _CHUNK_BYTES), 0
-            if not data:
-                raise _ended(base)
-            refill_at = len(data) - _MARGIN_BYTES if base + len(data) < size else len(data)
-            refill_at = max(refill_at, 1)
-        op = data[pos]
-        width = widths[op]
-        at = base + pos
-        try:
-            if width == 0:
-                pos += 1
-                yield op, None, at
-            elif width == 1:
-                pos += 2
-                yield op, data[pos - 1], at
-            elif width == _TEXT1:
-                begin = pos + 2
-                pos = begin + data[pos + 1]
-                yield op, _whole(data[begin:pos], pos - begin, at), at
-            elif width > 0:
-                argument = unpack[op](data, pos + 1)[0]
-                pos += 1 + width
-                yield op, argument, at
-            else:
-                argument, end = _read_slowly(source, op, at)
-                pos = end - base
-                yield op, argument, at
-        except (IndexError, struct.error) as error:
-            raise _ended(at) from error
+        yield cursor.read()
 
 
 def _ended(offset: int) -> ParseError:
     return ParseError("the pickle ends in the middle", where=f"byte {offset}")
-
-
-def _whole(text: bytes, size_bytes: int, at: int) -> bytes:
-    if len(text) != size_bytes:
-        raise _ended(at)
-    return text
 
 
 def _read_slowly(source: ByteSource, op: int, at: int) -> tuple[PickleArg, int]:
@@ -278,8 +309,8 @@ def _read_counted(source: ByteSource, op: int, at: int) -> tuple[PickleArg, int]
 def _read_line(source: ByteSource, begin: int) -> tuple[bytes, int]:
     r"""Return the line without its ``\n``, cut at 64 KiB, and where the next begins.
 
-    A last line without ``\n`` counts: the unpicklers act on it before they see that bytes are
-    missing.
+    A last line without ``\n``, even an empty one, counts: unpicklers act on it before they see that
+    bytes are missing.
     """
     head, offset = b"", begin
     step = _KEPT_BYTES
@@ -291,8 +322,6 @@ def _read_line(source: ByteSource, begin: int) -> tuple[bytes, int]:
             return head, offset + found + 1
         offset += len(chunk)
         step = min(step * 8, _CHUNK_BYTES)
-    if offset == begin:
-        raise _ended(begin)
     return head, offset
 
 

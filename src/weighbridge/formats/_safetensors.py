@@ -42,6 +42,9 @@ _DTYPE_BITS = {
 _LENGTH_BYTES = 8
 _MAX_INT = 2**64 - 1
 _MAX_PROBLEMS = 100
+# 200,000 tensors. Parsed values take fifty times the space of their text, so the size of the text
+# alone does not bound memory.
+_MAX_COMMAS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,8 @@ def _read_document(source: ByteSource, limits: Limits) -> tuple[dict[str, Any], 
     raw = source.read_at(_LENGTH_BYTES, length)
     if not raw.startswith(b"{"):
         raise ParseError("the header does not start with '{'")
+    if raw.count(b",") > _MAX_COMMAS:
+        raise ParseError(f"the header has more than {_MAX_COMMAS:,} values")
     document = parse_json(raw, what="the header", limits=limits)
     if not isinstance(document, dict):
         raise ParseError("the header is not an object")

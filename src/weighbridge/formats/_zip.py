@@ -49,6 +49,8 @@ _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _UTF8_FLAG, _ENCRYPTED_FLAGS, _DESCRIPTOR_FLAG = 0x800, 0x2041, 0x08
 _MAX_DESCRIPTOR_BYTES = 24
 _MAX_READINGS = 8
+# 100,000 members with names of 600 bytes; what lies behind is reported as a wrong count.
+_MAX_DIRECTORY_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,7 @@ def _read_entries(
 ) -> tuple[list[ZipEntry], int]:
     """Read directory entries while there are any; return them and the offset behind them."""
     entries: list[ZipEntry] = []
-    cursor = Cursor(source, claim.start, claim.stop)
+    cursor = Cursor(source, claim.start, min(claim.stop, claim.start + _MAX_DIRECTORY_BYTES))
     stop = claim.start
     while len(entries) <= max_members:
         try:

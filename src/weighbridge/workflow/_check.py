@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from weighbridge.core import Bundle
-    from weighbridge.core.ports import ByteSource, Executor, Inspector, Progress
+    from weighbridge.core.ports import ByteSource, Executor, Inspector, Progress, StrPath
     from weighbridge.signing import PublicKey
 
 __all__ = ["check_artifact"]
@@ -56,10 +56,10 @@ class _Inspection(NamedTuple):
 
 
 def check_artifact(
-    path: Path,
+    path: StrPath,
     *,
-    policy: Path | None = None,
-    signature: Path | None = None,
+    policy: StrPath | None = None,
+    signature: StrPath | None = None,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -84,11 +84,13 @@ def check_artifact(
         InputError: ``path`` cannot be weighed at all, or the policy cannot be used.
         LimitExceededError: Too many files, or too deep.
     """
-    rules = load_policy(policy, limits=limits)
-    keys = _load_keys(rules, policy, limits)
-    target = find_signature_path(path, signature)
+    root = Path(path)
+    policy_file = Path(policy) if policy is not None else None
+    rules = load_policy(policy_file, limits=limits)
+    keys = _load_keys(rules, policy_file, limits)
+    target = find_signature_path(root, signature)
     weighed = weigh(
-        path,
+        root,
         executor=executor or ThreadExecutor(),
         limits=limits,
         inspector=_build_inspector(rules, limits),
@@ -97,7 +99,7 @@ def check_artifact(
     )
     bundle, problem = _read_signature(target, limits)
     changes = changes_as_failures(
-        weighed.tree, path, limits=limits, signature=target, known=weighed.failures
+        weighed.tree, root, limits=limits, signature=target, known=weighed.failures
     )
     failures = (*weighed.failures, *changes)
     manifest = None if failures else weighed.to_manifest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import build_manifest
@@ -9,18 +10,16 @@ from weighbridge.core import DEFAULT_LIMITS, Limits
 from weighbridge.engines import ThreadExecutor
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from weighbridge.core import Manifest
-    from weighbridge.core.ports import Executor, Progress
+    from weighbridge.core.ports import Executor, Progress, StrPath
 
 __all__ = ["hash_artifact"]
 
 
 def hash_artifact(
-    path: Path,
+    path: StrPath,
     *,
-    signature: Path | None = None,
+    signature: StrPath | None = None,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -40,9 +39,9 @@ def hash_artifact(
         LimitExceededError: Too many files, or too deep.
     """
     return build_manifest(
-        path,
+        Path(path),
         executor=executor or ThreadExecutor(),
         limits=limits,
-        signature=signature,
+        signature=Path(signature) if signature is not None else None,
         progress=progress,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import write_atomically
@@ -11,7 +12,7 @@ from weighbridge.errors import InputError
 from weighbridge.signing import generate_key
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from weighbridge.core.ports import StrPath
 
 __all__ = ["KeyFiles", "create_key_files"]
 
@@ -24,18 +25,19 @@ class KeyFiles:
     public: Path
 
 
-def create_key_files(stem: Path) -> KeyFiles:
+def create_key_files(stem: StrPath) -> KeyFiles:
     """Write a new EC P-256 key to ``stem.key`` (only its owner may read it) and ``stem.pub``.
 
     Raises:
         InputError: One of the files is there already, or the folder cannot be written.
     """
+    path = Path(stem)
     files = KeyFiles(
-        private=stem.with_name(stem.name + ".key"), public=stem.with_name(stem.name + ".pub")
+        private=path.with_name(path.name + ".key"), public=path.with_name(path.name + ".pub")
     )
-    for path in (files.private, files.public):
-        if path.exists() or path.is_symlink():
-            raise InputError(f"{printable(str(path))} is there already; choose another name")
+    for file in (files.private, files.public):
+        if file.exists() or file.is_symlink():
+            raise InputError(f"{printable(str(file))} is there already; choose another name")
     pair = generate_key()
     write_atomically(files.private, pair.private_pem, mode=0o600, overwrite=False)
     write_atomically(files.public, pair.public_pem, overwrite=False)

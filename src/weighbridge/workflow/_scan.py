@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import find_changes, weigh
@@ -10,20 +11,18 @@ from weighbridge.engines import ThreadExecutor
 from weighbridge.scan import build_inspector, conclude
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from weighbridge.artifact import Tree
     from weighbridge.core import ScanReport
-    from weighbridge.core.ports import Executor, Progress
+    from weighbridge.core.ports import Executor, Progress, StrPath
 
 __all__ = ["changes_as_failures", "scan_artifact"]
 
 
 def scan_artifact(
-    path: Path,
+    path: StrPath,
     *,
     allowed: frozenset[tuple[str, str]] = frozenset(),
-    signature: Path | None = None,
+    signature: StrPath | None = None,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -46,16 +45,18 @@ def scan_artifact(
         InputError: ``path`` is missing, empty, a link or a device.
         LimitExceededError: Too many files, or too deep.
     """
+    root = Path(path)
+    own_signature = Path(signature) if signature is not None else None
     weighed = weigh(
-        path,
+        root,
         executor=executor or ThreadExecutor(),
         limits=limits,
         inspector=build_inspector(limits=limits, allowed=allowed),
-        signature=signature,
+        signature=own_signature,
         progress=progress,
     )
     changes = changes_as_failures(
-        weighed.tree, path, limits=limits, signature=signature, known=weighed.failures
+        weighed.tree, root, limits=limits, signature=own_signature, known=weighed.failures
     )
     return conclude(
         weighed.inspections,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import build_manifest, write_atomically
@@ -21,10 +22,9 @@ from weighbridge.workflow._signatures import find_signature_path, list_ignored, 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from weighbridge.core import Manifest
-    from weighbridge.core.ports import Executor, Progress
+    from weighbridge.core.ports import Executor, Progress, StrPath
 
 __all__ = ["Signed", "Verified", "sign_artifact", "verify_artifact"]
 
@@ -47,10 +47,10 @@ class Verified:
 
 
 def sign_artifact(
-    path: Path,
+    path: StrPath,
     *,
-    key: Path,
-    signature: Path | None = None,
+    key: StrPath,
+    signature: StrPath | None = None,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -72,27 +72,28 @@ def sign_artifact(
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Too many files, or too deep.
     """
-    signer = load_signer(key, limits=limits)
-    target = find_signature_path(path, signature)
+    root = Path(path)
+    signer = load_signer(Path(key), limits=limits)
+    target = find_signature_path(root, signature)
     manifest = build_manifest(
-        path,
+        root,
         executor=executor or ThreadExecutor(),
         limits=limits,
         signature=target,
         progress=progress,
     )
     bundle = sign_manifest(
-        manifest, signer=signer, ignore_paths=list_ignored(manifest, path, target)
+        manifest, signer=signer, ignore_paths=list_ignored(manifest, root, target)
     )
     write_atomically(target, bundle)
     return Signed(manifest, target)
 
 
 def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
-    path: Path,
+    path: StrPath,
     *,
-    key: Path,
-    signature: Path | None = None,
+    key: StrPath,
+    signature: StrPath | None = None,
     accept_ignored: Sequence[str] = (),
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -118,13 +119,14 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Something is too large.
     """
-    target = find_signature_path(path, signature)
-    public_key = load_public_key(key, limits=limits)
+    root = Path(path)
+    target = find_signature_path(root, signature)
+    public_key = load_public_key(Path(key), limits=limits)
     bundle = read_bundle(target, limits=limits)
     statement = verify_bundle(bundle, {str(key): public_key}, limits=limits)
     signed = parse_signed_manifest(statement.statement)
     manifest = build_manifest(
-        path,
+        root,
         executor=executor or ThreadExecutor(),
         limits=limits,
         signature=target,
@@ -135,4 +137,4 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         raise DigestMismatchError(
             f"{printable(str(path))} is not what was signed: {diff.to_words()}", diff=diff
         )
-    return Verified(manifest, target, key)
+    return Verified(manifest, target, Path(key))

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import DEFAULT_SIGNATURE_NAME, OUT_OF_SCOPE_NAMES, read_document
 from weighbridge.core import ArtifactKind, parse_bundle
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from weighbridge.core import Bundle, Limits, Manifest
+    from weighbridge.core.ports import StrPath
 
 __all__ = ["find_signature_path", "list_ignored", "read_bundle"]
 
 
-def find_signature_path(artifact: Path, signature: Path | None) -> Path:
+def find_signature_path(artifact: Path, signature: StrPath | None) -> Path:
     """Return ``signature``, else ``model.sig`` in a folder, else ``NAME.sig`` beside a file."""
     if signature is not None:
-        return signature
+        return Path(signature)
     if artifact.is_dir():
         return artifact / DEFAULT_SIGNATURE_NAME
     return artifact.with_name(artifact.name + ".sig")

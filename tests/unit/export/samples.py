@@ -106,7 +106,12 @@ def passing() -> CheckReport:
         ),
         evidence=Evidence(
             artifact=ArtifactEvidence(
-                "models/all-MiniLM-L6-v2", ArtifactKind.FOLDER, DIGEST, 7, 91_600_000
+                "models/all-MiniLM-L6-v2",
+                ArtifactKind.FOLDER,
+                DIGEST,
+                7,
+                91_600_000,
+                left_out=(".gitattributes", "model.sig"),
             ),
             signature=SignatureEvidence(
                 "models/all-MiniLM-L6-v2/model.sig",

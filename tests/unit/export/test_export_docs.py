@@ -18,13 +18,6 @@ def test_the_sample_is_what_is_printed() -> None:
         assert text.rstrip() == to_text(samples.EVERY[name](), width=100, colour=False)
 
 
-def test_the_python_examples_run() -> None:
-    examples = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert examples
-    for example in examples:
-        exec(compile(example, "docs/report.md", "exec"), {})
-
-
 def test_every_schema_is_on_the_page() -> None:
     for name in ("check-v1", "scan-v1", "manifest-v1"):
         schema = load_schema(name)  # type: ignore[arg-type]

@@ -73,12 +73,15 @@ def test_streams_behind_zeros_are_not_missed(zeros: int) -> None:
 @pytest.mark.parametrize("opener", [bz2.BZ2File, lzma.LZMAFile])
 @pytest.mark.parametrize("at", range(500, 6000, 611))
 def test_no_less_than_a_loader_sees_before_the_damage(opener: Any, at: int) -> None:
-    data = random.Random(3).randbytes(6000)
+    data = b"".join(b"%d," % random.Random(n).randrange(10**6) for n in range(2200))
     packed = bz2.compress(data, 1) if opener is bz2.BZ2File else lzma.compress(data)
     raw = bytearray(packed)
-    raw[at] ^= 0x55
+    raw[at % len(raw)] ^= 0x55
     seen = b""
-    with opener(io.BytesIO(bytes(raw))) as file, contextlib.suppress(OSError, EOFError):
+    with (
+        opener(io.BytesIO(bytes(raw))) as file,
+        contextlib.suppress(OSError, EOFError, lzma.LZMAError),
+    ):
         while piece := file.read(64):
             seen += piece
     got = expanded(bytes(raw), "bzip2" if opener is bz2.BZ2File else "xz")
