@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from weighbridge.errors import InputError
 from weighbridge.artifact import _documents, write_atomically
+from weighbridge.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
