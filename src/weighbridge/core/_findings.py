@@ -35,7 +35,7 @@ class Finding:
     """Something that a scan found.
 
     Attributes:
-        rule_id: Stable, such as ``WB-PKL-001``; documented in ``docs/rules.md``.
+        rule_id: Stable, such as ``WB-PKL-001``; documented in ``docs/rules/``.
         answer: FAIL: this is dangerous or malformed. UNKNOWN: nobody vouches for it.
             PASS: a note.
         severity: How much harm it can do if it is what it looks like.

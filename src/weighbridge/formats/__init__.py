@@ -12,7 +12,7 @@ from weighbridge.formats._safetensors import (
 )
 from weighbridge.formats._sniff import HEAD_BYTES, check_image_end, looks_like_text, sniff
 from weighbridge.formats._sources import Expanded, MemorySource, SliceSource, open_expanded
-from weighbridge.formats._streams import STREAM_METHODS, expand_stream
+from weighbridge.formats._streams import expand_stream
 from weighbridge.formats._tar import TarEntry, read_tar
 from weighbridge.formats._text import Text, read_text
 from weighbridge.formats._zip import (
@@ -26,7 +26,6 @@ from weighbridge.formats._zip import (
 
 __all__ = [
     "HEAD_BYTES",
-    "STREAM_METHODS",
     "ZIP_METHODS",
     "Blob",
     "Expanded",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Blob", "PickleArg", "PickleCursor", "PickleOpcode", "read_pickle_ops"]
 
 _CHUNK_BYTES = 1 << 20
+# There may be very many very small pickles, so that the first chunk is small and the next larger.
+_FIRST_BYTES = 1 << 12
 # Every opcode with an argument of at most 255 bytes fits; so it is never split between chunks.
 _MARGIN_BYTES = 300
 # Longer texts cannot be names; of them, and of all byte strings, only the head is kept.
@@ -125,7 +127,7 @@ PickleArg = bytes | int | float | Blob | tuple[bytes, bytes] | None
 
 _Op = PickleOpcode
 _SLOW, _TEXT1 = -2, -1
-_FIXED: dict[PickleOpcode, str] = {
+_FIXED: dict[int, str] = {
     _Op.BINFLOAT: ">d",
     _Op.BININT: "<i",
     _Op.BININT1: "<B",
@@ -140,7 +142,7 @@ _FIXED: dict[PickleOpcode, str] = {
     _Op.EXT4: "<i",
     _Op.FRAME: "<Q",
 }
-_COUNTED: dict[PickleOpcode, tuple[str, str]] = {
+_COUNTED: dict[int, tuple[str, str]] = {
     _Op.BINBYTES: ("<I", "bytes"),
     _Op.SHORT_BINBYTES: ("<B", "bytes"),
     _Op.BINBYTES8: ("<Q", "bytes"),
@@ -167,12 +169,12 @@ _LINES = {
 
 def _build_widths() -> list[int]:
     widths = [_SLOW] * 256
-    for op in _Op:
-        widths[op] = 0
+    for plain in _Op:
+        widths[plain] = 0
     for op, layout in _FIXED.items():
         widths[op] = struct.calcsize(layout)
-    for op in (*_COUNTED, *_LINES):
-        widths[op] = _SLOW
+    for slow in (*_COUNTED, *_LINES):
+        widths[slow] = _SLOW
     widths[_Op.SHORT_BINUNICODE] = widths[_Op.SHORT_BINSTRING] = _TEXT1
     return widths
 
@@ -182,7 +184,7 @@ _UNPACK = {int(op): struct.Struct(layout).unpack_from for op, layout in _FIXED.i
 
 
 class PickleCursor:
-    """Reads opcodes from an offset on, through STOPs; reads rising offsets in chunks of 1 MiB.
+    """Reads opcodes from an offset on, through STOPs; reads rising offsets in chunks up to 1 MiB.
 
     Memory does not depend on what the bytes say. Frames are opcodes like any other: whether their
     lengths are true does not change what follows.
@@ -193,12 +195,15 @@ class PickleCursor:
         base: Offset of ``data`` in the source.
         pos: Where the next opcode is in ``data``; may be set.
         safe: See ``data``.
+        size_bytes: Of the source.
     """
 
-    __slots__ = ("_source", "base", "data", "pos", "safe")
+    __slots__ = ("_source", "_step_bytes", "base", "data", "pos", "safe", "size_bytes")
 
     def __init__(self, source: ByteSource, start: int) -> None:
         self._source = source
+        self.size_bytes = source.size_bytes
+        self._step_bytes = _FIRST_BYTES
         self.data = b""
         self.base = start
         self.pos = 0
@@ -212,11 +217,19 @@ class PickleCursor:
         """
         self.base += self.pos
         self.pos = 0
-        self.data = self._source.read_at(self.base, _CHUNK_BYTES)
+        self.data = self._source.read_at(self.base, self._step_bytes)
+        self._step_bytes = min(self._step_bytes * 8, _CHUNK_BYTES)
         if not self.data:
             raise _ended(self.base)
-        last = self.base + len(self.data) >= self._source.size_bytes
+        last = self.base + len(self.data) >= self.size_bytes
         self.safe = len(self.data) if last else max(1, len(self.data) - _MARGIN_BYTES)
+
+    def fetch(self, offset: int, size_bytes: int) -> bytes:
+        """Return bytes from anywhere at or behind ``data``, from ``data`` if they are there."""
+        begin = offset - self.base
+        if begin >= 0 and begin + size_bytes <= len(self.data):
+            return self.data[begin : begin + size_bytes]
+        return self._source.read_at(offset, size_bytes)
 
     def read(self) -> tuple[int, PickleArg, int]:
         """Return the next ``(opcode, argument, offset)``.
@@ -238,7 +251,7 @@ class PickleCursor:
             return op, None, at
         try:
             if width == _SLOW:
-                argument, end = _read_slowly(self._source, op, at)
+                argument, end = _read_slowly(self, op, at)
                 self.pos = end - self.base
                 return op, argument, at
             if width == _TEXT1:
@@ -270,32 +283,32 @@ def _ended(offset: int) -> ParseError:
     return ParseError("the pickle ends in the middle", where=f"byte {offset}")
 
 
-def _read_slowly(source: ByteSource, op: int, at: int) -> tuple[PickleArg, int]:
+def _read_slowly(cursor: PickleCursor, op: int, at: int) -> tuple[PickleArg, int]:
     """Return the argument of an opcode that is counted or a line, and where it ends."""
     if op in _COUNTED:
-        return _read_counted(source, op, at)
+        return _read_counted(cursor, op, at)
     if op not in _LINES:
         message = f"0x{op:02x} is no pickle opcode"
         raise ParseError(message, where=f"byte {at}")
-    line, end = _read_line(source, at + 1)
+    line, end = _read_line(cursor, at + 1)
     if op in (_Op.GLOBAL, _Op.INST):
-        name, end = _read_line(source, end)
+        name, end = _read_line(cursor, end)
         return (line, name), end
     if len(line) == _LINE_BYTES:
         return Blob("escaped", at + 1, end - at - 1, line[:_HEAD_BYTES]), end
-    return _LINE_READERS[_Op(op)](line, at + 1), end
+    return _LINE_READERS[op](line, at + 1), end
 
 
-def _read_counted(source: ByteSource, op: int, at: int) -> tuple[PickleArg, int]:
-    layout, kind = _COUNTED[_Op(op)]
+def _read_counted(cursor: PickleCursor, op: int, at: int) -> tuple[PickleArg, int]:
+    layout, kind = _COUNTED[op]
     width = struct.calcsize(layout)
-    (count,) = struct.unpack(layout, source.read_at(at + 1, width))
+    (count,) = struct.unpack(layout, cursor.fetch(at + 1, width))
     begin = at + 1 + width
     if count < 0:
         raise ParseError("a length is negative", where=f"byte {at}")
-    if begin + count > source.size_bytes:
+    if begin + count > cursor.size_bytes:
         raise _ended(at)
-    kept = source.read_at(begin, min(count, _KEPT_BYTES))
+    kept = cursor.fetch(begin, min(count, _KEPT_BYTES))
     if len(kept) < min(count, _KEPT_BYTES):
         raise _ended(at)
     end = begin + count
@@ -306,15 +319,19 @@ def _read_counted(source: ByteSource, op: int, at: int) -> tuple[PickleArg, int]
     return Blob(kind, begin, count, kept[:_HEAD_BYTES]), end
 
 
-def _read_line(source: ByteSource, begin: int) -> tuple[bytes, int]:
+def _read_line(cursor: PickleCursor, begin: int) -> tuple[bytes, int]:
     r"""Return the line without its ``\n``, cut at 64 KiB, and where the next begins.
 
     A last line without ``\n``, even an empty one, counts: unpicklers act on it before they see that
     bytes are missing.
     """
+    near = begin - cursor.base
+    end = cursor.data.find(b"\n", near, near + _LINE_BYTES)
+    if end >= 0:
+        return cursor.data[near:end], cursor.base + end + 1
     head, offset = b"", begin
     step = _KEPT_BYTES
-    while chunk := source.read_at(offset, step):
+    while chunk := cursor.fetch(offset, step):
         found = chunk.find(b"\n")
         piece = chunk if found < 0 else chunk[:found]
         head += piece[: _LINE_BYTES - len(head)]
@@ -388,7 +405,7 @@ def _keep(text: bytes, offset: int) -> PickleArg:
     return Blob("escaped", offset, len(text), text[:_HEAD_BYTES])
 
 
-_LINE_READERS: dict[PickleOpcode, Callable[[bytes, int], PickleArg]] = {
+_LINE_READERS: dict[int, Callable[[bytes, int], PickleArg]] = {
     _Op.FLOAT: _parse_float,
     _Op.INT: _parse_int,
     _Op.LONG: _parse_int,

@@ -101,7 +101,9 @@ def open_expanded(
     """Gather ``chunks`` so that they can be read anywhere, until the block is left.
 
     Up to 4 MiB stay in memory, more goes to a temporary file without a name, which vanishes with
-    the block or the process.
+    the block or the process. When a limit is met, what came before it can still be looked at,
+    because a loader that reads as it goes has acted on it; the breach is raised when the block is
+    left.
 
     Args:
         chunks: Decompressed bytes; a ``ParseError`` from it ends them and becomes ``problem``.
@@ -111,30 +113,39 @@ def open_expanded(
         spend: Told the size of each chunk before it is kept; may raise to stop.
 
     Raises:
-        LimitExceededError: More than ``max_ratio`` bytes for each packed one.
+        LimitExceededError: More than ``max_ratio`` bytes for each packed one, or what ``spend``
+            raised; at the end of the block.
         IncompleteError: The temporary file cannot be written.
     """
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
         crc, size, problem = 0, 0, ""
+        breach: LimitExceededError | None = None
         try:
-            for chunk in chunks:
-                size += len(chunk)
-                spend(len(chunk))
-                _check_ratio(size, packed_bytes, name=name, limits=limits)
-                crc = zlib.crc32(chunk, crc)
-                spool.write(chunk)
+            try:
+                for chunk in chunks:
+                    size += len(chunk)
+                    spend(len(chunk))
+                    _check_ratio(size, packed_bytes, name=name, limits=limits)
+                    crc = zlib.crc32(chunk, crc)
+                    spool.write(chunk)
+            except ParseError as error:
+                problem = str(error)
+            except LimitExceededError as error:
+                problem, breach = str(error), error
             spool.flush()
-        except ParseError as error:
-            problem = str(error)
         except OSError as error:
             message = f"{name} cannot be expanded: {error}; free some space where TMPDIR points"
             raise IncompleteError(message) from error
-        if size <= _IN_MEMORY_BYTES:
+        kept_bytes = spool.tell()
+        if kept_bytes <= _IN_MEMORY_BYTES:
             spool.seek(0)
             yield Expanded(MemorySource(name, spool.read()), crc, problem)
         else:
             spool.rollover()
-            yield Expanded(_FileSource(name, spool, size), crc, problem)  # type: ignore[arg-type]
+            source = _FileSource(name, spool, kept_bytes)  # type: ignore[arg-type]
+            yield Expanded(source, crc, problem)
+        if breach is not None:
+            raise breach
 
 
 def _check_ratio(size: int, packed_bytes: int, *, name: str, limits: Limits) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core.ports import ByteSource
 
-__all__ = ["STREAM_METHODS", "expand_stream"]
+__all__ = ["expand_stream"]
 
 _PACKED_CHUNK_BYTES = 256 * 1024
 _CHUNK_BYTES = 1024 * 1024
@@ -24,7 +24,6 @@ _SMALL_PACKED_BYTES = 512
 _SMALL_CHUNK_BYTES = 4 * 1024
 _LZMA_MEMORY_BYTES = 256 * 1024 * 1024
 
-STREAM_METHODS = ("gzip", "zlib", "deflate", "bzip2", "xz", "lzma", "zip-lzma")
 _ZLIB_WINDOW_BITS = {"gzip": 31, "zlib": 15, "deflate": -15}
 
 
@@ -52,7 +51,8 @@ def expand_stream(
 
     Args:
         source: Where the packed bytes are.
-        method: One of ``STREAM_METHODS``.
+        method: ``gzip``, ``zlib``, ``deflate`` (without a header), ``bzip2``, ``xz``, ``lzma`` (a
+            ``.lzma`` file) or ``zip-lzma`` (as in a zip).
         start: Offset of the first packed byte.
         size_bytes: How many packed bytes there are at most.
 

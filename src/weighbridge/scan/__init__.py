@@ -1,1 +1,5 @@
-"""Scan."""
+"""Scan: what is dangerous in an artifact, and what was not looked at."""
+
+from weighbridge.scan._inspector import ENGINE, build_inspector, conclude
+
+__all__ = ["ENGINE", "build_inspector", "conclude"]

@@ -112,6 +112,17 @@ def test_large_output_goes_to_a_file_and_reads_the_same() -> None:
         assert inner.source.read_at(len(big), 10) == b""
 
 
+def test_large_output_of_a_damaged_stream_is_whole_up_to_the_damage() -> None:
+    big = DATA * 4
+    raw = zlib.compress(big)[:-4]  # all the data, without the checksum
+    chunks = expand_stream(MemorySource("x", raw), "zlib", start=0, size_bytes=len(raw))
+    with open_expanded(
+        chunks, name="x", packed_bytes=len(raw), limits=DEFAULT_LIMITS, spend=lambda _: None
+    ) as inner:
+        assert inner.problem
+        assert inner.source.read_at(0, len(big) + 1) == big
+
+
 def test_ratio_and_budget_stop_a_bomb() -> None:
     bomb = zlib.compress(bytes(64 * 1024 * 1024), 9)
     with pytest.raises(LimitExceededError, match="max_ratio = 100"):

@@ -1,0 +1,133 @@
+"""The inspector of one file, and the report on all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from weighbridge.core import (
+    Coverage,
+    CoverageStatus,
+    FileScan,
+    Finding,
+    Location,
+    ReadFailure,
+    ReadFailureKind,
+    ScanReport,
+    worst,
+)
+from weighbridge.errors import ArtifactChangedError, IncompleteError
+from weighbridge.scan._context import Budget, ScanContext
+from weighbridge.scan._notes import found, not_examined
+from weighbridge.scan._router import examine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from weighbridge.core import Limits
+    from weighbridge.core.ports import ByteSource, Inspector
+
+__all__ = ["ENGINE", "build_inspector", "conclude"]
+
+ENGINE = "weighbridge-scan 1; allow-list 1"
+"""Name and version of the engine and of its allow-list: same engine, same bytes, same report."""
+
+
+def build_inspector(
+    *, limits: Limits, allowed: frozenset[tuple[str, str]] = frozenset()
+) -> Inspector[FileScan]:
+    """Return what examines one file while it is hashed.
+
+    It executes, imports and unpickles nothing, and never raises on content: what cannot be
+    examined is a row that says why. Errors of reading (``OSError``, ``ArtifactChangedError``) pass
+    through, for they are not about content. Memory stays bounded by ``limits`` whatever the file
+    claims; what decompression gives beyond 4 MiB goes to a temporary file.
+
+    Args:
+        limits: Bounds for each file.
+        allowed: (module, name) pairs in pickles that the user vouches for.
+    """
+    return partial(_inspect, limits=limits, allowed=allowed)
+
+
+def _inspect(
+    source: ByteSource, *, limits: Limits, allowed: frozenset[tuple[str, str]]
+) -> FileScan:
+    at = Location(source.name)
+    context = ScanContext(limits, Budget(limits, source.name), allowed)
+    findings: list[Finding] = []
+    left_out: list[Finding] = []
+    rows: list[Coverage] = []
+    try:
+        for note in examine(source, at, context):
+            if isinstance(note, Coverage):
+                rows.append(note)
+            else:
+                (findings if len(findings) < limits.max_findings else left_out).append(note)
+    except (ArtifactChangedError, OSError):
+        raise  # not about content: the reader reports it
+    except IncompleteError as error:
+        rows.append(not_examined(at, "unknown", str(error)))
+    except Exception as error:  # noqa: BLE001 - a fault of an examiner must never read as a pass
+        rows.append(not_examined(at, "unknown", f"the examiner failed: {type(error).__name__}"))
+    if left_out:
+        findings.append(_sum_up(left_out, at))
+    return FileScan(tuple(findings), tuple(rows))
+
+
+def _sum_up(left_out: list[Finding], at: Location) -> Finding:
+    """Return one finding as bad as the worst of those that are not kept."""
+    message = f"{len(left_out):,} more findings are not listed."
+    return replace(
+        found("WB-SCN-001", at, message),
+        answer=worst(tuple(finding.answer for finding in left_out)),
+        severity=max((finding.severity for finding in left_out), key=lambda s: s.rank),
+    )
+
+
+def conclude(
+    scans: Iterable[FileScan], *, failures: Sequence[ReadFailure], out_of_scope: Sequence[str]
+) -> ScanReport:
+    """Join what was found in each file with what could not be read.
+
+    Args:
+        scans: One for each file that was read, in any order.
+        failures: Entries without a digest: each gets a row, and a finding unless it was merely
+            unreadable.
+        out_of_scope: Names in the artifact that its digest does not cover.
+
+    Returns:
+        Findings by file, member and offset; rows by file.
+    """
+    findings: list[Finding] = []
+    rows: list[Coverage] = []
+    for scan in scans:
+        findings.extend(scan.findings)
+        rows.extend(scan.coverage)
+    for failure in failures:
+        at = Location(failure.name)
+        rows.append(not_examined(at, "unknown", failure.reason))
+        findings.extend(_judge_failure(failure, at))
+    rows.extend(
+        Coverage(Location(name), CoverageStatus.OUT_OF_SCOPE, "unknown", "not part of the artifact")
+        for name in out_of_scope
+    )
+    return ScanReport(
+        ENGINE,
+        tuple(sorted(findings, key=_place)),
+        tuple(sorted(rows, key=lambda row: row.location.file)),
+    )
+
+
+def _judge_failure(failure: ReadFailure, at: Location) -> tuple[Finding, ...]:
+    if failure.kind is ReadFailureKind.REFUSED:
+        return (found("WB-ART-001", at, f"This entry {failure.reason}."),)
+    if failure.kind is ReadFailureKind.CHANGED:
+        return (found("WB-ART-002", at, f"This file {failure.reason}."),)
+    return ()
+
+
+def _place(finding: Finding) -> tuple[str, tuple[str, ...], int]:
+    at = finding.location
+    return at.file, at.member, -1 if at.offset is None else at.offset

@@ -1,0 +1,204 @@
+"""Routing: every file and member is tried for all that it could be.
+
+Names are not asked, for whoever loads a file may not ask either. A name may only make it worse.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge.core import Answer, Finding
+from weighbridge.formats import (
+    HEAD_BYTES,
+    MemorySource,
+    SliceSource,
+    ZipDirectory,
+    check_image_end,
+    looks_like_text,
+    read_zip_directory,
+    sniff,
+)
+from weighbridge.scan._headers import examine_gguf, examine_npy, examine_safetensors
+from weighbridge.scan._notes import examined, found, inert, not_examined
+from weighbridge.scan._pickle import scan_pickles
+from weighbridge.scan._streams import STREAM_FORMATS, examine_stream
+from weighbridge.scan._tar import examine_tar
+from weighbridge.scan._text import judge_text
+from weighbridge.scan._zip import examine_zip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from weighbridge.core import Coverage, Location
+    from weighbridge.core.ports import ByteSource
+    from weighbridge.scan._context import PickleScan, ScanContext
+    from weighbridge.scan._notes import Notes
+
+__all__ = ["examine"]
+
+# Read at once; more reads of small pieces would cost more.
+_SMALL_BYTES = 1024 * 1024
+_IMAGES = ("png", "jpeg", "gif", "webp")
+_NATIVE = ("elf", "pe", "mach-o", "mach-o or java class", "webassembly")
+# Formats that no first bytes give away.
+_UNMARKED_FORMATS = {
+    "onnx": "onnx",
+    "pb": "tensorflow graph",
+    "pbtxt": "tensorflow graph",
+    "msgpack": "msgpack",
+    "mlmodel": "core ml",
+    "model": "sentencepiece or other protobuf",
+    "pyc": "python bytecode",
+    "rds": "r",
+    "feather": "arrow",
+}
+_ZIP_MARK = b"PK\x03\x04"
+_NO_KEYS: frozenset[str] = frozenset()
+
+
+def examine(source: ByteSource, at: Location, context: ScanContext) -> Notes:
+    """Yield findings and at least one row about ``source`` and everything inside it.
+
+    Raises:
+        LimitExceededError: The budget of the file is spent; what was found so far was yielded.
+        IncompleteError: There is no room to expand something.
+    """
+    if (row := _dismiss(source, at, context)) is not None:
+        yield row
+        return _NO_KEYS
+    if source.size_bytes <= _SMALL_BYTES:
+        source = MemorySource(source.name, source.read_at(0, source.size_bytes))
+    # The pickle first: a real one is read in rising order, anything else fails at its head.
+    pickle = _scan_start(source, at, context)
+    told = False
+    if pickle is not None:
+        yield from pickle.findings
+        if _is_whole(pickle):
+            yield examined(at, pickle.format)
+            told = True
+    directory = read_zip_directory(source, max_members=context.limits.max_members)
+    if directory is None and source.read_at(0, len(_ZIP_MARK)) == _ZIP_MARK:
+        reason = "it has no directory; only what its local headers show was examined"
+        yield not_examined(at, "zip", reason)
+        directory = ZipDirectory((), source.size_bytes, source.size_bytes, ())
+    if directory is None:
+        told = yield from _examine_body(source, source, at, context, told=told)
+    else:
+        prefix_bytes = yield from examine_zip(source, directory, at, context, examine)
+        prefix = SliceSource(source.name, source, 0, prefix_bytes)
+        told = yield from _examine_body(prefix, source, at, context, told=not prefix_bytes or told)
+    if pickle is not None and not _is_whole(pickle) and (pickle.findings or not told):
+        yield not_examined(at, pickle.format, pickle.reason or "it was not followed to its end")
+        told = True
+    if not told:
+        yield _name_unknown(source, at)
+    return pickle.storage_keys if pickle is not None else _NO_KEYS
+
+
+def _dismiss(source: ByteSource, at: Location, context: ScanContext) -> Coverage | None:
+    """Return the row of what is not looked at: too deep, or empty; None for all the rest."""
+    if context.nesting > context.limits.max_nesting:
+        reason = f"it is nested deeper than max_nesting = {context.limits.max_nesting}"
+        return not_examined(at, "unknown", reason)
+    return None if source.size_bytes else inert(at, "empty", "it has no bytes")
+
+
+def _scan_start(source: ByteSource, at: Location, context: ScanContext) -> PickleScan | None:
+    """Scan for pickles at the beginning; None if there is none, or only the first byte of a zip.
+
+    ``P`` of ``PK`` is the opcode PERSID. No loader of pickles takes such an id and goes on, so that
+    a zip counts as a pickle only if dangerous things follow.
+    """
+    pickle = scan_pickles(source, at=at, context=context)
+    if pickle is not None and source.read_at(0, len(_ZIP_MARK)) == _ZIP_MARK:
+        return pickle if any(f.answer is Answer.FAIL for f in pickle.findings) else None
+    return pickle
+
+
+def _name_unknown(source: ByteSource, at: Location) -> Coverage:
+    """Return the row of what nobody knew; the name is good enough to say what it may be."""
+    claimed = _UNMARKED_FORMATS.get(source.name.rpartition(".")[2].lower())
+    if claimed is None:
+        return not_examined(at, "unknown", "its format is not known")
+    return not_examined(at, claimed, f"{claimed} is not examined yet (told by its name)")
+
+
+def _is_whole(pickle: PickleScan) -> bool:
+    return pickle.complete and not pickle.reason
+
+
+def _examine_body(
+    body: ByteSource, whole: ByteSource, at: Location, context: ScanContext, *, told: bool
+) -> Generator[Finding | Coverage, None, bool]:
+    """Examine bytes as every format but pickle and zip; return whether anybody knew them.
+
+    Args:
+        body: ``whole``, or the part of it that lies before a zip archive.
+        whole: Everything; a format whose mark lies inside the archive is looked at as well.
+        at: Where.
+        context: Limits and budget.
+        told: Whether the bytes are known already.
+    """
+    formats = dict.fromkeys(sniff(whole.read_at(0, HEAD_BYTES)), whole)
+    formats |= dict.fromkeys(sniff(body.read_at(0, HEAD_BYTES)), body)
+    if body.name.endswith(".safetensors") and not told:
+        formats.setdefault("safetensors", body)  # so that it is said what is wrong with it
+    for format_name, source in formats.items():
+        knew = yield from _examine_format(source, format_name, at, context)
+        told = told or knew
+    if told:
+        return True
+    row = judge_text(body, at, limits=context.limits)
+    if row is None:
+        return False
+    yield row
+    return True
+
+
+def _examine_format(
+    source: ByteSource, format_name: str, at: Location, context: ScanContext
+) -> Generator[Finding | Coverage, None, bool]:
+    """Examine ``source`` as one format; return whether it turned out to be of it."""
+    if format_name in STREAM_FORMATS:
+        notes = examine_stream(source, format_name, at, context, examine)
+        if looks_like_text(source.read_at(0, HEAD_BYTES)):
+            notes = _drop_chance_hit(notes)
+        return (yield from notes)
+    if format_name in _HEADERS:
+        yield from _HEADERS[format_name](source, at, context)
+    elif format_name == "tar":
+        yield from examine_tar(source, at, context, examine)
+    elif format_name in _IMAGES:
+        problem = check_image_end(source, format_name)
+        row = inert(at, format_name, "an image") if not problem else None
+        yield row or not_examined(at, format_name, problem)
+    elif format_name in _NATIVE:
+        message = f"This is native code ({format_name}); a loader that takes it runs it."
+        yield found("WB-BIN-001", at, message)
+        yield not_examined(at, format_name, "native code cannot be examined")
+    else:
+        yield not_examined(at, format_name, f"{format_name} is not examined yet")
+    return True
+
+
+def _drop_chance_hit(
+    notes: Generator[Finding | Coverage, None, bool],
+) -> Generator[Finding | Coverage, None, bool]:
+    """Pass on what a compressed stream gave, unless it is a text that only begins like one.
+
+    ``x^2`` has the first two bytes of zlib and expands to a few bytes before the damage. It counts
+    only if something was found in them.
+    """
+    kept = list(notes)
+    rules = {note.rule_id for note in kept if isinstance(note, Finding)}
+    if rules == {"WB-CMP-001"} or not kept:
+        return False
+    yield from kept
+    return True
+
+
+_HEADERS: dict[str, Callable[[ByteSource, Location, ScanContext], Iterator[Finding | Coverage]]] = {
+    "gguf": examine_gguf,
+    "numpy": examine_npy,
+    "safetensors": examine_safetensors,
+}

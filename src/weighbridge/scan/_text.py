@@ -1,0 +1,222 @@
+"""Text: whether anything that reads it may run it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.core import parse_json
+from weighbridge.errors import ParseError
+from weighbridge.formats import read_text
+from weighbridge.scan._notes import inert, not_examined
+
+if TYPE_CHECKING:
+    from weighbridge.core import Coverage, Limits, Location
+    from weighbridge.core.ports import ByteSource
+    from weighbridge.formats import Text
+
+__all__ = ["judge_text"]
+
+_MAX_WHOLE_BYTES = 32 * 1024 * 1024
+# Parsing costs fifty times as much as searching. What no search hits is parsed only to tell
+# whether it is JSON at all, and only while that costs next to nothing.
+_PARSE_ALWAYS_BYTES = 32 * 1024
+
+# Parsed values take fifty times the space of their text.
+_MAX_COMMAS = 2_000_000
+
+# Each is searched for in every text, and searching is most of the cost: few and short.
+_CODE_NAMES = (
+    b"auto_map",
+    b"trust_remote_code",
+    b"custom_pipeline",
+    b"_target_",
+    b"chat_template",
+    b"__reduce__",
+    b'"py/',
+    b'"class_name"',
+)
+# How JSON may hide the letters of those names: an escaped letter makes the search worthless.
+_ESCAPES = (b"\\u00", b"\\/")
+_ESCAPED_LETTER = re.compile(rb"\\u00(?:2[fF]|[4-6]|7[0-9aA])|\\/")
+_MARKUP = (b"<script", b"<?php", b"<?xml", b"<html", b"<svg")
+_KEYWORDS = (b"import ", b"def ", b"class ")
+_YAML_MARKS = (b"!python",)
+_JSON_NEEDLES = _CODE_NAMES + _ESCAPES
+_TEXT_NEEDLES = _CODE_NAMES + _MARKUP + _KEYWORDS + _YAML_MARKS
+_JSON_START = re.compile(rb'\{\s*["}]|\[\s*(?:["{}\[\]0-9-]|true|false|null)')
+
+_CODE_SUFFIXES = frozenset(
+    [
+        *("py", "pyw", "pyi", "pyx", "ipynb", "sh", "bash", "zsh", "fish", "bat", "cmd", "ps1"),
+        *("js", "mjs", "cjs", "ts", "jsx", "tsx", "html", "htm", "xhtml", "svg", "xml", "php"),
+        *("rb", "pl", "lua", "r", "jl", "c", "h", "cc", "cpp", "cxx", "hpp", "cu", "cuh", "java"),
+        *("kt", "scala", "go", "rs", "swift", "vbs", "sql", "cmake", "mk"),
+    ]
+)
+_CODE_FILES = frozenset({"makefile", "dockerfile", "containerfile", "jenkinsfile", "rakefile"})
+_PROSE_SUFFIXES = frozenset({"md", "markdown", "rst"})
+_JINJA_SUFFIXES = frozenset({"jinja", "jinja2", "j2"})
+_YAML_SUFFIXES = frozenset({"yaml", "yml"})
+_PYTHON = re.compile(
+    rb"^[ \t]*(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|^class[ \t]+\w+[ \t]*[(:]|"
+    rb"^[ \t]*from[ \t]+[\w.]+[ \t]+import[ \t(]",
+    re.MULTILINE,
+)
+_IMPORT = re.compile(rb"^[ \t]*import[ \t]+\w[\w., ]*[;\r\n]", re.MULTILINE)
+_CALL = re.compile(rb"\w\(")
+_YAML_TAG = re.compile(rb"(?:^|[\s\[{,:-])!(?!=)[\w!<]", re.MULTILINE)
+_YAML_ESCAPE = re.compile(rb"\\(?:x[2-7]|u00[2-7]|U000000[2-7])")
+# What Keras itself writes with the module ``builtins``.
+_KERAS_BUILTINS = frozenset({"function", "__tuple__", "str", "dict"})
+# sentence-transformers imports each ``type`` that this file lists.
+_MODULES_FILE = "modules.json"
+_KNOWN_MODULES = ("sentence_transformers.",)
+
+
+def judge_text(source: ByteSource, at: Location, *, limits: Limits) -> Coverage | None:
+    """Return the row of a text, or None if the bytes are no text.
+
+    A name can only make it worse: it may say that a text is code, never that it is not. Markdown
+    is the exception, because it quotes code.
+    """
+    name = (at.member[-1] if at.member else at.file).rpartition("/")[2].lower()
+    suffix = name.rpartition(".")[2] if "." in name else ""
+    start = source.read_at(0, 1024).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+    is_json = suffix not in _YAML_SUFFIXES and _JSON_START.match(start) is not None
+    needles = _JSON_NEEDLES if is_json else _TEXT_NEEDLES
+    text = read_text(source, needles, max_whole_bytes=_MAX_WHOLE_BYTES)
+    if text is None:
+        return None
+    if text.data.startswith(b"#!") or suffix in _CODE_SUFFIXES or name in _CODE_FILES:
+        return not_examined(at, "code", "source code is not examined yet")
+    if suffix in _JINJA_SUFFIXES or start.startswith((b"{%", b"{{", b"{#")):
+        return not_examined(at, "jinja template", "templates are not examined yet")
+    if is_json:
+        return _judge_json(text, at, limits, parse=name == _MODULES_FILE)
+    if suffix in _PROSE_SUFFIXES:
+        return inert(at, "markdown", "text for people")
+    if problem := _find_code(text):
+        return not_examined(at, "code", problem)
+    if suffix in _YAML_SUFFIXES or text.found & {*_YAML_MARKS, *_CODE_NAMES}:
+        return _judge_yaml(text, at)
+    return inert(at, "text", "plain text")
+
+
+def _find_code(text: Text) -> str:
+    """Return why a text looks like code, or an empty string."""
+    if text.found & set(_MARKUP):
+        return "markup may hold scripts and is not examined yet"
+    return _find_python(text) if text.found & set(_KEYWORDS) else ""
+
+
+def _find_python(text: Text) -> str:
+    if _PYTHON.search(text.data) or (_IMPORT.search(text.data) and _CALL.search(text.data)):
+        return "source code is not examined yet"
+    return ""
+
+
+def _judge_yaml(text: Text, at: Location) -> Coverage:
+    """Judge what may be YAML without parsing it: tags, names of code, and ways to hide them."""
+    if text.found & set(_YAML_MARKS) or _YAML_TAG.search(text.data):
+        return not_examined(at, "yaml", "it has tags (!), which may build objects")
+    if names := _list_names(text):
+        return not_examined(at, "yaml", f"it may name code to load ({names})")
+    if not text.whole or _YAML_ESCAPE.search(text.data):
+        return not_examined(at, "yaml", "escapes may hide what it names")
+    return inert(at, "yaml", "plain data")
+
+
+def _judge_json(text: Text, at: Location, limits: Limits, *, parse: bool) -> Coverage:
+    names = _list_names(text)
+    hidden = bool(text.found & set(_ESCAPES)) and (
+        not text.whole or _ESCAPED_LETTER.search(text.data) is not None
+    )
+    if not (names or hidden or parse) and len(text.data) > _PARSE_ALWAYS_BYTES:
+        return inert(at, "json", "names no code to load")
+    if not text.whole:
+        return not_examined(at, "json", f"it may name code to load ({names or 'by escapes'})")
+    try:
+        document = _parse(text.data, limits)
+    except ParseError as error:
+        if names or hidden or parse:
+            reason = f"it may name code to load ({names or 'unreadable'}), and {error}"
+            return not_examined(at, "json", reason)
+        if problem := _find_python(text):
+            return not_examined(at, "code", problem)
+        return inert(at, "text", "begins like JSON, is not, and names no code to load")
+    if named := _find_code_names(document):
+        return not_examined(at, "json", f"it names code to load ({named})")
+    return inert(at, "json", "names no code to load")
+
+
+def _list_names(text: Text) -> str:
+    """Return the names of code that occur, for people."""
+    return ", ".join(name.decode().strip('"') for name in _CODE_NAMES if name in text.found)
+
+
+def _parse(data: bytes, limits: Limits) -> object:
+    """Read JSON, or JSON lines: one document a line."""
+    if data.count(b",") > _MAX_COMMAS or data.count(b"\n") > _MAX_COMMAS:
+        raise ParseError(f"it has more than {_MAX_COMMAS:,} values or lines")
+    plain = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return parse_json(plain, what="it", limits=limits)
+    except ParseError:
+        lines = [line for line in plain.splitlines() if line.strip()]
+        if len(lines) < 2:  # noqa: PLR2004 - two lines or it is no list of documents
+            raise
+        try:
+            return [parse_json(line, what="it", limits=limits) for line in lines]
+        except ParseError:
+            pass
+        raise
+
+
+_KEYS_THAT_NAME_CODE = frozenset(
+    {
+        "auto_map",
+        "trust_remote_code",
+        "custom_pipeline",
+        "custom_pipelines",
+        "_target_",
+        "chat_template",
+        "__reduce__",
+        "py/object",
+        "py/reduce",
+        "py/type",
+        "py/function",
+    }
+)
+
+
+def _find_code_names(document: object) -> str:
+    """Return the first key, at any depth, that makes some loader run code; empty if none."""
+    pending: list[Any] = [document]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                if key in _KEYS_THAT_NAME_CODE and item:
+                    return str(key)
+            if named := _find_class(value):
+                return named
+            pending.extend(value.values())
+    return ""
+
+
+def _find_class(value: dict[str, Any]) -> str:
+    """Return what makes a loader import or build a class that may be anything; empty if nothing."""
+    kind = value.get("type")
+    if isinstance(kind, str) and "." in kind and "path" in value:
+        return "" if kind.startswith(_KNOWN_MODULES) else f"the module {kind[:80]}"
+    name, module = value.get("class_name"), value.get("module")
+    if name == "Lambda":
+        return "a Keras Lambda layer"
+    # Keras imports ``module`` and looks up ``class_name`` in it (CVE-2025-1550).
+    if isinstance(name, str) and isinstance(module, str) and module.partition(".")[0] != "keras":
+        plain = module == "builtins" and name in _KERAS_BUILTINS
+        return "" if plain else f"the class {module[:80]}.{name[:80]}"
+    return ""

@@ -1,0 +1,223 @@
+"""Zip archives: plain, NumPy's npz, PyTorch's and everything else that is one."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from weighbridge.formats import (
+    ZIP_METHODS,
+    SliceSource,
+    ZipDirectory,
+    ZipEntry,
+    expand_stream,
+    find_zip_gaps,
+    open_expanded,
+    read_zip_entry,
+)
+from weighbridge.scan._notes import deeper, examined, found, inert, inside, leads_out, not_examined
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from weighbridge.core import Coverage, Finding, Location
+    from weighbridge.core.ports import ByteSource
+    from weighbridge.scan._context import ScanContext
+    from weighbridge.scan._notes import Examine, Notes
+
+__all__ = ["examine_zip"]
+
+_CRC_BYTES = 4 * 1024 * 1024
+_NO_KEYS: frozenset[str] = frozenset()
+
+
+def examine_zip(
+    source: ByteSource,
+    directory: ZipDirectory,
+    at: Location,
+    context: ScanContext,
+    examine: Examine,
+) -> Generator[Finding | Coverage, None, int]:
+    """Examine an archive and every member; return how many bytes lie before it.
+
+    Members are read in the order of their place in the file. Raw storages of tensors are not read:
+    the pickle beside them says which members they are.
+    """
+    names = {entry.name for entry in directory.entries}
+    yield examined(at, _name_format(names))
+    for message in directory.disagreements:
+        yield found("WB-ZIP-001", at, f"Readers disagree about the directory: {message}.")
+    if directory.end < source.size_bytes:
+        behind = source.size_bytes - directory.end
+        message = f"{behind:,} bytes lie behind the archive."
+        yield found("WB-ZIP-009", at, message, offset=directory.end)
+    located: list[ZipEntry] = []
+    reached = 0
+    storages: list[ZipEntry] = []
+    named: set[str] = set()
+    for entry in directory.entries:
+        context.budget.spend_members(1)
+        readings, problem = read_zip_entry(source, entry)
+        located.extend(readings)
+        # Bytes that members share are work that the size of the file does not bound.
+        for reading in readings:
+            shared = min(reached, reading.end_offset) - reading.data_offset
+            context.budget.spend_expanded_bytes(max(shared, 0))
+            reached = max(reached, min(reading.end_offset, source.size_bytes))
+        yield from _check_entry(entry, problem, at, located=bool(readings))
+        if _may_be_storage(entry.name, names):
+            storages.extend(readings[:1])
+            continue
+        for reading in readings:
+            keys = yield from _examine_member(source, reading, at, context, examine)
+            if entry.name.endswith(".pkl"):
+                stem = entry.name.removesuffix(".pkl")
+                named.update(f"{stem}/{key}" for key in keys)
+    yield from _examine_storages(source, storages, named, at, context, examine)
+    yield from _check_overlaps(located, at)
+    return (yield from _examine_gaps(source, directory, located, at, context, examine))
+
+
+def _name_format(names: set[str]) -> str:
+    """Return what kind of archive this is, for people; nothing depends on it."""
+    if any(name.endswith("/data.pkl") for name in names):
+        script = any(name.endswith("/constants.pkl") for name in names)
+        return "torchscript zip" if script else "pytorch zip"
+    if names and all(name.endswith(".npy") for name in names):
+        return "npz"
+    if "config.json" in names and "metadata.json" in names:
+        return "keras"
+    return "zip"
+
+
+def _may_be_storage(name: str, names: set[str]) -> bool:
+    """Return whether this is ``X/KEY`` beside a pickle ``X.pkl``."""
+    folder, _, key = name.rpartition("/")
+    return bool(folder and key) and f"{folder}.pkl" in names
+
+
+def _check_entry(
+    entry: ZipEntry, problem: str, at: Location, *, located: bool
+) -> Iterator[Finding | Coverage]:
+    place = inside(at, entry.name)
+    if problem:
+        message = f"The directory and the local header disagree: {problem}."
+        yield found("WB-ZIP-002", place, message)
+    if not located:
+        yield not_examined(place, "unknown", "its bytes cannot be found in the archive")
+    if leads_out(entry.name):
+        message = "The name leads out of the folder that an archive is unpacked into."
+        yield found("WB-ZIP-005", place, message, detail=entry.name[:400])
+    if entry.is_encrypted:
+        message = "The member is marked as encrypted; loaders exist that do not look."
+        yield found("WB-ZIP-007", place, message)
+
+
+def _examine_member(
+    source: ByteSource, entry: ZipEntry, at: Location, context: ScanContext, examine: Examine
+) -> Notes:
+    if entry.is_folder:
+        return _NO_KEYS
+    place, inner = deeper(at, entry.name, context)
+    if entry.is_encrypted:
+        yield not_examined(place, "unknown", "it is marked as encrypted")
+    method = ZIP_METHODS.get(entry.method)
+    if method is None:
+        reason = f"compression method {entry.method} is not supported"
+        yield not_examined(place, "unknown", reason)
+        return _NO_KEYS
+    packed_bytes = min(entry.end_offset, source.size_bytes) - entry.data_offset
+    if method == "stored":
+        member = SliceSource(entry.name, source, entry.data_offset, max(packed_bytes, 0))
+        yield from _check_stored(member, entry, place)
+        return (yield from examine(member, place, inner))
+    chunks = expand_stream(source, method, start=entry.data_offset, size_bytes=packed_bytes)
+    with open_expanded(
+        chunks,
+        name=entry.name,
+        packed_bytes=packed_bytes,
+        limits=context.limits,
+        spend=context.budget.spend_expanded_bytes,
+    ) as expanded:
+        size = expanded.source.size_bytes
+        if expanded.problem:
+            yield found("WB-CMP-001", place, f"The member is not whole: {expanded.problem}.")
+            yield not_examined(place, method, expanded.problem)
+        if size != entry.size_bytes or expanded.crc32 != entry.crc32:
+            yield _wrong_content(place, entry, size)
+        return (yield from examine(expanded.source, place, inner))
+
+
+def _check_stored(member: SliceSource, entry: ZipEntry, place: Location) -> Iterator[Finding]:
+    """Check the size, and the CRC of what is small enough to be read for it."""
+    size = member.size_bytes
+    wrong = not entry.packed_bytes == entry.size_bytes == size
+    if not wrong and size <= _CRC_BYTES:
+        wrong = zlib.crc32(member.read_at(0, size)) != entry.crc32
+    if wrong:
+        yield _wrong_content(place, entry, size)
+
+
+def _wrong_content(place: Location, entry: ZipEntry, size: int) -> Finding:
+    declared = f"declared as {entry.size_bytes:,} bytes with CRC {entry.crc32:08x}"
+    message = f"The member is {declared}, and its {size:,} bytes do not match."
+    return found("WB-ZIP-006", place, message)
+
+
+def _examine_storages(
+    source: ByteSource,
+    storages: list[ZipEntry],
+    named: set[str],
+    at: Location,
+    context: ScanContext,
+    examine: Examine,
+) -> Iterator[Finding | Coverage]:
+    """Sum up the storages that a pickle named; route the others like any member."""
+    counts: dict[str, int] = {}
+    for entry in storages:
+        if entry.name in named and not entry.is_encrypted:
+            folder = entry.name.rpartition("/")[0]
+            counts[folder] = counts.get(folder, 0) + 1
+        else:
+            yield from _examine_member(source, entry, at, context, examine)
+    for folder, count in counts.items():
+        place = inside(at, f"{folder}/")
+        reason = f"{count:,} raw tensor storages that {folder}.pkl names"
+        yield inert(place, "raw tensors", reason)
+
+
+def _check_overlaps(located: list[ZipEntry], at: Location) -> Iterator[Finding]:
+    """Report members that share bytes; two readings of the same header are one member."""
+    reached, before = 0, None
+    for entry in sorted(located, key=lambda e: (e.header_offset, e.end_offset)):
+        if before is not None and before.header_offset < entry.header_offset < reached:
+            message = f"Two members share bytes: {before.name[:80]!r} and {entry.name[:80]!r}."
+            yield found("WB-ZIP-008", at, message, offset=entry.header_offset)
+            return
+        if entry.end_offset > reached:
+            reached, before = entry.end_offset, entry
+
+
+def _examine_gaps(
+    source: ByteSource,
+    directory: ZipDirectory,
+    located: list[ZipEntry],
+    at: Location,
+    context: ScanContext,
+    examine: Examine,
+) -> Generator[Finding | Coverage, None, int]:
+    """Examine what no directory speaks of; return the size of the part before the archive."""
+    prefix_bytes = 0
+    for start, size, hidden in find_zip_gaps(source, located, end=directory.start):
+        if hidden is not None:
+            context.budget.spend_members(1)
+            place = inside(at, hidden.name)
+            message = "The member is not in the directory; readers that go by local headers see it."
+            yield found("WB-ZIP-003", place, message, offset=start)
+            yield from _examine_member(source, hidden, at, context, examine)
+        elif start == 0:
+            prefix_bytes = size
+        else:
+            message = f"{size:,} bytes between the members belong to none."
+            yield found("WB-ZIP-004", at, message, offset=start)
+    return prefix_bytes

@@ -1,0 +1,113 @@
+"""Text is inert unless something that reads it may run it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from unit.scan_router.router_cases import rows, scan
+
+INERT = {
+    "README.md": b"# Title\n\n```python\nimport os\nos.system('x')\n```\n",
+    "vocab.txt": b"[PAD]\n[UNK]\nimport\ndef\nclass\n##s\n\xc3\xa9\n",
+    "merges.txt": b"#version: 0.2\nt h\nim port\nimport ant\nclass ic\ndef ault\n",
+    "config.json": b'{"architectures": ["BertModel"], "x": null}',
+    "with-bom.json": b'\xef\xbb\xbf{"a": 1}',
+    "lines.jsonl": b'{"a": 1}\n{"a": 2}\n',
+    "vocab.json": json.dumps({"auto_map": 5, "\u00e9": 1, "a/b": 2}).encode().replace(b"5", b"0"),
+    "token.json": json.dumps({"model": {"vocab": ["auto_map", "chat_template"]}}).encode(),
+    "remote.json": b'{"trust_remote_code": false, "auto_map": null}',
+    "keras.json": b'{"module": "keras.layers", "class_name": "Dense", "config": {"units": 1}}',
+    "data.csv": b"a,b\n1,2\n",
+    "config.yaml": b"a: 1\nb:\n  - x\n  - wow!\n",
+    "[1] notes.txt": b"[1] A paper.\n[2] Another.\n",
+    "latex.txt": b"x^2\tand\r\nmore\n",
+    ".gitattributes": b"*.bin filter=lfs diff=lfs merge=lfs -text\n",
+    "modules.json": json.dumps(
+        [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Pooling"}]
+    ).encode(),
+}
+
+CODE = {
+    "config.json": b'{"auto_map": {"AutoModel": "modeling.X"}}',
+    "deep.json": b'{"a": [{"b": {"_target_": "os.system"}}]}',
+    "tokenizer_config.json": b'{"chat_template": "{{ x }}"}',
+    "escaped.json": b'{"\\u0061uto_map": {"A": "b"}}',
+    "escaped-slash.json": b'{"py\\/reduce": [1]}',
+    "pipeline.json": b'{"custom_pipelines": {"x": {"impl": "a.B"}}}',
+    "jsonpickle.json": b'{"py/object": "os.system"}',
+    "keras.json": b'{"layers": [{"class_name": "Lambda", "config": {"function": "4wEA"}}]}',
+    "keras-class.json": b'{"module": "subprocess", "class_name": "Popen", "config": {}}',
+    "keras-eval.json": b'{"module": "builtins", "class_name": "eval", "config": "1"}',
+    "modules.json": b'[{"name": "0", "path": "", "type": "evil.Module"}]',
+    "a/modules.json": b'[{"name": "0", "path": "", "type": "evil.Module"},]',
+    "like-json.yaml": b'{"a": !!python/object/apply:os.system ["x"]}',
+    "like-json": b"[1]\nimport os\nos.system('x')\n",
+    "lines.jsonl": b'{"a": 1}\n{"auto_map": {"b": "c"}}\n',
+    "broken.json": b'{"auto_map": {"A": "b"},,}',
+    "big.json": json.dumps({"pad": "x" * 200_000, "auto_map": {"a": "b"}}).encode(),
+    "big-escaped.json": b'{"pad": "' + b"x" * 200_000 + b'", "auto\\u005Fmap": {"a": "b"}}',
+    "modeling.py": b"x = 1\n",
+    "module": b"from os import system\nsystem('x')\n",
+    "script": b"#!/usr/bin/env python\nprint(1)\n",
+    "plugin.txt": b"def run(x):\n    return x\n",
+    "one-line": b"import os;os.system('x')\n",
+    "notebook.ipynb": b"{}",
+    "site.pth": b"import os; os.system('x')\n",
+    "page": b"<html><script>alert(1)</script></html>",
+    "drawing.svg": b"<svg></svg>",
+    "model.xml": b'<?xml version="1.0"?><net/>',
+    "chat_template.jinja": b"hello",
+    "template": b"{% for m in messages %}{{ m }}{% endfor %}",
+    "config.yaml": b"a: !!python/object/apply:os.system ['x']\n",
+    "local-tag.yml": b"a: !Ref x\n",
+    "hydra.yaml": b"model:\n  _target_: os.system\n",
+    "hydra": b"model:\n  _target_: os.system\n",
+    "escape.yaml": b'"\\x5ftarget_": os.system\n',
+    "Makefile": b"all:\n\techo x\n",
+}
+
+
+@pytest.mark.parametrize("name", INERT)
+def test_inert(name: str) -> None:
+    result = scan(INERT[name], name)
+    assert rows(result)[""][0] == "inert", result.coverage
+    assert result.findings == ()
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_code(name: str) -> None:
+    result = scan(CODE[name], name)
+    assert rows(result)[""][0] == "not-examined", result.coverage
+
+
+@pytest.mark.parametrize("data", [b"text\0more", b"\x1b[31mred", b"caf\xe9", b"\xff\xfea\0b\0"])
+def test_bytes_that_are_no_text(data: bytes) -> None:
+    assert rows(scan(data, "a.txt"))[""] == ("not-examined", "unknown")
+
+
+def test_a_letter_may_lie_across_two_pieces_and_so_may_a_name() -> None:
+    piece = 1024 * 1024
+    text = b"a" * (piece - 1) + "é".encode() + b"b" * piece
+    assert rows(scan(text, "a.txt"))[""] == ("inert", "text")
+    hidden = b'{"' + b"a" * (piece - 6) + b'": 1, "auto_map": {"b": "c"}}'
+    assert rows(scan(hidden, "a.json"))[""] == ("not-examined", "json")
+
+
+def test_damage_at_the_very_end_is_seen() -> None:
+    assert rows(scan(b"a" * 3_000_000 + b"\xc3", "a.txt"))[""][0] == "not-examined"
+
+
+def test_long_runs_take_no_longer_than_their_length() -> None:
+    """Each of these made a pattern go back and forth over the whole run."""
+    for line in (b"import ", b"import " + b" " * 10**6, b"def " + b"a" * 10**6, b" " * 10**6):
+        assert rows(scan(line + b"\nfrom x\n(", "a.txt"))[""] == ("inert", "text")
+    header = b"{" + b" " * 60_000 + b"}"
+    raw = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header
+    assert rows(scan(raw))[""] == ("not-examined", "numpy")
+
+
+def test_json_of_millions_of_values_is_not_parsed() -> None:
+    raw = b'{"auto_map": [' + b"1," * 2_100_000 + b"1]}"
+    assert rows(scan(raw, "a.json"))[""] == ("not-examined", "json")
