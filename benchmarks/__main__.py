@@ -70,11 +70,11 @@ def measure(case: _cases.Case, data: Path, *, pairs: int) -> dict[str, object]:
         ratios.append(case.ratio(ours[-1], theirs[-1]))
     median = statistics.median(ratios)
     met = case.is_met(median)
-    limit = f"{'>=' if case.at_least else '<='} {case.limit:g}"
+    limit = f"{'>=' if case.at_least else '<='} {case.limit:g}" if case.limit else "-"
     medians = case.describe(statistics.median(ours), statistics.median(theirs))
     print(
         f"{case.name:40} {median:8.2f} {min(ratios):8.2f} {max(ratios):8.2f}   {limit:8} "
-        f"{'ok  ' if met else 'MISS'} {medians}",
+        f"{('ok  ' if met else 'MISS') if case.limit else '    '} {medians}",
         flush=True,
     )
     return {

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["Hasher", "hash_range"]
 
 _CHUNK_BYTES = 1024 * 1024
+# After each chunk the interpreter's lock has to be won back from whoever parses meanwhile.
+_AHEAD_CHUNK_BYTES = 4 * 1024 * 1024
 _OVERLAP_BUFFERS = 3
 # Below this a second thread costs more than it hides.
 _OVERLAP_MIN_BYTES = 16 * 1024 * 1024
@@ -34,7 +36,7 @@ def hash_range(
     overlap: bool,
     advance: Callable[[int], None],
 ) -> int:
-    """Feed the bytes from ``start`` to ``end`` to ``hasher``; hold at most 3 MiB.
+    """Feed the bytes from ``start`` to ``end`` to ``hasher``; hold at most 12 MiB.
 
     Args:
         descriptor: An open file; its position is not used.
@@ -89,7 +91,7 @@ def _read_ahead(descriptor: int, start: int, end: int) -> Iterator[memoryview]:
             position += got
 
     for _ in range(_OVERLAP_BUFFERS):
-        free.put(memoryview(bytearray(_CHUNK_BYTES)))
+        free.put(memoryview(bytearray(_AHEAD_CHUNK_BYTES)))
     reader = threading.Thread(target=read, name="weighbridge-read-ahead", daemon=True)
     reader.start()
     try:

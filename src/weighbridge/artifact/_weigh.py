@@ -90,8 +90,8 @@ def build_manifest(
 ) -> Manifest:
     """Hash every regular file of the artifact at ``root``.
 
-    Reads each file once, in chunks; memory stays below 4 MiB for each worker whatever the files'
-    sizes. Symbolic links are refused, not followed.
+    Reads each file once, in chunks; memory stays below 16 MiB whatever the files' sizes. Symbolic
+    links are refused, not followed.
 
     Args:
         root: A file or a folder.
