@@ -1,6 +1,11 @@
 """Artifact: from a path to a manifest; the reader hashes what it gives out."""
 
-from weighbridge.artifact._documents import read_document, write_atomically
+from weighbridge.artifact._documents import (
+    read_document,
+    remove_leftovers,
+    write_atomically,
+    write_report,
+)
 from weighbridge.artifact._walk import (
     CLAIMS_NAME,
     DEFAULT_SIGNATURE_NAME,
@@ -21,7 +26,9 @@ __all__ = [
     "build_manifest",
     "find_changes",
     "read_document",
+    "remove_leftovers",
     "walk",
     "weigh",
     "write_atomically",
+    "write_report",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -13,7 +14,9 @@ from weighbridge.errors import InputError, LimitExceededError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["read_document", "write_atomically"]
+__all__ = ["read_document", "remove_leftovers", "write_atomically", "write_report"]
+
+_LEFTOVER = re.compile(r"\.weighbridge-[0-9a-f]{16}\.tmp")
 
 
 def read_document(path: Path, *, what: str, limit_name: str, limit_bytes: int) -> bytes:
@@ -47,8 +50,8 @@ def read_document(path: Path, *, what: str, limit_name: str, limit_bytes: int) -
             os.close(descriptor)
     except FileNotFoundError as error:
         raise InputError(f"there is no {what} at {shown}") from error
-    except OSError as error:
-        reason = (error.strerror or "error").lower()
+    except (OSError, ValueError) as error:  # ValueError: NUL in the path
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise InputError(f"cannot read the {what} {shown}: {reason}") from error
     if size_bytes > limit_bytes:
         raise LimitExceededError(limit_name, limit=limit_bytes, actual=size_bytes, subject=shown)
@@ -67,25 +70,30 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o666, overwrite: b
     """Write a file so that others see the old content or the whole new one, whatever happens.
 
     The bytes go to a file that has no name yet, are flushed to the disk, and only then get their
-    name; so a run that is killed leaves nothing behind that the next weighing would find. File
-    systems without nameless files (NFS, some FUSE) get a hidden one beside the target instead.
+    name. File systems without nameless files (NFS, some FUSE) get a hidden one beside the target
+    instead. A run that is killed in the instant in which an old file is replaced can leave a
+    hidden ``.weighbridge-….tmp`` behind; :func:`remove_leftovers` removes it.
 
     Args:
         path: The target. If it is a symbolic link, the link is replaced and not followed.
         data: The whole content.
-        mode: Permission bits; the process's umask is taken off. 0o600 for private keys.
+        mode: Permission bits; the process's umask is taken off. 0o600 for private keys. A file
+            that is replaced keeps its own.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
-        InputError: The file exists and ``overwrite`` is false, or the system refuses.
+        InputError: The file exists and ``overwrite`` is false, what is there is a folder, a pipe
+            or a device, or the system refuses.
     """
     shown = printable(str(path))
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise InputError(f"{shown} cannot be written: {error.strerror}") from error
-    target = _Target(folder, path.name, f".weighbridge-{os.urandom(8).hex()}.tmp", mode)
     try:
+        kept_mode = _look_at(path.name, folder, shown=shown)
+        beside = f".weighbridge-{os.urandom(8).hex()}.tmp"
+        target = _Target(folder, path.name, beside, mode, kept_mode)
         try:
             _write_nameless(target, data, overwrite=overwrite)
         except FileExistsError:
@@ -101,11 +109,65 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o666, overwrite: b
         os.close(folder)
 
 
+def write_report(path: Path, data: bytes) -> None:
+    """Write a document that the user asked for: as a whole file, or into a pipe or terminal.
+
+    Args:
+        path: The target; ``/dev/stdout`` and named pipes are written into.
+        data: The whole content.
+
+    Raises:
+        InputError: What is there is a folder or a disk, or the system refuses.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        status = None
+    if status is None or not (stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode)):
+        write_atomically(path, data)
+        return
+    try:
+        with path.open("wb") as stream:
+            stream.write(data)
+    except OSError as error:
+        shown = printable(str(path))
+        raise InputError(f"{shown} cannot be written: {error.strerror}") from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed :func:`write_atomically` left in ``folder``; nothing else.
+
+    Raises:
+        InputError: One is there and the system refuses to remove it.
+    """
+    try:
+        for path in folder.glob(".weighbridge-*.tmp"):
+            if _LEFTOVER.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode):
+                path.unlink()
+    except OSError as error:
+        shown = printable(str(folder))
+        raise InputError(f"{shown} cannot be tidied: {error.strerror}") from error
+
+
+def _look_at(name: str, folder: int, *, shown: str) -> int | None:
+    """Return the permissions of the regular file that is there, or None; refuse what is neither."""
+    try:
+        status = os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISREG(status.st_mode):
+        return stat.S_IMODE(status.st_mode)
+    if not stat.S_ISLNK(status.st_mode):
+        raise InputError(f"{shown} is there and is not a regular file; choose another name")
+    return None
+
+
 class _Target(NamedTuple):
     folder: int
     name: str
     beside: str
     mode: int
+    kept_mode: int | None
 
     def link(self, source: str, name: str) -> None:
         os.link(source, name, src_dir_fd=self.folder, dst_dir_fd=self.folder, follow_symlinks=True)
@@ -122,7 +184,7 @@ def _write_nameless(target: _Target, data: bytes, *, overwrite: bool) -> None:
     flags = os.O_WRONLY | os.O_CLOEXEC | os.O_TMPFILE
     fd = os.open(".", flags, target.mode, dir_fd=target.folder)
     with os.fdopen(fd, "wb") as file:
-        _fill(file, data)
+        _fill(file, data, target)
         source = f"/proc/self/fd/{fd}"
         try:
             target.link(source, target.name)
@@ -142,7 +204,7 @@ def _write_beside(target: _Target, data: bytes, *, overwrite: bool) -> None:
     try:
         fd = os.open(target.beside, flags, target.mode, dir_fd=target.folder)
         with os.fdopen(fd, "wb") as file:
-            _fill(file, data)
+            _fill(file, data, target)
         if overwrite:
             target.replace()
         else:
@@ -151,7 +213,9 @@ def _write_beside(target: _Target, data: bytes, *, overwrite: bool) -> None:
         target.tidy()
 
 
-def _fill(file: BinaryIO, data: bytes) -> None:
+def _fill(file: BinaryIO, data: bytes, target: _Target) -> None:
+    if target.kept_mode is not None:
+        os.fchmod(file.fileno(), target.kept_mode)
     file.write(data)
     file.flush()
     os.fsync(file.fileno())

@@ -7,7 +7,6 @@ import os
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core import ArtifactKind, ReadFailure, ReadFailureKind, printable
@@ -15,6 +14,7 @@ from weighbridge.errors import InputError, LimitExceededError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from weighbridge.core import Limits
 
@@ -51,7 +51,11 @@ _SPECIAL = {
 
 
 class Identity(NamedTuple):
-    """What tells that a file is still the file it was: any write changes one of these."""
+    """What tells that a file is still the file it was: every ``write`` changes one of these.
+
+    What does not: a process that mapped the file, made a page dirty before it was listed, and
+    writes to that page afterwards.
+    """
 
     device: int
     inode: int
@@ -124,8 +128,8 @@ def walk(root: Path, *, limits: Limits, signature: Path | None = None) -> Tree:
     Source:
         design, section 1: scope of a folder; links are refused except inside a Hugging Face cache.
     """
-    absolute = _resolve_parent(root)
     try:
+        absolute = _resolve_parent(root)
         status = os.lstat(absolute)
     except OSError as error:
         raise _unusable(root, error) from error
@@ -140,9 +144,16 @@ def walk(root: Path, *, limits: Limits, signature: Path | None = None) -> Tree:
 
 
 def _resolve_parent(path: Path) -> Path:
-    """Return ``path`` absolute, links followed in all parts but the last: those the user chose."""
-    absolute = os.path.abspath(path)  # noqa: PTH100 - Path.resolve() would follow the last part
-    return Path(os.path.realpath(os.path.dirname(absolute)), os.path.basename(absolute))  # noqa: PTH119, PTH120
+    """Return ``path`` absolute, links followed in all parts but the last: those the user chose.
+
+    As the system does it: ``link/..`` is the parent of what ``link`` leads to.
+
+    Raises:
+        OSError: A part does not exist or cannot be searched.
+    """
+    if path.name in ("", ".."):  # there is no last part to look at: ``.``, ``/``, ``a/..``
+        return path.resolve(strict=True)
+    return path.parent.resolve(strict=True) / path.name
 
 
 def _unusable(root: Path, error: OSError) -> InputError:
@@ -156,8 +167,27 @@ def _inside(signature: Path | None, folder: Path) -> str:
     """Return the signature file's top-level or nested name inside ``folder``, or ``""``."""
     if signature is None:
         return DEFAULT_SIGNATURE_NAME
-    absolute = _resolve_parent(signature)
-    return absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else ""
+    try:
+        absolute = _resolve_parent(signature)
+    except OSError:  # its folder does not exist, so that it is not in this one
+        return ""
+    inside = absolute.is_relative_to(folder)
+    return _decode_name(absolute.relative_to(folder).as_posix()) if inside else ""
+
+
+def _decode_name(name: str) -> str:
+    """Return a name as the UTF-8 that it is on disk, whatever the locale's encoding is.
+
+    Bytes that are no UTF-8 are kept as lone surrogates (PEP 383).
+    """
+    if name.isascii():
+        return name
+    return os.fsencode(name).decode("utf-8", "surrogateescape")
+
+
+def _decode_label(name: str) -> str:
+    """Return a folder's own name, which is only a label, so that it can always be written down."""
+    return _decode_name(name).encode("utf-8", "replace").decode()
 
 
 def _name_problem(name: str) -> str:
@@ -172,10 +202,11 @@ def _name_problem(name: str) -> str:
 
 
 def _tree_of_file(root: Path, absolute: Path, identity: Identity) -> Tree:
-    if problem := _name_problem(absolute.name):
+    name = _decode_name(absolute.name)
+    if problem := _name_problem(name):
         raise InputError(f"{printable(str(root))} {problem}; rename it")
-    entry = Entry(absolute.name, str(absolute), identity, in_scope=True)
-    return Tree(ArtifactKind.FILE, absolute.parent, absolute.name, (entry,), (), (), ())
+    entry = Entry(name, str(absolute), identity, in_scope=True)
+    return Tree(ArtifactKind.FILE, absolute.parent, name, (entry,), (), (), ())
 
 
 def _tree_of_linked_file(root: Path, absolute: Path) -> Tree:
@@ -187,8 +218,9 @@ def _tree_of_linked_file(root: Path, absolute: Path) -> Tree:
         raise InputError(
             f"{printable(str(root))} is a symbolic link; give the path that it leads to ({target})"
         )
-    entry = Entry(absolute.name, blob[0], blob[1], in_scope=True)
-    return Tree(ArtifactKind.FILE, absolute.parent, absolute.name, (entry,), (), (), ())
+    name = _decode_name(absolute.name)
+    entry = Entry(name, *blob, in_scope=True)
+    return Tree(ArtifactKind.FILE, absolute.parent, name, (entry,), (), (), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +230,17 @@ class _Cache:
     blobs: str
 
     def find_blob(self, link: Path) -> tuple[str, Identity] | None:
-        """Return the blob that ``link`` leads to, if it is a direct child of ``blobs``."""
-        target = os.path.normpath(link.parent / link.readlink())
-        if os.path.dirname(target) != self.blobs:  # noqa: PTH120 - a string, not a path to walk
+        """Return the blob that ``link`` leads to, if it is a direct child of ``blobs``.
+
+        The text of the link must be the one way there, ``../../blobs/NAME`` or absolute. Any other
+        may pass through a link on its way, and then the system would open another file than this.
+        """
+        folder, _, name = str(link.readlink()).rpartition("/")
+        if folder not in (self.blobs, os.path.relpath(self.blobs, link.parent)):
             return None
+        if name in ("", ".", ".."):
+            return None
+        target = f"{self.blobs}/{name}"
         try:
             status = os.lstat(target)
         except OSError:
@@ -217,6 +256,16 @@ def _find_cache(folder: Path) -> _Cache | None:
             blobs = repository / "blobs"
             return _Cache(str(blobs)) if blobs.is_dir() and not blobs.is_symlink() else None
     return None
+
+
+class _Place(NamedTuple):
+    """A folder below the artifact's, with a slash at its end; empty for the artifact's own.
+
+    ``name`` is UTF-8 whatever the locale, ``path`` is what the system has to be given.
+    """
+
+    name: str
+    path: str
 
 
 class _Walker:
@@ -239,7 +288,7 @@ class _Walker:
         except OSError as error:
             raise _unusable(root, error) from error
         with _closing(descriptor):
-            self._walk(descriptor, "", depth=0, in_scope=True)
+            self._walk(descriptor, _Place("", ""), depth=0, in_scope=True)
         if not self._failures and not any(entry.in_scope for entry in self._entries):
             raise InputError(
                 f"{printable(str(root))} is an empty folder: there is nothing to weigh"
@@ -247,34 +296,38 @@ class _Walker:
         return Tree(
             kind=ArtifactKind.FOLDER,
             folder=self._folder,
-            label=self._folder.name,
+            label=_decode_label(self._folder.name),
             entries=tuple(sorted(self._entries)),
             failures=tuple(sorted(self._failures, key=lambda failure: failure.name)),
             left_out=tuple(sorted(self._left_out)),
             unwalked=tuple(sorted(self._unwalked)),
         )
 
-    def _walk(self, descriptor: int, prefix: str, *, depth: int, in_scope: bool) -> None:
+    def _walk(self, descriptor: int, place: _Place, *, depth: int, in_scope: bool) -> None:
         if depth > self._limits.max_path_depth:
             raise LimitExceededError(
                 "max_path_depth",
                 limit=self._limits.max_path_depth,
                 actual=depth,
-                subject=printable(prefix),
+                subject=printable(place.name),
             )
         folders: list[tuple[str, bool]] = []
-        with os.scandir(descriptor) as listing:
-            for item in listing:
-                self._spend_entry()
-                if self._is_folder(item, prefix + item.name):
-                    folders.append((item.name, in_scope and not self._leave_out(item, prefix)))
-                else:
-                    self._add(item, prefix, in_scope=in_scope)
+        try:
+            with os.scandir(descriptor) as listing:
+                for item in listing:
+                    self._spend_entry()
+                    if self._is_folder(item, place):
+                        folders.append((item.name, in_scope and not self._leave_out(item, place)))
+                    else:
+                        self._add(item, place, in_scope=in_scope)
+        except OSError as error:
+            self._fail_folder(place, f"cannot be listed: {error.strerror}")
+            return
         for name, inside in folders:
-            if prefix == "" and name == ".git":
+            if not place.name and name == ".git":
                 self._unwalked.append(name)
             else:
-                self._enter(descriptor, name, prefix + name, depth=depth + 1, in_scope=inside)
+                self._enter(descriptor, name, place, depth=depth + 1, in_scope=inside)
 
     def _spend_entry(self) -> None:
         self._count += 1
@@ -286,70 +339,68 @@ class _Walker:
                 subject=printable(str(self._folder)),
             )
 
-    def _is_folder(self, item: os.DirEntry[str], name: str) -> bool:
+    def _is_folder(self, item: os.DirEntry[str], place: _Place) -> bool:
         if not item.is_dir(follow_symlinks=False):
             return False
-        if problem := _name_problem(item.name):
-            self._refuse(name, problem)
+        name = _decode_name(item.name)
+        if problem := _name_problem(name):
+            self._refuse(place.name + name, problem)
         return True
 
-    def _leave_out(self, item: os.DirEntry[str], prefix: str) -> bool:
+    def _leave_out(self, item: os.DirEntry[str], place: _Place) -> bool:
         """Note and tell whether a top-level folder is outside the scope."""
-        if prefix or item.name not in _FOLDERS_OUT_OF_SCOPE:
+        if place.name or item.name not in _FOLDERS_OUT_OF_SCOPE:
             return False
         self._left_out.append(item.name)
         return True
 
-    def _enter(self, parent: int, name: str, path: str, *, depth: int, in_scope: bool) -> None:
+    def _enter(self, parent: int, name: str, place: _Place, *, depth: int, in_scope: bool) -> None:
+        inner = _Place(f"{place.name}{_decode_name(name)}/", f"{place.path}{name}/")
         try:
             descriptor = os.open(name, _OPEN_FOLDER, dir_fd=parent)
         except OSError as error:
-            # A folder that cannot be opened may hide files: it is a failure, never a skip.
-            self._fail(path, ReadFailureKind.UNREADABLE, f"cannot be opened: {error.strerror}")
+            self._fail_folder(inner, f"cannot be opened: {error.strerror}")
             return
         with _closing(descriptor):
-            self._walk(descriptor, path + "/", depth=depth, in_scope=in_scope)
+            self._walk(descriptor, inner, depth=depth, in_scope=in_scope)
 
-    def _add(self, item: os.DirEntry[str], prefix: str, *, in_scope: bool) -> None:
-        name = prefix + item.name
-        if problem := _name_problem(item.name):
+    def _fail_folder(self, place: _Place, reason: str) -> None:
+        """Note a folder that cannot be looked into: it may hide files, so it is never skipped."""
+        name = place.name.rstrip("/") or self._folder.name
+        self._fail(name, ReadFailureKind.UNREADABLE, reason)
+
+    def _add(self, item: os.DirEntry[str], place: _Place, *, in_scope: bool) -> None:
+        own_name = _decode_name(item.name)
+        name, path = place.name + own_name, place.path + item.name
+        if problem := _name_problem(own_name):
             self._refuse(name, problem)
             return
         try:
             status = item.stat(follow_symlinks=False)
+            mode = status.st_mode
+            if stat.S_ISREG(mode):
+                self._add_file(name, path, Identity.of(status), in_scope=in_scope)
+            elif stat.S_ISLNK(mode):
+                self._add_link(name, path, in_scope=in_scope)
+            else:
+                self._refuse(name, f"is {_SPECIAL.get(stat.S_IFMT(mode), 'not a regular file')}")
         except OSError as error:
             self._fail(name, ReadFailureKind.CHANGED, f"went away: {error.strerror}")
-            return
-        mode = status.st_mode
-        if stat.S_ISREG(mode):
-            if in_scope and self._is_file_out_of_scope(name):
-                self._left_out.append(name)
-                in_scope = False
-            self._entries.append(Entry(name, name, Identity.of(status), in_scope))
-        elif stat.S_ISLNK(mode):
-            self._add_link(name, in_scope=in_scope)
-        else:
-            what = _SPECIAL.get(stat.S_IFMT(mode), "not a regular file")
-            self._refuse(name, f"is {what}")
 
-    def _is_file_out_of_scope(self, name: str) -> bool:
-        return name in _FILES_OUT_OF_SCOPE or name == self._signature
-
-    def _add_link(self, name: str, *, in_scope: bool) -> None:
-        link = self._folder / name
-        try:
-            blob = self._cache.find_blob(link) if self._cache else None
-            target = str(link.readlink())
-        except OSError as error:
-            self._fail(name, ReadFailureKind.CHANGED, f"went away: {error.strerror}")
-            return
-        if blob is None:
-            self._refuse(name, f"is a symbolic link to {printable(target, limit=120)}")
-            return
-        if in_scope and self._is_file_out_of_scope(name):
+    def _add_file(self, name: str, path: str, identity: Identity, *, in_scope: bool) -> None:
+        if in_scope and (name in _FILES_OUT_OF_SCOPE or name == self._signature):
             self._left_out.append(name)
             in_scope = False
-        self._entries.append(Entry(name, blob[0], blob[1], in_scope))
+        self._entries.append(Entry(name, path, identity, in_scope))
+
+    def _add_link(self, name: str, path: str, *, in_scope: bool) -> None:
+        link = self._folder / path
+        blob = self._cache.find_blob(link) if self._cache else None
+        if blob is None:
+            target = printable(str(link.readlink()), limit=120)
+            self._refuse(name, f"is a symbolic link to {target}")
+        else:
+            self._add_file(name, *blob, in_scope=in_scope)
 
     def _refuse(self, name: str, reason: str) -> None:
         self._fail(name, ReadFailureKind.REFUSED, reason)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from weighbridge.artifact._reader import BytesSource, CheckedReader
 from weighbridge.artifact._stream import hash_range
 from weighbridge.artifact._walk import Entry, Identity, Tree, walk
 from weighbridge.core import Manifest, ReadFailure, ReadFailureKind, Resource, printable
-from weighbridge.errors import ArtifactChangedError, InputError
+from weighbridge.errors import ArtifactChangedError, IncompleteError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from weighbridge.core import Limits
@@ -158,7 +159,8 @@ def weigh(
             folder=folder,
             limits=limits,
             inspector=inspector,
-            advance=progress.advance if progress is not None else _ignore,
+            progress=progress,
+            stopped=Event(),
             overlap=_one_file_dominates(entries, total_bytes) and executor.workers > 1,
         )
         results = _run_batches(job, entries, executor)
@@ -186,18 +188,30 @@ def weigh(
 
 
 def find_changes(
-    tree: Tree, root: Path, *, limits: Limits, signature: Path | None = None
+    tree: Tree,
+    root: Path,
+    *,
+    limits: Limits,
+    signature: Path | None = None,
+    out_of_scope: bool = False,
 ) -> tuple[str, ...]:
     """List the artifact again and name what is not as it was: changed, gone or new, sorted.
 
     Compares device, inode, size and both times; reads no contents.
+
+    Args:
+        tree: The artifact as it was listed.
+        root: Where it is.
+        limits: As for listing it first.
+        signature: As for listing it first.
+        out_of_scope: Whether files outside the scope count, because they were examined too.
     """
     try:
         now = walk(root, limits=limits, signature=signature)
     except InputError:
         return (tree.label,)
-    before = {entry.name: entry.identity for entry in tree.entries if entry.in_scope}
-    after = {entry.name: entry.identity for entry in now.entries if entry.in_scope}
+    before = {e.name: e.identity for e in tree.entries if e.in_scope or out_of_scope}
+    after = {e.name: e.identity for e in now.entries if e.in_scope or out_of_scope}
     names = {name for name, identity in before.items() if after.get(name) != identity}
     names |= after.keys() - before.keys()
     names |= {failure.name for failure in {*now.failures} ^ {*tree.failures}}
@@ -214,12 +228,20 @@ class _Job(Generic[T_co]):
     folder: int
     limits: Limits
     inspector: Inspector[T_co] | None
-    advance: Callable[[int], None]
+    progress: Progress | None
     overlap: bool
+    stopped: Event
 
+    def advance(self, done_bytes: int) -> None:
+        """Tell that so much more is done; called by every worker, a few times for each file.
 
-def _ignore(_: int) -> None:
-    """Tell nobody."""
+        Raises:
+            IncompleteError: The work was given up, so that a worker must not go on.
+        """
+        if self.stopped.is_set():
+            raise IncompleteError("the work was given up")
+        if self.progress is not None:
+            self.progress.advance(done_bytes)
 
 
 def _one_file_dominates(entries: Sequence[Entry], total_bytes: int) -> bool:
@@ -230,11 +252,15 @@ def _one_file_dominates(entries: Sequence[Entry], total_bytes: int) -> bool:
 def _run_batches(job: _Job[T], entries: list[Entry], executor: Executor) -> list[_Result[T]]:
     batches = _cut(entries, executor.workers)
     done = executor.map(lambda batch: [_weigh_file(job, entries[i]) for i in batch], batches)
-    by_index = {
-        index: result
-        for batch, results in zip(batches, done, strict=True)
-        for index, result in zip(batch, results, strict=True)
-    }
+    try:
+        by_index = {
+            index: result
+            for batch, results in zip(batches, done, strict=True)
+            for index, result in zip(batch, results, strict=True)
+        }
+    except BaseException:
+        job.stopped.set()  # interrupted, for instance: the other workers are to stop soon
+        raise
     return [by_index[index] for index in range(len(entries))]
 
 
@@ -265,6 +291,7 @@ def _cut(entries: list[Entry], workers: int) -> list[list[int]]:
 
 
 def _weigh_file(job: _Job[T], entry: Entry) -> _Result[T]:
+    job.advance(0)
     try:
         descriptor = os.open(entry.path, _OPEN_FILE, dir_fd=job.folder)
     except OSError as error:

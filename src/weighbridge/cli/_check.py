@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from weighbridge import workflow
@@ -16,10 +14,8 @@ from weighbridge.cli._options import (
     signature_option,
     terminal,
 )
+from weighbridge.cli._outputs import check_outputs, write_output
 from weighbridge.cli._progress import show_progress
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["command"]
 
@@ -32,18 +28,19 @@ __all__ = ["command"]
 @click.option("--html", type=FILE, metavar="FILE", help="Also write one self-contained page.")
 @click.option("--sarif", type=FILE, metavar="FILE", help="Also write SARIF 2.1.0.")
 def command(
-    path: Path,
+    path: str,
     *,
-    policy: Path | None,
-    signature: Path | None,
+    policy: str | None,
+    signature: str | None,
     as_json: bool,
-    html: Path | None,
-    sarif: Path | None,
+    html: str | None,
+    sarif: str | None,
 ) -> None:
     """Judge whether the file or folder PATH may enter: pass, fail or unknown, and why.
 
     Integrity, signature, content, licence and model card are judged by a policy (docs/policy.md).
     """
+    check_outputs((html, sarif), artifact=path, inputs=(policy, signature))
     with show_progress("weighing") as progress:
         report = workflow.check_artifact(
             path, policy=policy, signature=signature, progress=progress
@@ -51,19 +48,13 @@ def command(
     from weighbridge import export  # noqa: PLC0415 - not before something is to be told
 
     if html is not None:
-        _write(html, export.to_html(report))
+        write_output(html, export.to_html(report))
     if sarif is not None:
         from weighbridge.core import to_json  # noqa: PLC0415
 
-        _write(sarif, to_json(export.to_sarif(report)) + "\n")
+        write_output(sarif, to_json(export.to_sarif(report)) + "\n")
     if as_json:
         print_json(export.to_json(report))
     else:
         click.echo(export.to_text(report, **terminal()))
     exit_with(report.verdict.answer)
-
-
-def _write(file: Path, text: str) -> None:
-    from weighbridge.artifact import write_atomically  # noqa: PLC0415
-
-    write_atomically(file, text.encode())

@@ -14,11 +14,10 @@ from weighbridge.cli._options import (
     print_json,
     signature_option,
 )
+from weighbridge.cli._outputs import check_outputs, write_output
 from weighbridge.cli._progress import show_progress
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from weighbridge.core import Manifest
 
 __all__ = ["command"]
@@ -41,11 +40,11 @@ __all__ = ["command"]
 @signature_option
 @json_option
 def command(
-    path: Path,
+    path: str,
     *,
-    manifest_file: Path | None,
+    manifest_file: str | None,
     oms_root: bool,
-    signature: Path | None,
+    signature: str | None,
     as_json: bool,
 ) -> None:
     """Print the digest of the file or folder PATH.
@@ -54,6 +53,7 @@ def command(
     by path; top-level .git, .github, .gitignore, .gitattributes, claims.jsonl and the signature
     file are left out.
     """
+    check_outputs((manifest_file,), artifact=path, inputs=(signature,))
     with show_progress("hashing") as progress:
         manifest = workflow.hash_artifact(path, signature=signature, progress=progress)
     if manifest_file is not None:
@@ -66,15 +66,14 @@ def command(
         click.echo(f"oms-root {manifest.compute_oms_root()}")
 
 
-def _write_manifest(manifest: Manifest, file: Path) -> None:
-    from weighbridge.artifact import write_atomically  # noqa: PLC0415 - costs start-up time
-    from weighbridge.core import to_json  # noqa: PLC0415
+def _write_manifest(manifest: Manifest, file: str) -> None:
+    from weighbridge.core import to_json  # noqa: PLC0415 - costs start-up time
     from weighbridge.export import manifest_to_json  # noqa: PLC0415
 
-    if file.suffix == ".sha256":
-        write_atomically(file, manifest.to_sha256sum())
+    if file.endswith(".sha256"):
+        write_output(file, manifest.to_sha256sum().decode())
     else:
-        write_atomically(file, (to_json(manifest_to_json(manifest)) + "\n").encode())
+        write_output(file, to_json(manifest_to_json(manifest)) + "\n")
 
 
 def _print_as_json(manifest: Manifest, *, oms_root: bool) -> None:

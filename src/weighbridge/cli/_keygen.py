@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from weighbridge import workflow
 from weighbridge.cli._options import FILE
 from weighbridge.core import printable
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 __all__ = ["command"]
 
 
 @click.command("keygen")
 @click.argument("name", type=FILE, default="weighbridge")
-def command(name: Path) -> None:
+def command(name: str) -> None:
     """Make an EC P-256 key: NAME.key (keep it secret) and NAME.pub (give it away).
 
     NAME may have a folder in front; without it the files are weighbridge.key and weighbridge.pub.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
 from weighbridge._version import __version__
+from weighbridge.core import printable
 from weighbridge.errors import (
     DigestMismatchError,
     IncompleteError,
@@ -21,7 +22,7 @@ from weighbridge.errors import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["cli", "main", "to_exit_code"]
+__all__ = ["cli", "run", "to_exit_code"]
 
 # Name -> (module, what it does). Help is written from this table, so that it imports no command.
 _COMMANDS = {
@@ -34,6 +35,7 @@ _COMMANDS = {
 }
 
 _EXIT_INTERRUPTED = 130
+_EXIT_BROKEN_PIPE = 141
 _MOST_DIFFERENCES = 20
 
 
@@ -65,10 +67,11 @@ def cli() -> None:
     """Weigh machine-learning artifacts: may this model enter, and why?"""
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and leave with its exit code; no traceback reaches a user."""
+def run(arguments: Sequence[str] | None) -> int:
+    """Run the command line; return its exit code."""
+    _open_missing_streams()
     try:
-        code = cli.main(args=arguments, prog_name="weighbridge", standalone_mode=False)
+        code = cli.main(args=arguments, prog_name="weighbridge", standalone_mode=False) or 0
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()
@@ -76,21 +79,37 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted; nothing was left half written")
         code = _EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away. Do not let the interpreter try to flush again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
     except WeighbridgeError as error:
         code = _tell(error)
-    except Exception as error:
+    except OSError as error:
+        code = _tell_of_output(error)
+    except Exception as error:  # the last net: a sentence instead of a traceback
         if os.environ.get("WEIGHBRIDGE_TRACEBACK"):
             raise
         _say(
-            f"internal error: {type(error).__name__}: {error}; this is a defect of weighbridge, "
-            "please report it (WEIGHBRIDGE_TRACEBACK=1 shows where)"
+            f"internal error: {type(error).__name__}: {printable(str(error))}; this is a defect of "
+            "weighbridge, please report it (WEIGHBRIDGE_TRACEBACK=1 shows where)"
         )
         code = 3
-    sys.exit(code)
+    return int(code)
+
+
+def _open_missing_streams() -> None:
+    """Put something in place of streams that the caller closed; Python leaves None there."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def _tell_of_output(error: OSError) -> int:
+    """Say that the output could not be written; the rooms translate every other ``OSError``."""
+    # Do not let the interpreter try to write the rest again when it ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return _EXIT_BROKEN_PIPE
+    _say(f"the output could not be written: {(error.strerror or 'error').lower()}")
+    return 3
 
 
 def to_exit_code(error: WeighbridgeError) -> int:
@@ -111,7 +130,7 @@ def _tell(error: WeighbridgeError) -> int:
     if isinstance(error, DigestMismatchError):
         lines = list(error.diff.to_lines())
         for line in lines[:_MOST_DIFFERENCES]:
-            click.echo(f"  {line}", err=True)
+            click.echo(f"  {printable(line)}", err=True)
         if len(lines) > _MOST_DIFFERENCES:
             click.echo(f"  and {len(lines) - _MOST_DIFFERENCES:,} more", err=True)
     return to_exit_code(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -19,7 +18,7 @@ __all__ = ["FILE", "artifact_argument", "json_option", "print_json", "signature_
 F = TypeVar("F", bound="Callable[..., Any]")
 
 # What a path leads to is judged by the library, with its own messages; so click does not look.
-FILE = click.Path(path_type=Path)
+FILE = click.Path()
 
 
 def artifact_argument(function: F) -> F:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from weighbridge import workflow
@@ -17,9 +15,6 @@ from weighbridge.cli._options import (
 )
 from weighbridge.cli._progress import show_progress
 from weighbridge.core import Severity
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["command"]
 
@@ -36,10 +31,10 @@ __all__ = ["command"]
 @signature_option
 @json_option
 def command(
-    path: Path,
+    path: str,
     *,
     allow: tuple[tuple[str, str], ...],
-    signature: Path | None,
+    signature: str | None,
     as_json: bool,
 ) -> None:
     """Look for dangerous content in the file or folder PATH; nothing is executed or unpickled.

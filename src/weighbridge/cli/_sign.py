@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from weighbridge import workflow
@@ -17,9 +15,6 @@ from weighbridge.cli._options import (
 from weighbridge.cli._progress import show_progress
 from weighbridge.core import printable, to_size
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 __all__ = ["command"]
 
 
@@ -28,7 +23,7 @@ __all__ = ["command"]
 @click.option("--key", type=FILE, required=True, metavar="PRIVATE", help="EC private key, PEM.")
 @signature_option
 @json_option
-def command(path: Path, *, key: Path, signature: Path | None, as_json: bool) -> None:
+def command(path: str, *, key: str, signature: str | None, as_json: bool) -> None:
     """Sign the file or folder PATH: an OpenSSF Model Signing v1.0 bundle.
 
     The bundle lists every file with its digest; anybody with the public key can verify it, with

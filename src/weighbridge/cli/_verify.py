@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from weighbridge import workflow
@@ -16,9 +14,6 @@ from weighbridge.cli._options import (
 )
 from weighbridge.cli._progress import show_progress
 from weighbridge.core import printable, to_size
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["command"]
 
@@ -35,10 +30,10 @@ __all__ = ["command"]
 )
 @json_option
 def command(
-    path: Path,
+    path: str,
     *,
-    key: Path,
-    signature: Path | None,
+    key: str,
+    signature: str | None,
     accept_ignored: tuple[str, ...],
     as_json: bool,
 ) -> None:

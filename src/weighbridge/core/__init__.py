@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         Location,
         ScanReport,
     )
-    from weighbridge.core._json import JsonValue, parse_json, to_json
+    from weighbridge.core._json import JsonValue, check_depth, parse_json, to_json
     from weighbridge.core._limits import DEFAULT_LIMITS, Limits
     from weighbridge.core._manifest import (
         ArtifactKind,
@@ -86,6 +86,7 @@ __all__ = [
     "Subject",
     "Verdict",
     "VerifiedStatement",
+    "check_depth",
     "diff_manifests",
     "pae",
     "parse_bundle",
@@ -117,7 +118,7 @@ _MODULES = {
         "SignatureEvidence",
     ),
     "_findings": ("Coverage", "CoverageStatus", "FileScan", "Finding", "Location", "ScanReport"),
-    "_json": ("JsonValue", "parse_json", "to_json"),
+    "_json": ("JsonValue", "check_depth", "parse_json", "to_json"),
     "_limits": ("DEFAULT_LIMITS", "Limits"),
     "_manifest": ("ArtifactKind", "Manifest", "ManifestDiff", "Resource", "diff_manifests"),
     "_reading": ("ReadFailure", "ReadFailureKind"),

@@ -10,7 +10,7 @@ from weighbridge.errors import ParseError
 if TYPE_CHECKING:
     from weighbridge.core._limits import Limits
 
-__all__ = ["JsonValue", "parse_json", "to_json"]
+__all__ = ["JsonValue", "check_depth", "parse_json", "to_json"]
 
 JsonValue = dict[str, Any] | list[Any] | str | int | float | bool | None
 
@@ -30,21 +30,29 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ParseError(message)
 
 
-def parse_json(data: bytes, *, what: str, limits: Limits) -> JsonValue:
+def parse_json(
+    data: bytes, *, what: str, limits: Limits, max_values: int | None = None
+) -> JsonValue:
     """Read one JSON document, more strictly than :mod:`json`.
 
     Args:
         data: UTF-8, without a byte order mark.
         what: What the document is, for messages: ``model.sig``.
-        limits: ``max_json_depth`` applies.
+        limits: ``max_json_depth`` and ``max_json_values`` apply.
+        max_values: Another bound than ``max_json_values``.
 
     Raises:
-        ParseError: Not UTF-8, not JSON, a key twice in one object, ``NaN`` or ``Infinity``, deeper
-            than ``max_json_depth``, or an integer of thousands of digits.
+        ParseError: Not UTF-8, not JSON, a key twice in one object, ``NaN`` or ``Infinity``, too
+            deep, too many values, or an integer of thousands of digits.
 
     Source:
         RFC 8259; I-JSON (RFC 7493) section 2.3 for duplicate keys.
     """
+    bound = limits.max_json_values if max_values is None else max_values
+    # Counted before anything is parsed: a list of empty lists takes thirty times its size.
+    values = data.count(b",") + data.count(b"[") + data.count(b"{")
+    if values > bound:
+        raise ParseError(f"{what} holds {values:,} values, which is more than {bound:,}")
     try:
         text = data.decode("utf-8")
         value: JsonValue = json.loads(
@@ -62,11 +70,16 @@ def parse_json(data: bytes, *, what: str, limits: Limits) -> JsonValue:
         reason = str(error)
         message = f"{what} is not JSON: {reason}"
         raise ParseError(message) from error
-    _check_depth(value, what=what, limit=limits.max_json_depth)
+    check_depth(value, what=what, limit=limits.max_json_depth)
     return value
 
 
-def _check_depth(value: JsonValue, *, what: str, limit: int) -> None:
+def check_depth(value: JsonValue, *, what: str, limit: int) -> None:
+    """Refuse lists and objects that are nested deeper than ``limit`` levels.
+
+    Raises:
+        ParseError: They are.
+    """
     level: list[Any] = [value]
     for _ in range(limit + 1):
         nested: list[Any] = []

@@ -21,7 +21,9 @@ class Limits:
         max_signature_bytes: Size of a signature file.
         max_policy_bytes: Size of a policy file.
         max_key_bytes: Size of a key file.
-        max_json_depth: Lists and objects inside each other, in any JSON or YAML.
+        max_json_depth: Lists and objects inside each other, in any JSON, YAML or
+            TOML.
+        max_json_values: Values in one JSON document, counted by its separators.
         max_card_bytes: Size of the metadata block of a model card.
         max_header_bytes: Size of a safetensors or NumPy header, and of GGUF metadata; the first is
             the bound of the safetensors library itself.
@@ -41,6 +43,7 @@ class Limits:
     max_policy_bytes: int = 1 * _MIB
     max_key_bytes: int = 1 * _MIB
     max_json_depth: int = 64
+    max_json_values: int = 2_000_000
     max_card_bytes: int = 8 * _MIB
     max_header_bytes: int = 100_000_000
     max_members: int = 100_000

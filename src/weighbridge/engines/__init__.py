@@ -37,9 +37,9 @@ class ThreadExecutor:
             return
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs start-up time
 
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="weighbridge") as pool:
-            try:
-                yield from pool.map(function, tasks)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="weighbridge")
+        try:
+            yield from pool.map(function, tasks)
+        finally:
+            # After an error or an interrupt, running tasks are not waited for.
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import re
+
     from weighbridge.core.ports import ByteSource
 
 __all__ = ["Text", "read_text"]
 
 _CHUNK_BYTES = 1024 * 1024
-_OVERLAP_BYTES = 64
+_OVERLAP_BYTES = 1024
 # No text has these; tab, line feed, form feed, vertical tab, carriage return and delete are left.
 _CONTROLS = bytes([*range(9), *range(0x0E, 0x20)])
 
@@ -25,23 +27,41 @@ class Text:
         data: All of it, or only its beginning if ``whole`` is false.
         whole: Whether ``data`` is all.
         found: Which of the needles occur anywhere in the text.
+        matched: Which of the patterns do, if the text is not whole.
     """
 
     data: bytes
     whole: bool
     found: frozenset[bytes]
+    matched: frozenset[re.Pattern[bytes]] = frozenset()
+
+    def matches(self, pattern: re.Pattern[bytes]) -> bool:
+        """Return whether ``pattern`` occurs anywhere in the text."""
+        return pattern.search(self.data) is not None if self.whole else pattern in self.matched
 
 
 def read_text(
-    source: ByteSource, needles: tuple[bytes, ...], *, max_whole_bytes: int
+    source: ByteSource,
+    needles: tuple[bytes, ...],
+    *,
+    max_whole_bytes: int,
+    patterns: tuple[re.Pattern[bytes], ...] = (),
 ) -> Text | None:
     """Return the text that ``source`` is, or None if any byte of it is not text.
 
-    Text is UTF-8, with or without a byte order mark, without control characters. Needles longer
-    than 64 bytes may be missed.
+    Text is UTF-8, with or without a byte order mark, without control characters.
+
+    Args:
+        source: The bytes; read once, in rising order.
+        needles: To be searched for. Longer than 1 KiB they may be missed.
+        max_whole_bytes: Only the beginning of a larger text is kept.
+        patterns: To be searched for piece by piece in a text that is not kept whole. What they
+            match over more than 1 KiB may be missed.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
+    whole = source.size_bytes <= max_whole_bytes
     found: set[bytes] = set()
+    matched: set[re.Pattern[bytes]] = set()
     kept: list[bytes] = []
     carry = b""
     offset = 0
@@ -54,10 +74,11 @@ def read_text(
             decoder.decode(chunk, final=offset >= source.size_bytes)
         except UnicodeDecodeError:
             return None
-        if not kept or source.size_bytes <= max_whole_bytes:
-            kept.append(chunk)
         window = carry + chunk if carry else chunk
         found.update(needle for needle in needles if needle not in found and needle in window)
+        if whole or not kept:
+            kept.append(chunk)
+        if not whole:
+            matched.update(p for p in patterns if p not in matched and p.search(window))
         carry = chunk[-_OVERLAP_BYTES:]
-    whole = source.size_bytes <= max_whole_bytes
-    return Text(b"".join(kept), whole, frozenset(found))
+    return Text(b"".join(kept), whole, frozenset(found), frozenset(matched))

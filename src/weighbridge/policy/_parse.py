@@ -10,7 +10,7 @@ import hashlib
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.core import Severity, printable
+from weighbridge.core import Severity, check_depth, printable
 from weighbridge.errors import LimitExceededError, ParseError
 from weighbridge.policy._explain import to_place, to_words
 from weighbridge.policy._policy import (
@@ -69,6 +69,7 @@ def parse_policy(data: bytes, *, name: str, limits: Limits) -> Policy:
             "max_policy_bytes", limit=limits.max_policy_bytes, actual=len(data), subject=shown
         )
     raw = _load_toml(data, name=shown)
+    check_depth(raw, what=shown, limit=limits.max_json_depth)
     _refuse_what_cannot_be_judged(raw, name=shown)
     document = _validate(raw, name=shown)
     return _to_policy(document, name=name, digest=hashlib.sha256(data).hexdigest())

@@ -22,9 +22,6 @@ _MAX_WHOLE_BYTES = 32 * 1024 * 1024
 # whether it is JSON at all, and only while that costs next to nothing.
 _PARSE_ALWAYS_BYTES = 32 * 1024
 
-# Parsed values take fifty times the space of their text.
-_MAX_COMMAS = 2_000_000
-
 # Each is searched for in every text, and searching is most of the cost: few and short.
 _CODE_NAMES = (
     b"auto_map",
@@ -41,10 +38,15 @@ _ESCAPES = (b"\\u00", b"\\/")
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:2[fF]|[4-6]|7[0-9aA])|\\/")
 _MARKUP = (b"<script", b"<?php", b"<?xml", b"<html", b"<svg")
 _KEYWORDS = (b"import ", b"def ", b"class ")
-_YAML_MARKS = (b"!python",)
+# Tags by which YAML builds objects, plain, in full, by a directive, and with escaped letters.
+_YAML_MARKS = (b"!python", b"tag:yaml", b"%TAG")
+_YAML_HIDDEN_TAG = re.compile(rb"![^\s!%]{0,200}%[0-9A-Fa-f]{2}")
 _JSON_NEEDLES = _CODE_NAMES + _ESCAPES
 _TEXT_NEEDLES = _CODE_NAMES + _MARKUP + _KEYWORDS + _YAML_MARKS
-_JSON_START = re.compile(rb'\{\s*["}]|\[\s*(?:["{}\[\]0-9-]|true|false|null)')
+# What follows a bracket decides, unless nothing but white space follows as far as we look.
+_JSON_START = re.compile(rb'\{\s*(?:["}]|\Z)|\[\s*(?:["{}\[\]0-9-]|true|false|null|\Z)')
+_START_BYTES = 1024 * 1024
+_JSON_SUFFIXES = frozenset({"json", "jsonl", "ndjson", "json5"})
 
 _CODE_SUFFIXES = frozenset(
     [
@@ -65,8 +67,9 @@ _PYTHON = re.compile(
 )
 _IMPORT = re.compile(rb"^[ \t]*import[ \t]+\w[\w., ]*[;\r\n]", re.MULTILINE)
 _CALL = re.compile(rb"\w\(")
-_YAML_TAG = re.compile(rb"(?:^|[\s\[{,:-])!(?!=)[\w!<]", re.MULTILINE)
-_YAML_ESCAPE = re.compile(rb"\\(?:x[2-7]|u00[2-7]|U000000[2-7])")
+_YAML_TAG = re.compile(rb"(?:^|[\s\[{,:-])!(?![=\s])|^%[A-Z]", re.MULTILINE)
+# An escaped letter, or a line break that the reader takes away.
+_YAML_ESCAPE = re.compile(rb"\\(?:x[2-7]|u00[2-7]|U000000[2-7]|\r?\n)")
 # What Keras itself writes with the module ``builtins``.
 _KERAS_BUILTINS = frozenset({"function", "__tuple__", "str", "dict"})
 # sentence-transformers imports each ``type`` that this file lists.
@@ -82,10 +85,15 @@ def judge_text(source: ByteSource, at: Location, *, limits: Limits) -> Coverage 
     """
     name = (at.member[-1] if at.member else at.file).rpartition("/")[2].lower()
     suffix = name.rpartition(".")[2] if "." in name else ""
-    start = source.read_at(0, 1024).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
-    is_json = suffix not in _YAML_SUFFIXES and _JSON_START.match(start) is not None
+    start = source.read_at(0, _START_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+    if not start:
+        return _judge_blank(source, at)
+    begins_like_json = suffix not in _YAML_SUFFIXES and _JSON_START.match(start) is not None
+    is_json = begins_like_json or suffix in _JSON_SUFFIXES
     needles = _JSON_NEEDLES if is_json else _TEXT_NEEDLES
-    text = read_text(source, needles, max_whole_bytes=_MAX_WHOLE_BYTES)
+    text = read_text(
+        source, needles, max_whole_bytes=_MAX_WHOLE_BYTES, patterns=(_PYTHON, _YAML_HIDDEN_TAG)
+    )
     if text is None:
         return None
     if text.data.startswith(b"#!") or suffix in _CODE_SUFFIXES or name in _CODE_FILES:
@@ -94,11 +102,24 @@ def judge_text(source: ByteSource, at: Location, *, limits: Limits) -> Coverage 
         return not_examined(at, "jinja template", "templates are not examined yet")
     if is_json:
         return _judge_json(text, at, limits, parse=name == _MODULES_FILE)
+    return _judge_other(text, at, suffix=suffix)
+
+
+def _judge_blank(source: ByteSource, at: Location) -> Coverage:
+    """Judge what has nothing but white space as far as we look."""
+    if source.size_bytes <= _START_BYTES:
+        return inert(at, "text", "white space")
+    return not_examined(at, "unknown", "it begins with a mebibyte of white space")
+
+
+def _judge_other(text: Text, at: Location, *, suffix: str) -> Coverage:
+    """Judge a text that is neither code by its name, nor a template, nor JSON."""
     if suffix in _PROSE_SUFFIXES:
         return inert(at, "markdown", "text for people")
     if problem := _find_code(text):
         return not_examined(at, "code", problem)
-    if suffix in _YAML_SUFFIXES or text.found & {*_YAML_MARKS, *_CODE_NAMES}:
+    hints = text.found & {*_YAML_MARKS, *_CODE_NAMES}
+    if suffix in _YAML_SUFFIXES or hints or text.matches(_YAML_HIDDEN_TAG):
         return _judge_yaml(text, at)
     return inert(at, "text", "plain text")
 
@@ -111,7 +132,7 @@ def _find_code(text: Text) -> str:
 
 
 def _find_python(text: Text) -> str:
-    if _PYTHON.search(text.data) or (_IMPORT.search(text.data) and _CALL.search(text.data)):
+    if text.matches(_PYTHON) or (_IMPORT.search(text.data) and _CALL.search(text.data)):
         return "source code is not examined yet"
     return ""
 
@@ -157,8 +178,8 @@ def _list_names(text: Text) -> str:
 
 def _parse(data: bytes, limits: Limits) -> object:
     """Read JSON, or JSON lines: one document a line."""
-    if data.count(b",") > _MAX_COMMAS or data.count(b"\n") > _MAX_COMMAS:
-        raise ParseError(f"it has more than {_MAX_COMMAS:,} values or lines")
+    if data.count(b"\n") > limits.max_json_values:
+        raise ParseError(f"it has more than {limits.max_json_values:,} lines")
     plain = data.removeprefix(b"\xef\xbb\xbf")
     try:
         return parse_json(plain, what="it", limits=limits)

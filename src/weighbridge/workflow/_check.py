@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,9 +21,10 @@ from weighbridge.core import (
     Manifest,
     SignatureEvidence,
     parse_statement,
+    printable,
 )
 from weighbridge.engines import ThreadExecutor
-from weighbridge.errors import WeighbridgeError
+from weighbridge.errors import InputError, WeighbridgeError
 from weighbridge.export import CheckReport
 from weighbridge.formats import parse_card
 from weighbridge.licenses import find_license
@@ -33,6 +36,7 @@ from weighbridge.signing import (
     parse_signed_manifest,
     verify_bundle,
 )
+from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._scan import changes_as_failures
 from weighbridge.workflow._signatures import find_signature_path, read_bundle
 
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["check_artifact"]
 
 _CARD_NAME = "README.md"
+_SPARE_ENTRIES = 10_000
 
 
 class _Inspection(NamedTuple):
@@ -84,8 +89,8 @@ def check_artifact(
         InputError: ``path`` cannot be weighed at all, or the policy cannot be used.
         LimitExceededError: Too many files, or too deep.
     """
-    root = Path(path)
-    policy_file = Path(policy) if policy is not None else None
+    root = to_path(path, what="artifact")
+    policy_file = to_optional_path(policy, what="policy")
     rules = load_policy(policy_file, limits=limits)
     keys = _load_keys(rules, policy_file, limits)
     target = find_signature_path(root, signature)
@@ -97,7 +102,7 @@ def check_artifact(
         signature=target,
         progress=progress,
     )
-    bundle, problem = _read_signature(target, limits)
+    bundle, problem = _read_signature(target, limits, named=signature is not None)
     changes = changes_as_failures(
         weighed.tree, root, limits=limits, signature=target, known=weighed.failures
     )
@@ -115,7 +120,13 @@ def check_artifact(
             left_out=weighed.tree.left_out,
         ),
         signature=_weigh_signature(
-            target, bundle, problem, keys=keys, manifest=manifest, limits=limits
+            target,
+            bundle,
+            problem,
+            keys=keys,
+            manifest=manifest,
+            # A stranger's list that is far longer than the artifact need not be read.
+            limits=replace(limits, max_entries=len(weighed.tree.entries) + _SPARE_ENTRIES),
         ),
         scan=conclude(
             (inspection.scan for inspection in weighed.inspections),
@@ -170,17 +181,23 @@ def _build_inspector(rules: Policy, limits: Limits) -> Inspector[_Inspection]:
 
 
 def _pick_card(weighed: Weighed[_Inspection]) -> CardEvidence:
+    if weighed.tree.kind is ArtifactKind.FILE:
+        return CardEvidence(None, problem="a single file carries no model card")
     for inspection in weighed.inspections:
         if inspection.card is not None:
             return inspection.card
-    if weighed.tree.kind is ArtifactKind.FILE:
-        return CardEvidence(None, problem="a single file carries no model card")
     return CardEvidence(None, problem=f"there is no {_CARD_NAME}")
 
 
-def _read_signature(target: Path, limits: Limits) -> tuple[Bundle | None, str]:
-    """Return the parsed bundle, or why there is none; neither if there is no signature file."""
-    if not target.exists() and not target.is_symlink():
+def _read_signature(target: Path, limits: Limits, *, named: bool) -> tuple[Bundle | None, str]:
+    """Return the parsed bundle, or why there is none; neither if there is no signature file.
+
+    Raises:
+        InputError: The user named a signature file and it is not there.
+    """
+    if not os.path.lexists(target):
+        if named:
+            raise InputError(f"there is no signature file at {printable(str(target))}")
         return None, ""
     try:
         return read_bundle(target, limits=limits), ""
@@ -203,13 +220,14 @@ def _weigh_signature(
         return SignatureEvidence(path, found=bool(problem), problem=problem)
     signers: tuple[str, ...] = ()
     try:
-        signers = verify_bundle(bundle, keys, limits=limits).signers if keys else ()
+        if keys:
+            verified = verify_bundle(bundle, keys, limits=limits)
+            signers, statement = verified.signers, verified.statement
+        else:
+            # Nobody can be trusted, but whether the files are those of the list is worth knowing.
+            statement = parse_statement(bundle.envelope.payload, limits=limits)
+        signed = parse_signed_manifest(statement)
     except WeighbridgeError as error:
-        problem = str(error)
-    try:
-        # Whoever signed it: whether the files are those of the list is worth knowing in any case.
-        signed = parse_signed_manifest(parse_statement(bundle.envelope.payload, limits=limits))
-    except WeighbridgeError as error:
-        return SignatureEvidence(path, found=True, problem=problem or str(error))
+        return SignatureEvidence(path, found=True, problem=str(error), signers=signers)
     diff = compare_signed(signed, manifest, accept_ignored=()) if manifest else None
-    return SignatureEvidence(path, found=True, problem=problem, signers=signers, diff=diff)
+    return SignatureEvidence(path, found=True, signers=signers, diff=diff)

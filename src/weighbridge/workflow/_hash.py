@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import build_manifest
 from weighbridge.core import DEFAULT_LIMITS, Limits
 from weighbridge.engines import ThreadExecutor
+from weighbridge.workflow._paths import to_optional_path, to_path
 
 if TYPE_CHECKING:
     from weighbridge.core import Manifest
@@ -39,9 +39,9 @@ def hash_artifact(
         LimitExceededError: Too many files, or too deep.
     """
     return build_manifest(
-        Path(path),
+        to_path(path, what="artifact"),
         executor=executor or ThreadExecutor(),
         limits=limits,
-        signature=Path(signature) if signature is not None else None,
+        signature=to_optional_path(signature, what="signature file"),
         progress=progress,
     )

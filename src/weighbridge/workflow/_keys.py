@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import write_atomically
 from weighbridge.core import printable
-from weighbridge.errors import InputError
+from weighbridge.errors import InputError, WeighbridgeError
 from weighbridge.signing import generate_key
+from weighbridge.workflow._paths import to_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from weighbridge.core.ports import StrPath
 
 __all__ = ["KeyFiles", "create_key_files"]
@@ -31,14 +34,20 @@ def create_key_files(stem: StrPath) -> KeyFiles:
     Raises:
         InputError: One of the files is there already, or the folder cannot be written.
     """
-    path = Path(stem)
+    path = to_path(stem, what="key")
+    if path.name in ("", ".."):
+        raise InputError(f"{printable(str(path))} is a folder; add a name for the key")
     files = KeyFiles(
         private=path.with_name(path.name + ".key"), public=path.with_name(path.name + ".pub")
     )
     for file in (files.private, files.public):
-        if file.exists() or file.is_symlink():
+        if os.path.lexists(file):
             raise InputError(f"{printable(str(file))} is there already; choose another name")
     pair = generate_key()
     write_atomically(files.private, pair.private_pem, mode=0o600, overwrite=False)
-    write_atomically(files.public, pair.public_pem, overwrite=False)
+    try:
+        write_atomically(files.public, pair.public_pem, overwrite=False)
+    except WeighbridgeError:
+        files.private.unlink()  # half a pair would only be in the way
+        raise
     return files

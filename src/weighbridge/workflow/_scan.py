@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import find_changes, weigh
 from weighbridge.core import DEFAULT_LIMITS, Limits, ReadFailure, ReadFailureKind
 from weighbridge.engines import ThreadExecutor
 from weighbridge.scan import build_inspector, conclude
+from weighbridge.workflow._paths import to_optional_path, to_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from weighbridge.artifact import Tree
     from weighbridge.core import ScanReport
     from weighbridge.core.ports import Executor, Progress, StrPath
@@ -45,8 +47,8 @@ def scan_artifact(
         InputError: ``path`` is missing, empty, a link or a device.
         LimitExceededError: Too many files, or too deep.
     """
-    root = Path(path)
-    own_signature = Path(signature) if signature is not None else None
+    root = to_path(path, what="artifact")
+    own_signature = to_optional_path(signature, what="signature file")
     weighed = weigh(
         root,
         executor=executor or ThreadExecutor(),
@@ -85,6 +87,6 @@ def changes_as_failures(
     named = {failure.name for failure in known}
     return tuple(
         ReadFailure(name, ReadFailureKind.CHANGED, "changed after it was examined")
-        for name in find_changes(tree, path, limits=limits, signature=signature)
+        for name in find_changes(tree, path, limits=limits, signature=signature, out_of_scope=True)
         if name not in named
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import build_manifest, write_atomically
+from weighbridge.artifact import build_manifest, remove_leftovers, write_atomically
 from weighbridge.core import DEFAULT_LIMITS, Limits, printable
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import DigestMismatchError
@@ -18,10 +17,17 @@ from weighbridge.signing import (
     sign_manifest,
     verify_bundle,
 )
-from weighbridge.workflow._signatures import find_signature_path, list_ignored, read_bundle
+from weighbridge.workflow._paths import to_path
+from weighbridge.workflow._signatures import (
+    find_signature_path,
+    list_ignored,
+    read_bundle,
+    refuse_to_replace,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from weighbridge.core import Manifest
     from weighbridge.core.ports import Executor, Progress, StrPath
@@ -72,9 +78,11 @@ def sign_artifact(
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Too many files, or too deep.
     """
-    root = Path(path)
-    signer = load_signer(Path(key), limits=limits)
+    root = to_path(path, what="artifact")
+    signer = load_signer(to_path(key, what="key"), limits=limits)
     target = find_signature_path(root, signature)
+    refuse_to_replace(target)
+    remove_leftovers(target.parent)
     manifest = build_manifest(
         root,
         executor=executor or ThreadExecutor(),
@@ -119,9 +127,10 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Something is too large.
     """
-    root = Path(path)
+    root = to_path(path, what="artifact")
     target = find_signature_path(root, signature)
-    public_key = load_public_key(Path(key), limits=limits)
+    key_file = to_path(key, what="key")
+    public_key = load_public_key(key_file, limits=limits)
     bundle = read_bundle(target, limits=limits)
     statement = verify_bundle(bundle, {str(key): public_key}, limits=limits)
     signed = parse_signed_manifest(statement.statement)
@@ -137,4 +146,4 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         raise DigestMismatchError(
             f"{printable(str(path))} is not what was signed: {diff.to_words()}", diff=diff
         )
-    return Verified(manifest, target, Path(key))
+    return Verified(manifest, target, key_file)

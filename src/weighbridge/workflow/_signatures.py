@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import DEFAULT_SIGNATURE_NAME, OUT_OF_SCOPE_NAMES, read_document
-from weighbridge.core import ArtifactKind, parse_bundle
+from weighbridge.core import ArtifactKind, parse_bundle, printable
+from weighbridge.errors import InputError
+from weighbridge.workflow._paths import to_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from weighbridge.core import Bundle, Limits, Manifest
     from weighbridge.core.ports import StrPath
 
-__all__ = ["find_signature_path", "list_ignored", "read_bundle"]
+__all__ = ["find_signature_path", "list_ignored", "read_bundle", "refuse_to_replace"]
+
+# Every Sigstore bundle says what it is: near its beginning or its end, as its fields stand.
+_END_BYTES = 64 * 1024
+_BUNDLE_MARK = b"application/vnd.dev.sigstore.bundle"
 
 
 def find_signature_path(artifact: Path, signature: StrPath | None) -> Path:
     """Return ``signature``, else ``model.sig`` in a folder, else ``NAME.sig`` beside a file."""
     if signature is not None:
-        return Path(signature)
-    if artifact.is_dir():
+        return to_path(signature, what="signature file")
+    if os.path.isdir(artifact):  # noqa: PTH112 - Path.is_dir raises where this says no
         return artifact / DEFAULT_SIGNATURE_NAME
     return artifact.with_name(artifact.name + ".sig")
 
@@ -39,6 +46,32 @@ def read_bundle(path: Path, *, limits: Limits) -> Bundle:
         limit_bytes=limits.max_signature_bytes,
     )
     return parse_bundle(data, what=path.name, limits=limits)
+
+
+def refuse_to_replace(target: Path) -> None:
+    """Refuse to write a signature over anything but a signature: a key, a model, a model's file.
+
+    Raises:
+        InputError: ``target`` is there and is not a signature file, or cannot be read.
+    """
+    if not os.path.lexists(target):
+        return
+    shown = printable(str(target))
+    try:
+        is_bundle = target.is_file() and _BUNDLE_MARK in _read_ends(target)
+    except OSError as error:
+        reason = (error.strerror or "error").lower()
+        raise InputError(f"cannot look at {shown} before replacing it: {reason}") from error
+    if not is_bundle:
+        raise InputError(f"{shown} is there and is not a signature; remove it or name another file")
+
+
+def _read_ends(path: Path) -> bytes:
+    """Return the beginning and the end of a file, of whatever size."""
+    with path.open("rb") as stream:
+        head = stream.read(_END_BYTES)
+        stream.seek(max(path.stat().st_size - _END_BYTES, 0))
+        return head + stream.read(_END_BYTES)
 
 
 def list_ignored(manifest: Manifest, artifact: Path, signature: Path) -> list[str]:

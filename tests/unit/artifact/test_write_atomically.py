@@ -86,7 +86,7 @@ def test_a_dangling_link_is_not_written_through(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(InputError, match=r"folder cannot be written"):
+    with pytest.raises(InputError, match=r"folder is there and is not a regular file"):
         write_atomically(tmp_path / "folder", b"")
     with pytest.raises(InputError, match=r"missing/x cannot be written"):
         write_atomically(tmp_path / "missing" / "x", b"")

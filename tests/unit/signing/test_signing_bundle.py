@@ -261,9 +261,9 @@ NOT_JSON = {
         "'keyid' appears twice",
     ),
     "deep": (b"[" * 9_000 + b"]" * 9_000, "nested deeper than 64 levels"),
-    "deep enough to hurt": (b'{"a":' * 200_000, "holds over 10,000 values"),
+    "deep enough to hurt": (b'{"a":' * 200_000, "more than 10,000"),
     "huge integer": (b'{"mediaType": ' + b"9" * 100_000 + b"}", "is not JSON"),
-    "a million lists": (b"[" + b"[]," * 1_000_000 + b"[]]", "holds over 10,000 values"),
+    "a million lists": (b"[" + b"[]," * 1_000_000 + b"[]]", "more than 10,000"),
 }
 
 
@@ -367,7 +367,7 @@ def test_a_malformed_statement_is_refused_at_its_place(change: dict[str, Any], w
 def test_a_statement_of_millions_of_tiny_lists_is_refused_before_it_is_parsed() -> None:
     limits = replace(DEFAULT_LIMITS, max_entries=1_000)
     document = statement() | {"predicate": {"x": [[]] * 20_000}}
-    with pytest.raises(ParseError, match="max_entries"):
+    with pytest.raises(ParseError, match="which is more than 8,800"):
         parse_statement(json.dumps(document).encode(), limits=limits)
     with pytest.raises(ParseError, match="not a JSON object"):
         parse_statement(b"[]", limits=limits)
