@@ -17,6 +17,9 @@ __all__ = ["parse_card"]
 # What the Hub's own reader takes for the first and last line of the block; and a byte order mark.
 _OPEN = re.compile(rb"(?:\xef\xbb\xbf)?\s*---(?:\r\n|\r|\n)")
 _CLOSE = re.compile(rb"(?<=[\r\n])---(?=[\r\n]|\Z)")
+_COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
+# As much of a body as is looked at to tell whether it says anything.
+_BODY_BYTES = 1024 * 1024
 
 
 def parse_card(data: bytes, *, file: str, limits: Limits) -> CardEvidence:
@@ -47,7 +50,7 @@ def _read_card(data: bytes, *, file: str, limits: Limits) -> Card:
     head = data[: limits.max_card_bytes]
     opened = _OPEN.match(head)
     if not opened:
-        return Card(file=file, has_body=bool(data.strip()))
+        return Card(file=file, has_body=_says_something(data))
     first_line = len(head[: opened.end()].splitlines())
     closed = _CLOSE.search(head, opened.end())
     if not closed:
@@ -64,4 +67,11 @@ def _read_card(data: bytes, *, file: str, limits: Limits) -> Card:
     from weighbridge.formats._card_fields import read_fields  # noqa: PLC0415
 
     card = read_fields(text, file=file, first_line=first_line + 1, limits=limits)
-    return replace(card, has_body=bool(data[closed.end() :].strip()))
+    return replace(card, has_body=_says_something(data[closed.end() :]))
+
+
+def _says_something(body: bytes) -> bool:
+    """Return whether there is a letter or digit outside comments, so that a person can read it."""
+    head = body[:_BODY_BYTES]
+    visible = _COMMENT.sub(b"", head).decode("utf-8", "replace")
+    return len(body) > _BODY_BYTES or any(char.isalnum() for char in visible)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -58,22 +59,47 @@ def _inspect(
     context = ScanContext(limits, Budget(limits, source.name), allowed)
     findings: list[Finding] = []
     left_out: list[Finding] = []
-    rows: list[Coverage] = []
+    rows = _Rows(at, limits.max_rows)
     try:
         for note in examine(source, at, context):
             if isinstance(note, Coverage):
-                rows.append(note)
+                rows.add(note)
             else:
                 (findings if len(findings) < limits.max_findings else left_out).append(note)
     except (ArtifactChangedError, OSError):
         raise  # not about content: the reader reports it
     except IncompleteError as error:
-        rows.append(not_examined(at, "unknown", str(error)))
+        rows.add(not_examined(at, "unknown", str(error)))
     except Exception as error:  # noqa: BLE001 - a fault of an examiner must never read as a pass
-        rows.append(not_examined(at, "unknown", f"the examiner failed: {type(error).__name__}"))
+        rows.add(not_examined(at, "unknown", f"the examiner failed: {type(error).__name__}"))
     if left_out:
         findings.append(_sum_up(left_out, at))
-    return FileScan(tuple(findings), tuple(rows))
+    return FileScan(tuple(findings), rows.conclude())
+
+
+class _Rows:
+    """Coverage rows of one file: the first ones as they are, the rest counted by kind."""
+
+    def __init__(self, at: Location, limit: int) -> None:
+        self._at = at
+        self._limit = limit
+        self._kept: list[Coverage] = []
+        self._counts: Counter[tuple[CoverageStatus, str, str]] = Counter()
+
+    def add(self, row: Coverage) -> None:
+        if len(self._kept) < self._limit:
+            self._kept.append(row)
+        elif len(self._counts) < self._limit:
+            self._counts[row.status, row.format, row.reason] += 1
+        else:
+            self._counts[row.status, "unknown", "of many kinds"] += 1
+
+    def conclude(self) -> tuple[Coverage, ...]:
+        summed = (
+            Coverage(self._at, status, format_name, f"{count:,} more members: {reason}")
+            for (status, format_name, reason), count in self._counts.items()
+        )
+        return (*self._kept, *summed)
 
 
 def _sum_up(left_out: list[Finding], at: Location) -> Finding:

@@ -21,6 +21,10 @@ INERT = {
     "keras.json": b'{"module": "keras.layers", "class_name": "Dense", "config": {"units": 1}}',
     "data.csv": b"a,b\n1,2\n",
     "config.yaml": b"a: 1\nb:\n  - x\n  - wow!\n",
+    "blank": b" \n\t\n",
+    "exclaimed.txt": b"!\n!!\n!word\n- !important\nhttp://a/!b%20c? no: 50%!\n".replace(
+        b"!b%20", b"b%20"
+    ),
     "[1] notes.txt": b"[1] A paper.\n[2] Another.\n",
     "latex.txt": b"x^2\tand\r\nmore\n",
     ".gitattributes": b"*.bin filter=lfs diff=lfs merge=lfs -text\n",
@@ -66,6 +70,19 @@ CODE = {
     "hydra": b"model:\n  _target_: os.system\n",
     "escape.yaml": b'"\\x5ftarget_": os.system\n',
     "Makefile": b"all:\n\techo x\n",
+    # Ways to hide a tag or a name from a search, each understood by a real loader.
+    "directive.yaml": b'%TAG ! tag:yaml.org,2002:python\n---\n!/object/apply:os.system ["id"]\n',
+    "percent.yaml": b"%TAG ! tag:yaml.org,2002:python/\n---\n!%6fbject/apply:os.system [x]\n",
+    "folded.yaml": b'model: {? "_targ\\\n  et_" : os.system}\n',
+    "percent.txt": b'- !!%70ython/object/apply:os.system ["id"]\n',
+    "verbatim.txt": b'- !<tag:yaml.org,2002:python/object/apply:os.system> ["id"]\n',
+    "verbatim-percent.txt": b'- !<tag:%79aml.org,2002:python/object/apply:os.system> ["id"]\n',
+    "spaced.json": b"{" + b" " * 1_100 + b'"auto\\u005fmap": {"a": "b"}}',
+    "pushed-down.json": b"\n" * 1_200 + b'{"auto\\u005fmap": {"a": "b"}}',
+    "a-mebibyte-away.json": b"{" + b" " * 2_000_000 + b'"auto\\u005fmap": {"a": "b"}}',
+    "a-mebibyte-away": b"{" + b" " * 2_000_000 + b'"auto\\u005fmap": {"a": "b"}}',
+    "b/modules.json": b" " * 1_200 + b'[{"name": "0", "path": "", "type": "evil.Module"}]',
+    "far-python.txt": b"words and words\n" * 2_200_000 + b"def run(x):\n    return x\n",
 }
 
 
