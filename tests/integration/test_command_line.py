@@ -70,6 +70,9 @@ def test_a_flipped_byte_is_named(place: Path) -> None:
     assert "model.safetensors" in done.stdout
     done = run_cli("verify", "model", "--key", "release.pub", cwd=place)
     assert (done.returncode, "changed: model.safetensors" in done.stderr) == (1, True)
+    done = run_cli("verify", "model", "--key", "release.pub", "--json", cwd=place)
+    said = json.loads(done.stdout)
+    assert (said["answer"], len(said["differences"])) == ("fail", 1)
 
 
 def test_a_pickle_that_runs_code_is_named(place: Path) -> None:

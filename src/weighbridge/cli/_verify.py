@@ -14,6 +14,7 @@ from weighbridge.cli._options import (
 )
 from weighbridge.cli._progress import show_progress
 from weighbridge.core import printable, to_size
+from weighbridge.errors import DigestMismatchError, VerificationError
 
 __all__ = ["command"]
 
@@ -38,10 +39,17 @@ def command(
     as_json: bool,
 ) -> None:
     """Verify that PATH is what the holder of the key signed, file by file."""
-    with show_progress("verifying") as progress:
-        verified = workflow.verify_artifact(
-            path, key=key, signature=signature, accept_ignored=accept_ignored, progress=progress
-        )
+    try:
+        with show_progress("verifying") as progress:
+            verified = workflow.verify_artifact(
+                path, key=key, signature=signature, accept_ignored=accept_ignored, progress=progress
+            )
+    except VerificationError as error:
+        if as_json:
+            differences = error.diff.to_lines() if isinstance(error, DigestMismatchError) else ()
+            reason, lines = str(error), [printable(line) for line in differences]
+            print_json({"answer": "fail", "reason": reason, "differences": lines})
+        raise
     manifest = verified.manifest
     digest = str(manifest.compute_digest())
     if as_json:
