@@ -105,6 +105,11 @@ def test_the_facade_gives_what_it_promises() -> None:
         weighbridge.nothing  # noqa: B018
 
 
+def test_no_room_has_the_name_of_a_public_function() -> None:
+    """Importing a sub-package would put it in the function's place."""
+    assert not set(weighbridge.__all__) & set(ROOMS)
+
+
 def test_modules_stay_short() -> None:
     for path, _, _ in read_modules():
         lines = len(path.read_text().splitlines())

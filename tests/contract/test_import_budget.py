@@ -46,7 +46,7 @@ def test_small_commands_import_little(tmp_path: Path, arguments: list[str]) -> N
     loaded = run_and_list_modules(*(str(file) if a == "FILE" else a for a in arguments))
     assert not loaded & HEAVY
     rooms = {name.split(".")[1] for name in loaded if name.startswith("weighbridge.")}
-    assert not rooms & {"signing", "scan", "policy", "licenses", "export", "formats"}
+    assert not rooms & {"signing", "scanning", "policy", "licenses", "export", "formats"}
 
 
 def test_importing_the_package_imports_no_room() -> None:

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from weighbridge.core import DEFAULT_LIMITS, Location
 from weighbridge.formats import MemorySource
-from weighbridge.scan._context import Budget, ScanContext
-from weighbridge.scan._machine import Machine
-from weighbridge.scan._pickle import scan_pickles
-from weighbridge.scan._pickle_judge import Judge
-from weighbridge.scan._pickle_values import Global
+from weighbridge.scanning._context import Budget, ScanContext
+from weighbridge.scanning._machine import Machine
+from weighbridge.scanning._pickle import scan_pickles
+from weighbridge.scanning._pickle_judge import Judge
+from weighbridge.scanning._pickle_values import Global
 
 Draw = Any
 

@@ -29,7 +29,7 @@ from weighbridge.export import CheckReport
 from weighbridge.formats import parse_card
 from weighbridge.licenses import find_license
 from weighbridge.policy import Policy, built_in_policy, evaluate, parse_policy
-from weighbridge.scan import build_inspector, conclude
+from weighbridge.scanning import build_inspector, conclude
 from weighbridge.signing import (
     compare_signed,
     load_public_key,

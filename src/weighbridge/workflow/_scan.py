@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from weighbridge.artifact import find_changes, weigh
 from weighbridge.core import DEFAULT_LIMITS, Limits, ReadFailure, ReadFailureKind
 from weighbridge.engines import ThreadExecutor
-from weighbridge.scan import build_inspector, conclude
+from weighbridge.scanning import build_inspector, conclude
 from weighbridge.workflow._paths import to_optional_path, to_path
 
 if TYPE_CHECKING:

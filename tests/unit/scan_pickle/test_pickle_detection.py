@@ -17,10 +17,10 @@ import pytest
 from weighbridge.core import DEFAULT_LIMITS, Answer, Limits, Location
 from weighbridge.errors import ParseError
 from weighbridge.formats import MemorySource, PickleOpcode, read_pickle_ops
-from weighbridge.scan._context import Budget, PickleScan, ScanContext
-from weighbridge.scan._pickle import scan_pickles
-from weighbridge.scan._pickle_rules import PICKLE_RULES
-from weighbridge.scan._standard_modules import STANDARD_MODULES
+from weighbridge.scanning._context import Budget, PickleScan, ScanContext
+from weighbridge.scanning._pickle import scan_pickles
+from weighbridge.scanning._pickle_rules import PICKLE_RULES
+from weighbridge.scanning._standard_modules import STANDARD_MODULES
 
 ROOT = Path(__file__).parents[3]
 

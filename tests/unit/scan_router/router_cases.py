@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import DEFAULT_LIMITS, FileScan, Limits
 from weighbridge.formats import MemorySource
-from weighbridge.scan import build_inspector
+from weighbridge.scanning import build_inspector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,7 +18,7 @@ from weighbridge.core import (
 )
 from weighbridge.errors import ArtifactChangedError
 from weighbridge.formats import MemorySource
-from weighbridge.scan import ENGINE, build_inspector, conclude
+from weighbridge.scanning import ENGINE, build_inspector, conclude
 
 
 class Faulty:

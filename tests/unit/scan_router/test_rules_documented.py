@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from weighbridge.scan._notes import RULES
+from weighbridge.scanning._notes import RULES
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "rules"
 

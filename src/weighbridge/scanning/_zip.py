@@ -15,15 +15,23 @@ from weighbridge.formats import (
     open_expanded,
     read_zip_entry,
 )
-from weighbridge.scan._notes import deeper, examined, found, inert, inside, leads_out, not_examined
+from weighbridge.scanning._notes import (
+    deeper,
+    examined,
+    found,
+    inert,
+    inside,
+    leads_out,
+    not_examined,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from weighbridge.core import Coverage, Finding, Location
     from weighbridge.core.ports import ByteSource
-    from weighbridge.scan._context import ScanContext
-    from weighbridge.scan._notes import Examine, Notes
+    from weighbridge.scanning._context import ScanContext
+    from weighbridge.scanning._notes import Examine, Notes
 
 __all__ = ["examine_zip"]
 

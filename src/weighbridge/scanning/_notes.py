@@ -10,7 +10,7 @@ from weighbridge.core import Answer, Coverage, CoverageStatus, Finding, Location
 
 if TYPE_CHECKING:
     from weighbridge.core.ports import ByteSource
-    from weighbridge.scan._context import ScanContext
+    from weighbridge.scanning._context import ScanContext
 
 __all__ = [
     "RULES",

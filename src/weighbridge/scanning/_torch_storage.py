@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import ParseError
-from weighbridge.scan._pickle_values import ListItems, Value, to_text
+from weighbridge.scanning._pickle_values import ListItems, Value, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from weighbridge.errors import ParseError
 from weighbridge.formats import read_gguf, read_npy_header, read_safetensors
-from weighbridge.scan._notes import examined, found, inside, not_examined
-from weighbridge.scan._pickle import scan_pickles
+from weighbridge.scanning._notes import examined, found, inside, not_examined
+from weighbridge.scanning._pickle import scan_pickles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from weighbridge.core import Coverage, Finding, Location
     from weighbridge.core.ports import ByteSource
     from weighbridge.formats import NpyHeader
-    from weighbridge.scan._context import ScanContext
+    from weighbridge.scanning._context import ScanContext
 
 __all__ = ["examine_gguf", "examine_npy", "examine_safetensors"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weighbridge.core import parse_json
 from weighbridge.errors import ParseError
 from weighbridge.formats import read_text
-from weighbridge.scan._notes import inert, not_examined
+from weighbridge.scanning._notes import inert, not_examined
 
 if TYPE_CHECKING:
     from weighbridge.core import Coverage, Limits, Location

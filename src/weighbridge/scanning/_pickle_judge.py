@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from weighbridge.core import Answer, Finding, Severity, printable
 from weighbridge.formats import Blob
-from weighbridge.scan._allow import classify, map_python2_name
-from weighbridge.scan._dtype import DTYPE, set_dtype_state
-from weighbridge.scan._joblib import WRAPPER
-from weighbridge.scan._pickle_rules import PICKLE_RULES
-from weighbridge.scan._pickle_values import (
+from weighbridge.scanning._allow import classify, map_python2_name
+from weighbridge.scanning._dtype import DTYPE, set_dtype_state
+from weighbridge.scanning._joblib import WRAPPER
+from weighbridge.scanning._pickle_rules import PICKLE_RULES
+from weighbridge.scanning._pickle_values import (
     DictItems,
     Global,
     Items,
@@ -24,12 +24,12 @@ from weighbridge.scan._pickle_values import (
     render,
     to_text,
 )
-from weighbridge.scan._rebuild import MAKERS, NESTED_CALLS, check_arguments
-from weighbridge.scan._torch_storage import ELEMENT_BYTES, PARTS_OF_STORAGE_ID
+from weighbridge.scanning._rebuild import MAKERS, NESTED_CALLS, check_arguments
+from weighbridge.scanning._torch_storage import ELEMENT_BYTES, PARTS_OF_STORAGE_ID
 
 if TYPE_CHECKING:
     from weighbridge.core import Location
-    from weighbridge.scan._context import ScanContext
+    from weighbridge.scanning._context import ScanContext
 
 __all__ = ["Judge"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weighbridge.scan._pickle_values import Made, Value
+    from weighbridge.scanning._pickle_values import Made, Value
 
 __all__ = ["Memo", "Outcome"]
 

@@ -10,11 +10,11 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from functools import cache
 from pathlib import Path
 
-from weighbridge.scan._allow_names import CONSTRUCTORS, DATA
-from weighbridge.scan._danger import DANGEROUS_MODULES, DANGEROUS_NAMES
-from weighbridge.scan._pickle_values import Use
-from weighbridge.scan._rebuild import REBUILDERS
-from weighbridge.scan._standard_modules import STANDARD_MODULES
+from weighbridge.scanning._allow_names import CONSTRUCTORS, DATA
+from weighbridge.scanning._danger import DANGEROUS_MODULES, DANGEROUS_NAMES
+from weighbridge.scanning._pickle_values import Use
+from weighbridge.scanning._rebuild import REBUILDERS
+from weighbridge.scanning._standard_modules import STANDARD_MODULES
 
 __all__ = ["classify", "map_python2_name"]
 

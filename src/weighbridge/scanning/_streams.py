@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge.formats import expand_stream, open_expanded
-from weighbridge.scan._notes import deeper, examined, found, not_examined
+from weighbridge.scanning._notes import deeper, examined, found, not_examined
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from weighbridge.core import Coverage, Finding, Location
     from weighbridge.core.ports import ByteSource
-    from weighbridge.scan._context import ScanContext
-    from weighbridge.scan._notes import Examine
+    from weighbridge.scanning._context import ScanContext
+    from weighbridge.scanning._notes import Examine
 
 __all__ = ["STREAM_FORMATS", "examine_stream"]
 

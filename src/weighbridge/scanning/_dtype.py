@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from weighbridge.scan._pickle_values import DictItems, Global, Made, Value, to_text
+from weighbridge.scanning._pickle_values import DictItems, Global, Made, Value, to_text
 
 __all__ = ["DTYPE", "ItemLayout", "measure_dtype", "set_dtype_state"]
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 from weighbridge.errors import LimitExceededError, ParseError
 from weighbridge.formats import Blob, MemorySource, PickleOpcode, SliceSource
-from weighbridge.scan._context import PickleScan
-from weighbridge.scan._joblib import find_array_end, measure_array
-from weighbridge.scan._machine import Machine
-from weighbridge.scan._machine_parts import Outcome
-from weighbridge.scan._pickle_judge import Judge
-from weighbridge.scan._pickle_rules import PICKLE_RULES
-from weighbridge.scan._pickle_values import KEPT_ITEMS, Made
-from weighbridge.scan._torch_storage import TORCH_MAGIC, find_storages_end
+from weighbridge.scanning._context import PickleScan
+from weighbridge.scanning._joblib import find_array_end, measure_array
+from weighbridge.scanning._machine import Machine
+from weighbridge.scanning._machine_parts import Outcome
+from weighbridge.scanning._pickle_judge import Judge
+from weighbridge.scanning._pickle_rules import PICKLE_RULES
+from weighbridge.scanning._pickle_values import KEPT_ITEMS, Made
+from weighbridge.scanning._torch_storage import TORCH_MAGIC, find_storages_end
 
 if TYPE_CHECKING:
     from weighbridge.core import Location
     from weighbridge.core.ports import ByteSource
-    from weighbridge.scan._context import ScanContext
-from weighbridge.scan._pickle_values import Value
+    from weighbridge.scanning._context import ScanContext
+from weighbridge.scanning._pickle_values import Value
 
 __all__ = ["scan_pickles"]
 

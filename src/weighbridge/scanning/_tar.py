@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from weighbridge.errors import ParseError
 from weighbridge.formats import SliceSource, TarEntry, read_tar
-from weighbridge.scan._notes import deeper, examined, found, inert, leads_out, not_examined
+from weighbridge.scanning._notes import deeper, examined, found, inert, leads_out, not_examined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weighbridge.core import Coverage, Finding, Location
     from weighbridge.core.ports import ByteSource
-    from weighbridge.scan._context import ScanContext
-    from weighbridge.scan._notes import Examine
+    from weighbridge.scanning._context import ScanContext
+    from weighbridge.scanning._notes import Examine
 
 __all__ = ["examine_tar"]
 

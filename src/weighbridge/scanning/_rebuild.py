@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.scan._pickle_values import Global, Made, Persistent, Use, Value, to_text
+from weighbridge.scanning._pickle_values import Global, Made, Persistent, Use, Value, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,9 +19,9 @@ from weighbridge.core import (
     worst,
 )
 from weighbridge.errors import ArtifactChangedError, IncompleteError
-from weighbridge.scan._context import Budget, ScanContext
-from weighbridge.scan._notes import found, not_examined
-from weighbridge.scan._router import examine
+from weighbridge.scanning._context import Budget, ScanContext
+from weighbridge.scanning._notes import found, not_examined
+from weighbridge.scanning._router import examine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

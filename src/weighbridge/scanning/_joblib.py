@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from weighbridge.errors import ParseError
 from weighbridge.formats import PickleOpcode, read_pickle_ops
-from weighbridge.scan._dtype import measure_dtype
-from weighbridge.scan._pickle_values import DictItems, Made, Value
+from weighbridge.scanning._dtype import measure_dtype
+from weighbridge.scanning._pickle_values import DictItems, Made, Value
 
 if TYPE_CHECKING:
     from weighbridge.core.ports import ByteSource

@@ -18,21 +18,21 @@ from weighbridge.formats import (
     read_zip_directory,
     sniff,
 )
-from weighbridge.scan._headers import examine_gguf, examine_npy, examine_safetensors
-from weighbridge.scan._notes import examined, found, inert, not_examined
-from weighbridge.scan._pickle import scan_pickles
-from weighbridge.scan._streams import STREAM_FORMATS, examine_stream
-from weighbridge.scan._tar import examine_tar
-from weighbridge.scan._text import judge_text
-from weighbridge.scan._zip import examine_zip
+from weighbridge.scanning._headers import examine_gguf, examine_npy, examine_safetensors
+from weighbridge.scanning._notes import examined, found, inert, not_examined
+from weighbridge.scanning._pickle import scan_pickles
+from weighbridge.scanning._streams import STREAM_FORMATS, examine_stream
+from weighbridge.scanning._tar import examine_tar
+from weighbridge.scanning._text import judge_text
+from weighbridge.scanning._zip import examine_zip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from weighbridge.core import Coverage, Location
     from weighbridge.core.ports import ByteSource
-    from weighbridge.scan._context import PickleScan, ScanContext
-    from weighbridge.scan._notes import Notes
+    from weighbridge.scanning._context import PickleScan, ScanContext
+    from weighbridge.scanning._notes import Notes
 
 __all__ = ["examine"]
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from weighbridge.errors import LimitExceededError, ParseError
 from weighbridge.formats import PickleArg, PickleCursor, PickleOpcode
-from weighbridge.scan._joblib import is_wrapper
-from weighbridge.scan._machine_parts import Memo, Outcome
-from weighbridge.scan._pickle_values import (
+from weighbridge.scanning._joblib import is_wrapper
+from weighbridge.scanning._machine_parts import Memo, Outcome
+from weighbridge.scanning._pickle_values import (
     KEPT_ITEMS,
     MORE,
     DictItems,
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weighbridge.core.ports import ByteSource
-    from weighbridge.scan._context import Budget
-    from weighbridge.scan._pickle_judge import Judge
+    from weighbridge.scanning._context import Budget
+    from weighbridge.scanning._pickle_judge import Judge
 
 __all__ = ["Machine"]
 
