@@ -1,0 +1,133 @@
+"""One target for each parser: whatever the bytes are, it answers or raises what it promises."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support import CARD, EVIL_PICKLE, to_safetensors
+from weighbridge.core import DEFAULT_LIMITS, Answer, CoverageStatus, parse_bundle, parse_json
+from weighbridge.core import parse_statement as parse_in_toto
+from weighbridge.errors import IncompleteError, ParseError
+from weighbridge.formats import MemorySource, parse_card, parse_license
+from weighbridge.policy import parse_policy
+from weighbridge.scanning import build_inspector
+
+POLICY = b"""version = 1
+[trust.signers.a]
+key = "a.pub"
+roles = ["publisher"]
+[require]
+signature = { by = ["a"] }
+scan = { fail-on = "low", coverage = "any", allow = [["m", "n"]] }
+licenses = { allow = ["MIT"] }
+card = { profile = "huggingface" }
+"""
+BUNDLE = json.dumps(
+    {
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {"publicKey": {"hint": "00"}, "tlogEntries": []},
+        "dsseEnvelope": {
+            "payload": "e30=",
+            "payloadType": "application/vnd.in-toto+json",
+            "signatures": [{"sig": "AAAA", "keyid": ""}],
+        },
+    }
+).encode()
+STATEMENT = b"""{"_type": "https://in-toto.io/Statement/v1", "predicateType": "x",
+"subject": [{"name": "n", "digest": {"sha256": "00"}}], "predicate": {}}"""
+
+
+def to_zip(members: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def to_npy(header: str) -> bytes:
+    text = header.encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(64)
+
+
+FILES = [
+    EVIL_PICKLE,
+    pickle.dumps({"a": [1, 2.5, "x", b"y", None], "b": {1, 2}}, protocol=4),
+    to_safetensors(),
+    to_zip({"archive/data.pkl": EVIL_PICKLE, "archive/data/0": b"x" * 40, "archive/version": b"3"}),
+    to_npy("{'descr': '<f4', 'fortran_order': False, 'shape': (16,), }"),
+    b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"a" + struct.pack("<II", 4, 7),
+    CARD.encode(),
+    POLICY,
+    BUNDLE,
+]
+
+
+@dataclass(frozen=True)
+class Target:
+    parse: Callable[[bytes], object]
+    seeds: list[bytes]
+
+
+TARGETS = {
+    "json": Target(lambda data: parse_json(data, what="x", limits=DEFAULT_LIMITS), [BUNDLE]),
+    "bundle": Target(lambda data: parse_bundle(data, what="x", limits=DEFAULT_LIMITS), [BUNDLE]),
+    "statement": Target(lambda data: parse_in_toto(data, limits=DEFAULT_LIMITS), [STATEMENT]),
+    "policy": Target(lambda data: parse_policy(data, name="x", limits=DEFAULT_LIMITS), [POLICY]),
+    "card": Target(
+        lambda data: parse_card(data, file="README.md", limits=DEFAULT_LIMITS), [CARD.encode()]
+    ),
+    "license": Target(
+        lambda data: parse_license(data.decode("utf-8", "replace")), [b"MIT OR (A AND B WITH C)"]
+    ),
+}
+
+
+@st.composite
+def mutated(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
+    """A seed with some of its bytes replaced, dropped, doubled or cut off."""
+    data = bytearray(draw(st.sampled_from(seeds)))
+    for _ in range(draw(st.integers(0, 6))):
+        at = draw(st.integers(0, len(data)))
+        piece = draw(st.binary(max_size=6) | st.sampled_from([b"\xff" * 8, b"\0" * 4, b"[" * 70]))
+        data[at : at + draw(st.integers(0, 8))] = piece
+    return bytes(data[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else data)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_parser_raises_only_what_it_promises(name: str, data: st.DataObject) -> None:
+    target = TARGETS[name]
+    text = data.draw(st.binary(max_size=200) | mutated(target.seeds))
+    message = ""
+    try:
+        target.parse(text)
+    except (ParseError, IncompleteError) as error:
+        message = str(error)
+    assert message.isprintable()
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    content=st.binary(max_size=300) | mutated(FILES), name=st.sampled_from(["w", "w.bin", "w.pt"])
+)
+def test_the_scanner_accounts_for_every_file(content: bytes, name: str) -> None:
+    scan = build_inspector(limits=DEFAULT_LIMITS)(MemorySource(name, content))
+    assert scan.coverage
+    for row in scan.coverage:
+        assert "examiner failed" not in row.reason
+        assert row.status is not CoverageStatus.NOT_EXAMINED or row.reason
+    for finding in scan.findings:
+        assert finding.location.file == name
+        assert finding.answer in Answer
