@@ -94,6 +94,7 @@ def check_artifact(
     rules = load_policy(policy_file, limits=limits)
     keys = _load_keys(rules, policy_file, limits)
     target = find_signature_path(root, signature)
+    bundle, problem = _read_signature(target, limits, named=signature is not None)
     weighed = weigh(
         root,
         executor=executor or ThreadExecutor(),
@@ -102,7 +103,6 @@ def check_artifact(
         signature=target,
         progress=progress,
     )
-    bundle, problem = _read_signature(target, limits, named=signature is not None)
     changes = changes_as_failures(
         weighed.tree, root, limits=limits, signature=target, known=weighed.failures
     )
