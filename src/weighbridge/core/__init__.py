@@ -47,12 +47,23 @@ if TYPE_CHECKING:
         diff_manifests,
     )
     from weighbridge.core._reading import ReadFailure, ReadFailureKind
+    from weighbridge.core._serialization import (
+        DEFAULT_SHARD_BYTES,
+        PLAIN,
+        HashType,
+        Listing,
+        Method,
+        Part,
+        Serialization,
+    )
     from weighbridge.core._statement import Statement, Subject, VerifiedStatement, parse_statement
     from weighbridge.core._text import printable, to_size
     from weighbridge.core._verdict import NotChecked, RuleResult, Verdict
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "DEFAULT_SHARD_BYTES",
+    "PLAIN",
     "Answer",
     "ArtifactEvidence",
     "ArtifactKind",
@@ -67,19 +78,24 @@ __all__ = [
     "Evidence",
     "FileScan",
     "Finding",
+    "HashType",
     "JsonValue",
     "LicenseEvidence",
     "Limits",
+    "Listing",
     "Location",
     "Manifest",
     "ManifestDiff",
+    "Method",
     "NotChecked",
+    "Part",
     "PublicKeyMaterial",
     "ReadFailure",
     "ReadFailureKind",
     "Resource",
     "RuleResult",
     "ScanReport",
+    "Serialization",
     "Severity",
     "SignatureEvidence",
     "Statement",
@@ -122,6 +138,15 @@ _MODULES = {
     "_limits": ("DEFAULT_LIMITS", "Limits"),
     "_manifest": ("ArtifactKind", "Manifest", "ManifestDiff", "Resource", "diff_manifests"),
     "_reading": ("ReadFailure", "ReadFailureKind"),
+    "_serialization": (
+        "DEFAULT_SHARD_BYTES",
+        "PLAIN",
+        "HashType",
+        "Listing",
+        "Method",
+        "Part",
+        "Serialization",
+    ),
     "_statement": ("Statement", "Subject", "VerifiedStatement", "parse_statement"),
     "_text": ("printable", "to_size"),
     "_verdict": ("NotChecked", "RuleResult", "Verdict"),
