@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from weighbridge.core._serialization import (
         DEFAULT_SHARD_BYTES,
         PLAIN,
+        Dialect,
         HashType,
         Listing,
         Method,
@@ -72,6 +73,7 @@ __all__ = [
     "CardEvidence",
     "Coverage",
     "CoverageStatus",
+    "Dialect",
     "Digest",
     "Envelope",
     "EnvelopeSignature",
@@ -141,6 +143,7 @@ _MODULES = {
     "_serialization": (
         "DEFAULT_SHARD_BYTES",
         "PLAIN",
+        "Dialect",
         "HashType",
         "Listing",
         "Method",

@@ -7,7 +7,16 @@ from enum import StrEnum
 
 from weighbridge.errors import InputError
 
-__all__ = ["DEFAULT_SHARD_BYTES", "PLAIN", "HashType", "Listing", "Method", "Part", "Serialization"]
+__all__ = [
+    "DEFAULT_SHARD_BYTES",
+    "PLAIN",
+    "Dialect",
+    "HashType",
+    "Listing",
+    "Method",
+    "Part",
+    "Serialization",
+]
 
 DEFAULT_SHARD_BYTES = 1_000_000_000
 # Beyond this an integer does not survive every reader of JSON (I-JSON, RFC 7493, 2.2).
@@ -19,6 +28,13 @@ class Method(StrEnum):
 
     FILES = "files"
     SHARDS = "shards"
+
+
+class Dialect(StrEnum):
+    """In whose words a signature is written; all are read."""
+
+    SPECIFICATION = "v1.0"
+    MODEL_SIGNING_1_1 = "model-signing-1.1"
 
 
 class HashType(StrEnum):
