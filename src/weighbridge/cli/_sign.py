@@ -13,6 +13,7 @@ from weighbridge.cli._options import (
     signature_option,
 )
 from weighbridge.cli._progress import show_progress
+from weighbridge.cli._warnings import describe_collisions, warn
 from weighbridge.core import (
     DEFAULT_SHARD_BYTES,
     Dialect,
@@ -22,7 +23,6 @@ from weighbridge.core import (
     printable,
     to_size,
 )
-
 from weighbridge.errors import InputError
 
 __all__ = ["command"]
@@ -86,6 +86,8 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             progress=progress,
         )
     manifest = signed.manifest
+    warnings = describe_collisions(signed.collisions)
+    warn(warnings)
     digest = str(manifest.compute_digest())
     if as_json:
         print_json(
@@ -94,6 +96,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
                 "signature": printable(str(signed.signature)),
                 "file_count": len(manifest.resources),
                 "size_bytes": manifest.size_bytes,
+                "warnings": [*warnings],
             }
         )
         return

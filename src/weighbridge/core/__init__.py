@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         pae,
         parse_bundle,
     )
+    from weighbridge.core._collisions import find_collisions
     from weighbridge.core._digest import Digest
     from weighbridge.core._evidence import (
         ArtifactEvidence,
@@ -106,6 +107,7 @@ __all__ = [
     "VerifiedStatement",
     "check_depth",
     "diff_manifests",
+    "find_collisions",
     "pae",
     "parse_bundle",
     "parse_json",
@@ -126,6 +128,7 @@ _MODULES = {
         "pae",
         "parse_bundle",
     ),
+    "_collisions": ("find_collisions",),
     "_digest": ("Digest",),
     "_evidence": (
         "ArtifactEvidence",

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import build_manifest, remove_leftovers, write_atomically
-from weighbridge.core import DEFAULT_LIMITS, PLAIN, Dialect, Limits, Serialization, printable
+from weighbridge.core import (
+    DEFAULT_LIMITS,
+    PLAIN,
+    Dialect,
+    Limits,
+    Serialization,
+    find_collisions,
+    printable,
+)
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import DigestMismatchError, LimitExceededError
 from weighbridge.signing import (
@@ -37,19 +45,34 @@ __all__ = ["Signed", "Verified", "sign_artifact", "verify_artifact"]
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What was signed, and where the signature is."""
+    """What was signed, and where the signature is.
+
+    Attributes:
+        manifest: What was weighed.
+        signature: Where the bundle was written.
+        collisions: Names that are one file where case or Unicode form does not count.
+    """
 
     manifest: Manifest
     signature: Path
+    collisions: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was verified: the files are those that the key's holder signed."""
+    """What was verified: the files are those that the key's holder signed.
+
+    Attributes:
+        manifest: What was weighed.
+        signature: Where the bundle was read.
+        key: Where the key was read.
+        collisions: Names that are one file where case or Unicode form does not count.
+    """
 
     manifest: Manifest
     signature: Path
     key: Path
+    collisions: tuple[tuple[str, ...], ...] = ()
 
 
 def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
@@ -112,7 +135,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
             subject=printable(str(target)),
         )
     write_atomically(target, bundle)
-    return Signed(manifest, target)
+    return Signed(manifest, target, _find_collisions(manifest))
 
 
 def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
@@ -166,4 +189,8 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         raise DigestMismatchError(
             f"{printable(str(path))} is not what was signed: {diff.to_words()}", diff=diff
         )
-    return Verified(manifest, target, key_file)
+    return Verified(manifest, target, key_file, _find_collisions(manifest))
+
+
+def _find_collisions(manifest: Manifest) -> tuple[tuple[str, ...], ...]:
+    return find_collisions(resource.name for resource in manifest.resources)
