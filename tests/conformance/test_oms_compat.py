@@ -45,9 +45,7 @@ def sign(model: Path, key: Path, *options: str) -> None:
 
 
 def verify_with_peer(peer: ModuleType, model: Path, key: Path, hashing: object) -> None:
-    config = peer.verifying.Config().use_elliptic_key_verifier(
-        public_key=key.with_suffix(".pub")
-    )
+    config = peer.verifying.Config().use_elliptic_key_verifier(public_key=key.with_suffix(".pub"))
     signature = model / "model.sig" if model.is_dir() else model.with_name(model.name + ".sig")
     config.set_hashing_config(hashing).verify(model, signature)
 

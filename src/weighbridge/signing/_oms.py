@@ -294,7 +294,8 @@ def _parse_part(
     part = parse_part(
         item.get("name"), item.get("digest"), serialization=serialization, where=where
     )
-    if item.get("algorithm") not in algorithms:
+    algorithm = item.get("algorithm")
+    if not isinstance(algorithm, str) or algorithm not in algorithms:
         message = (
             f"the signature's digest of {part.name[:200]!r} is not of the kind that it announces"
         )
