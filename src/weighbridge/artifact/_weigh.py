@@ -267,6 +267,8 @@ def find_changes(
         now = walk(root, limits=limits, signature=signature)
     except InputError:
         return (tree.label,)
+    if now.entries == tree.entries and now.failures == tree.failures:
+        return ()
     before = {e.name: e.identity for e in tree.entries if e.in_scope or out_of_scope}
     after = {e.name: e.identity for e in now.entries if e.in_scope or out_of_scope}
     names = {name for name, identity in before.items() if after.get(name) != identity}
@@ -349,15 +351,15 @@ def _cut(entries: list[Entry], workers: int) -> list[list[int]]:
 
 
 def _weigh_file(job: _Job[T], entry: Entry) -> _Result[T]:
-    job.advance(0)
     try:
         descriptor = os.open(entry.path, _OPEN_FILE, dir_fd=job.folder)
     except OSError as error:
         return _to_failure(entry, error)
     try:
-        if Identity.of(os.fstat(descriptor)) != entry.identity:
-            raise ArtifactChangedError((entry.name,))  # noqa: TRY301 - one way out for all
         size = entry.identity.size_bytes
+        # A small file is read as a whole, with a bound, and looked at afterwards.
+        if size > _WHOLE_BYTES and Identity.of(os.fstat(descriptor)) != entry.identity:
+            raise ArtifactChangedError((entry.name,))  # noqa: TRY301 - one way out for all
         said: T | None = None
         hasher = job.begin_file(entry.name) if job.begin_file and entry.in_scope else None
         if job.inspector is None:

@@ -26,19 +26,20 @@ def find_collisions(names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     Source:
         Unicode 15, section 3.13, D145: canonical caseless matching.
     """
-    files: dict[str, list[str]] = {}
-    folders: dict[str, str] = {}
-    for name in names:
-        files.setdefault(_fold(name), []).append(name)
-        folder = name.rpartition("/")[0]
-        while folder and folder not in folders:
-            folders[folder] = _fold(folder)
-            folder = folder.rpartition("/")[0]
-    groups = {key: set(spellings) for key, spellings in files.items() if len(spellings) > 1}
-    for folder, key in folders.items():
-        if key in files:
-            groups.setdefault(key, set(files[key])).add(folder)
-    return tuple(sorted(tuple(sorted(group)) for group in groups.values()))
+    spelled = tuple(names)
+    files = {_fold(name): name for name in spelled}
+    folders = {name.rpartition("/")[0] for name in spelled} - {""}
+    folders |= {folder[:at] for folder in folders for at, c in enumerate(folder) if c == "/"}
+    by_key = {folder: _fold(folder) for folder in folders}
+    if len(files) == len(spelled) and files.keys().isdisjoint(by_key.values()):
+        return ()
+    groups: dict[str, set[str]] = {}
+    for name in spelled:
+        groups.setdefault(_fold(name), set()).add(name)
+    for folder, key in by_key.items():
+        if key in groups:
+            groups[key].add(folder)
+    return tuple(sorted(tuple(sorted(group)) for group in groups.values() if len(group) > 1))
 
 
 def _fold(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from weighbridge.errors import InputError
 
@@ -91,8 +92,7 @@ class Serialization:
 PLAIN = Serialization()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One digest of a signature.
 
     Attributes:

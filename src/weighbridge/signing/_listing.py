@@ -167,8 +167,10 @@ def _split_name(
     raise ParseError(message, where=f"{where}.name")
 
 
-def list_parts(manifest: Manifest, *, dialect: Dialect) -> tuple[Serialization, list[Part]]:
-    """Return what is to be signed, in the order of code points of the full names.
+def list_parts(
+    manifest: Manifest, *, dialect: Dialect
+) -> tuple[Serialization, list[tuple[str, str]]]:
+    """Return full names and digests to be signed, in the order of code points of the names.
 
     Raises:
         InputError: An empty file that shards cannot list; a colon that model_signing cannot read.
@@ -187,7 +189,7 @@ def list_parts(manifest: Manifest, *, dialect: Dialect) -> tuple[Serialization, 
         _check_shards(manifest, dialect)
     if dialect is Dialect.MODEL_SIGNING_1_1 and manifest.kind is ArtifactKind.FILE:
         parts = [Part(BARE_FILE, part.start, part.end, part.digest) for part in parts]
-    return serialization, sorted(parts, key=lambda part: part.full_name)
+    return serialization, sorted((part.full_name, part.digest) for part in parts)
 
 
 def _check_shards(manifest: Manifest, dialect: Dialect) -> None:

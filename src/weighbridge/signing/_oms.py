@@ -123,11 +123,10 @@ def sign_manifest(
             "ignore_paths": sorted(set(ignore_paths)),
         },
         "resources": [
-            {"name": part.full_name, "algorithm": algorithm, "digest": part.digest}
-            for part in parts
+            {"name": name, "algorithm": algorithm, "digest": digest} for name, digest in parts
         ],
     }
-    root = _compute_root(part.digest for part in parts)
+    root = _compute_root(digest for _, digest in parts)
     subject = Subject(manifest.label, {"sha256": root.hex})
     statement = Statement.build([subject], predicate_type=_PREDICATE_TYPE, predicate=predicate)
     return signer.sign(statement).raw
