@@ -89,7 +89,8 @@ def check_artifact(
 
     Raises:
         InputError: ``path`` cannot be weighed at all, or the policy cannot be used.
-        LimitExceededError: Too many files, or too deep.
+        LimitExceededError: Too many files or shards, or too deep.
+        MissingExtraError: A trusted signer lists BLAKE3 digests, and the extra is not installed.
     """
     root = to_path(path, what="artifact")
     policy_file = to_optional_path(policy, what="policy")
