@@ -88,6 +88,21 @@ def find_model(_: Path) -> Path:
     return model
 
 
+def with_key(prepare: Callable[[Path], Path]) -> Callable[[Path], Path]:
+    """Put a key pair beside the data, and a signature by either side for those who verify."""
+
+    def write(work: Path) -> Path:
+        data = prepare(work)
+        if not (work / "bench.key").exists():
+            subprocess.run([WEIGHBRIDGE, "keygen", work / "bench"], check=True, capture_output=True)
+        for job in ("sign", "peer-sign"):
+            command = [sys.executable, "-m", "benchmarks._jobs", job, str(data)]
+            subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+        return data
+
+    return write
+
+
 def nothing(work: Path) -> Path:
     return work
 
@@ -99,12 +114,19 @@ IMPORT_CLICK = (str(BIN / "python"), "-c", "import click")
 
 HASH, CHECK = ("job", "hash"), ("job", "check")
 SHA256, PEER = ("job", "sha256"), ("job", "peer")
+SIGN, VERIFY = ("job", "sign"), ("job", "verify")
+SIGN_BLAKE3, PEER_SIGN_BLAKE3 = ("job", "sign-blake3"), ("job", "peer-sign-blake3")
+PEER_SIGN, PEER_VERIFY = ("job", "peer-sign"), ("job", "peer-verify")
 RUN_HASH, RUN_CHECK = (WEIGHBRIDGE, "hash"), (WEIGHBRIDGE, "check")
 
 CASES = (
     Case("hash 4 GiB / sha256 of it", write_large_file, HASH, SHA256, 0.9, True),
     Case("hash 2,000 x 1 MiB / sha256", TREE, HASH, SHA256, 0.9, True),
     Case("hash 50,000 x 4 KiB / model_signing", SMALL_FILES, HASH, PEER, 3, True),
+    Case("sign 50,000 x 4 KiB / model_signing", with_key(SMALL_FILES), SIGN, PEER_SIGN, 1 / 6),
+    Case("verify 50,000 x 4 KiB / its own", with_key(SMALL_FILES), VERIFY, PEER_VERIFY, 1 / 6),
+    Case("blake3 50,000 x 4 KiB / its own", with_key(SMALL_FILES), SIGN_BLAKE3, PEER_SIGN, 1 / 6),
+    Case("blake3 4 GiB / its own", with_key(write_large_file), SIGN_BLAKE3, PEER_SIGN_BLAKE3, None),
     Case("--help / import click", nothing, (WEIGHBRIDGE, "--help"), IMPORT_CLICK, 1.5),
     Case("hash 1 KiB / import click", write_small_file, RUN_HASH, IMPORT_CLICK, 2),
     Case("check model / hash model", find_model, CHECK, HASH, 1.3),
@@ -112,4 +134,8 @@ CASES = (
     Case("memory: hash 4 GiB", write_large_file, HASH, None, 100, unit="peak_mib"),
     Case("memory: hash 2,000 x 1 MiB", TREE, HASH, None, 100, unit="peak_mib"),
     Case("memory: hash 50,000 x 4 KiB", SMALL_FILES, HASH, None, 100, unit="peak_mib"),
+    Case("memory: sign 50,000 x 4 KiB", with_key(SMALL_FILES), SIGN, None, 200, unit="peak_mib"),
+    Case(
+        "memory: verify 50,000 x 4 KiB", with_key(SMALL_FILES), VERIFY, None, 200, unit="peak_mib"
+    ),
 )

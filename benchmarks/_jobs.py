@@ -56,17 +56,75 @@ def hash_with_peer(path: Path) -> None:
     model_signing.hashing.hash(path)
 
 
+def sign(path: Path, *, hash_type: str = "sha256") -> None:
+    from weighbridge.core import HashType, Serialization
+    from weighbridge.workflow import sign_artifact
+
+    serialization = Serialization(hash_type=HashType(hash_type))
+    key, signature = find_key(path), path.with_name(path.name + ".ours")
+    sign_artifact(path, key=key, signature=signature, serialization=serialization)
+
+
+def sign_with_blake3(path: Path) -> None:
+    sign(path, hash_type="blake3")
+
+
+def verify(path: Path) -> None:
+    from weighbridge.workflow import verify_artifact
+
+    key, signature = find_key(path).with_suffix(".pub"), path.with_name(path.name + ".ours")
+    verify_artifact(path, key=key, signature=signature)
+
+
+def sign_with_peer(path: Path, *, hash_type: str = "sha256") -> None:
+    import model_signing
+
+    hashing = model_signing.hashing.Config().use_file_serialization(hashing_algorithm=hash_type)
+    config = model_signing.signing.Config().use_elliptic_key_signer(private_key=find_key(path))
+    signature = path.with_name(path.name + ".peer")
+    config.set_hashing_config(hashing).sign(path, signature)
+
+
+def sign_with_peer_and_blake3(path: Path) -> None:
+    sign_with_peer(path, hash_type="blake3")
+
+
+def verify_with_peer(path: Path) -> None:
+    import model_signing
+
+    key = find_key(path).with_suffix(".pub")
+    config = model_signing.verifying.Config().use_elliptic_key_verifier(public_key=key)
+    config.verify(path, path.with_name(path.name + ".peer"))
+
+
+def find_key(path: Path) -> Path:
+    """Return the private key beside the data; the case that prepared it made one."""
+    return path.parent / "bench.key"
+
+
 JOBS = {
     "hash": hash_artifact,
     "check": check_artifact,
     "sha256": hash_bytes,
     "peer": hash_with_peer,
+    "sign": sign,
+    "sign-blake3": sign_with_blake3,
+    "verify": verify,
+    "peer-sign": sign_with_peer,
+    "peer-sign-blake3": sign_with_peer_and_blake3,
+    "peer-verify": verify_with_peer,
 }
 # Imported before the clock starts, so that what is timed is the work.
 IMPORTS = {
     "hash": "weighbridge.workflow._hash",
     "check": "weighbridge.workflow._check",
     "peer": "model_signing.hashing",
+    "sign": "weighbridge.workflow._sign",
+    "sign-blake3": "weighbridge.workflow._sign",
+    "verify": "weighbridge.workflow._sign",
+    "peer-sign": "model_signing",
+    "peer-sign-blake3": "model_signing",
+    "peer-verify": "model_signing",
 }
 
 

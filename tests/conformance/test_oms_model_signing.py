@@ -169,29 +169,6 @@ def test_an_empty_model_that_the_peer_signs_is_refused(tmp_path: Path, peer: Mod
         read(signature, public)
 
 
-@pytest.mark.parametrize("hash_type", ["blake2", "blake3"])
-def test_other_hashes_of_the_peer_are_refused_by_name(
-    model: Path, tmp_path: Path, hash_type: str, peer: ModuleType
-) -> None:
-    private, public = write_keys(tmp_path, "P-256")
-    hashing = peer.hashing.Config().use_file_serialization(hashing_algorithm=hash_type)
-    config = peer.signing.Config().use_elliptic_key_signer(private_key=private)
-    config.set_hashing_config(hashing).sign(model, tmp_path / "x.sig")
-    with pytest.raises(ValueError, match=rf"hash_type is '{hash_type}b?'; only 'sha256'"):
-        read(tmp_path / "x.sig", public)
-
-
-def test_shards_of_the_peer_are_refused_by_name(
-    model: Path, tmp_path: Path, peer: ModuleType
-) -> None:
-    private, public = write_keys(tmp_path, "P-256")
-    hashing = peer.hashing.Config().use_shard_serialization()
-    config = peer.signing.Config().use_elliptic_key_signer(private_key=private)
-    config.set_hashing_config(hashing).sign(model, tmp_path / "x.sig")
-    with pytest.raises(ValueError, match="method is 'shards'; only 'files'"):
-        read(tmp_path / "x.sig", public)
-
-
 def test_what_the_peer_would_leave_out_is_an_extra_file_to_us(
     model: Path, tmp_path: Path, peer: ModuleType
 ) -> None:

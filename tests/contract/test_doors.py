@@ -17,6 +17,7 @@ ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 
 # Each heavy dependency has one home; everybody else asks that room.
 HOMES = {
+    "blake3": {"artifact"},
     "click": {"cli"},
     "cryptography": {"signing"},
     "dask": {"engines"},

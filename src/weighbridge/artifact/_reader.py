@@ -14,6 +14,7 @@ from weighbridge.errors import ArtifactChangedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weighbridge.artifact._hashers import Hash
     from weighbridge.core import Limits
 
 __all__ = ["BytesSource", "CheckedReader"]
@@ -59,13 +60,14 @@ class CheckedReader:
         *,
         limits: Limits,
         advance: Callable[[int], None],
+        hasher: Hash | None = None,
     ) -> None:
         self.name = name
         self._descriptor = descriptor
         self._identity = identity
         self._kept_blocks = max(limits.max_kept_bytes // _BLOCK_BYTES, 1)
         self._advance_progress = advance
-        self._hash = hashlib.sha256()
+        self._hash: Hash = hasher or hashlib.sha256()
         self._front = 0
         self._ahead: dict[int, bytes] = {}
         self._behind: OrderedDict[int, bytes] = OrderedDict()

@@ -23,7 +23,7 @@ _OVERLAP_MIN_BYTES = 16 * 1024 * 1024
 class Hasher(Protocol):
     """The part of :mod:`hashlib` objects that is used here."""
 
-    def update(self, data: memoryview, /) -> None:
+    def update(self, data: memoryview, /) -> object:
         """Take in more bytes."""
 
 

@@ -8,17 +8,32 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from weighbridge.artifact._hashers import FileHasher, choose_hash
 from weighbridge.artifact._reader import BytesSource, CheckedReader
 from weighbridge.artifact._stream import hash_range
 from weighbridge.artifact._walk import Entry, Identity, Tree, walk
-from weighbridge.core import Manifest, ReadFailure, ReadFailureKind, Resource, printable
-from weighbridge.errors import ArtifactChangedError, IncompleteError, InputError
+from weighbridge.core import (
+    PLAIN,
+    Listing,
+    Manifest,
+    Part,
+    ReadFailure,
+    ReadFailureKind,
+    Resource,
+    printable,
+)
+from weighbridge.errors import (
+    ArtifactChangedError,
+    IncompleteError,
+    InputError,
+    LimitExceededError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from weighbridge.core import Limits
+    from weighbridge.core import Limits, Serialization
     from weighbridge.core.ports import Executor, Inspector, Progress
 
 __all__ = ["Weighed", "build_manifest", "find_changes", "weigh"]
@@ -46,12 +61,14 @@ class Weighed(Generic[T]):
         inspections: What the inspector said, in the order of ``tree.entries``, for each file that
             could be read; empty without an inspector.
         failures: What could not be hashed, sorted by name.
+        listing: What was hashed, in another serialization; None for the plain one.
     """
 
     tree: Tree
     resources: tuple[Resource, ...]
     inspections: tuple[T, ...]
     failures: tuple[ReadFailure, ...]
+    listing: Listing | None = None
 
     def to_manifest(self) -> Manifest:
         """Return the manifest.
@@ -78,6 +95,7 @@ class Weighed(Generic[T]):
             label=self.tree.label,
             resources=self.resources,
             left_out=self.tree.left_out,
+            listing=self.listing,
         )
 
 
@@ -87,6 +105,7 @@ def build_manifest(
     executor: Executor,
     limits: Limits,
     signature: Path | None = None,
+    serialization: Serialization = PLAIN,
     progress: Progress | None = None,
 ) -> Manifest:
     """Hash every regular file of the artifact at ``root``.
@@ -99,6 +118,8 @@ def build_manifest(
         executor: Runs the batches of files.
         limits: ``max_entries`` and ``max_path_depth`` apply.
         signature: The signature file, if it is not ``model.sig`` in the folder.
+        serialization: If it is not the plain one, the same read also gives the digests of this
+            one, in ``listing``.
         progress: Is told the bytes.
 
     Returns:
@@ -108,13 +129,19 @@ def build_manifest(
         InputError: ``root`` is missing, empty, or holds something that is not a readable regular
             file.
         ArtifactChangedError: A file changed meanwhile.
-        LimitExceededError: Too many entries, or too deep.
+        LimitExceededError: Too many entries or shards, or too deep.
+        MissingExtraError: BLAKE3 is asked for and not installed.
 
     Source:
         in-toto ``dirHash``; OpenSSF Model Signing v1.0, section 6.3.1.
     """
     weighed: Weighed[None] = weigh(
-        root, executor=executor, limits=limits, signature=signature, progress=progress
+        root,
+        executor=executor,
+        limits=limits,
+        signature=signature,
+        serialization=serialization,
+        progress=progress,
     )
     manifest = weighed.to_manifest()
     if changes := find_changes(weighed.tree, root, limits=limits, signature=signature):
@@ -122,13 +149,14 @@ def build_manifest(
     return manifest
 
 
-def weigh(
+def weigh(  # noqa: PLR0913 - each is one thing that varies
     root: Path,
     *,
     executor: Executor,
     limits: Limits,
     inspector: Inspector[T] | None = None,
     signature: Path | None = None,
+    serialization: Serialization = PLAIN,
     progress: Progress | None = None,
 ) -> Weighed[T]:
     """Hash every file and let ``inspector`` look at it in the same read.
@@ -142,13 +170,18 @@ def weigh(
         inspector: Called once for each readable file, from any worker. Files outside the scope
             are inspected too, though not hashed into the manifest; except those below ``.git``.
         signature: The signature file, if it is not ``model.sig`` in the folder.
+        serialization: If it is not the plain one, the same read also gives the digests of this
+            one, in ``listing``.
         progress: Is told the bytes.
 
     Raises:
         InputError: ``root`` is missing, empty, a link or a device.
-        LimitExceededError: Too many entries, or too deep.
+        LimitExceededError: Too many entries or shards, or too deep.
+        MissingExtraError: BLAKE3 is asked for and not installed.
     """
+    begin_file = _choose_hasher(serialization)
     tree = walk(root, limits=limits, signature=signature)
+    _bound_parts(tree, serialization, limits)
     entries = [entry for entry in tree.entries if entry.in_scope or inspector is not None]
     total_bytes = sum(entry.identity.size_bytes for entry in entries)
     if progress is not None:
@@ -162,17 +195,20 @@ def weigh(
             progress=progress,
             stopped=Event(),
             overlap=_one_file_dominates(entries, total_bytes) and executor.workers > 1,
+            begin_file=begin_file,
         )
         results = _run_batches(job, entries, executor)
     finally:
         os.close(folder)
+    hashed = [
+        result
+        for entry, result in zip(entries, results, strict=True)
+        if not isinstance(result, ReadFailure) and entry.in_scope
+    ]
+    parts = tuple(part for result in hashed for part in result[2]) if begin_file else ()
     return Weighed(
         tree=tree,
-        resources=tuple(
-            result[0]
-            for entry, result in zip(entries, results, strict=True)
-            if not isinstance(result, ReadFailure) and entry.in_scope
-        ),
+        resources=tuple(result[0] for result in hashed),
         inspections=tuple(
             result[1]
             for result in results
@@ -184,7 +220,28 @@ def weigh(
                 key=lambda failure: failure.name,
             )
         ),
+        listing=Listing(serialization, parts) if begin_file else None,
     )
+
+
+def _choose_hasher(serialization: Serialization) -> Callable[[str], FileHasher] | None:
+    """Return what begins the hashing of a file in another serialization; None for the plain one."""
+    if serialization == PLAIN:
+        return None
+    make_hash = choose_hash(serialization.hash_type)
+    return lambda name: FileHasher(name, serialization, make_hash)
+
+
+def _bound_parts(tree: Tree, serialization: Serialization, limits: Limits) -> None:
+    """Refuse shards so small that their digests would fill the memory."""
+    count = sum(serialization.count_parts(e.identity.size_bytes) for e in tree.entries)
+    if count > limits.max_entries:
+        raise LimitExceededError(
+            "max_entries",
+            limit=limits.max_entries,
+            actual=count,
+            subject=f"shards of {printable(tree.label)}",
+        )
 
 
 def find_changes(
@@ -210,6 +267,8 @@ def find_changes(
         now = walk(root, limits=limits, signature=signature)
     except InputError:
         return (tree.label,)
+    if now.entries == tree.entries and now.failures == tree.failures:
+        return ()
     before = {e.name: e.identity for e in tree.entries if e.in_scope or out_of_scope}
     after = {e.name: e.identity for e in now.entries if e.in_scope or out_of_scope}
     names = {name for name, identity in before.items() if after.get(name) != identity}
@@ -218,7 +277,7 @@ def find_changes(
     return tuple(sorted(names))
 
 
-_Result = ReadFailure | tuple[Resource, T | None]
+_Result = ReadFailure | tuple[Resource, T | None, tuple[Part, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +290,7 @@ class _Job(Generic[T_co]):
     progress: Progress | None
     overlap: bool
     stopped: Event
+    begin_file: Callable[[str], FileHasher] | None
 
     def advance(self, done_bytes: int) -> None:
         """Tell that so much more is done; called by every worker, a few times for each file.
@@ -291,29 +351,30 @@ def _cut(entries: list[Entry], workers: int) -> list[list[int]]:
 
 
 def _weigh_file(job: _Job[T], entry: Entry) -> _Result[T]:
-    job.advance(0)
     try:
         descriptor = os.open(entry.path, _OPEN_FILE, dir_fd=job.folder)
     except OSError as error:
         return _to_failure(entry, error)
     try:
-        if Identity.of(os.fstat(descriptor)) != entry.identity:
-            raise ArtifactChangedError((entry.name,))  # noqa: TRY301 - one way out for all
         size = entry.identity.size_bytes
+        # A small file is read as a whole, with a bound, and looked at afterwards.
+        if size > _WHOLE_BYTES and Identity.of(os.fstat(descriptor)) != entry.identity:
+            raise ArtifactChangedError((entry.name,))  # noqa: TRY301 - one way out for all
         said: T | None = None
+        hasher = job.begin_file(entry.name) if job.begin_file and entry.in_scope else None
         if job.inspector is None:
-            digest = _hash_only(job, descriptor, entry)
+            digest = _hash_only(job, descriptor, entry, hasher)
         elif size <= _INSPECT_WHOLE_BYTES:
-            digest, said = _inspect_whole(job, descriptor, entry)
+            digest, said = _inspect_whole(job, descriptor, entry, hasher)
         else:
-            digest, said = _inspect_large(job, descriptor, entry)
+            digest, said = _inspect_large(job, descriptor, entry, hasher)
     except ArtifactChangedError:
         return ReadFailure(entry.name, ReadFailureKind.CHANGED, "changed while it was read")
     except OSError as error:
         return _to_failure(entry, error)
     finally:
         os.close(descriptor)
-    return Resource(entry.name, size, digest), said
+    return Resource(entry.name, size, digest), said, hasher.finish() if hasher else ()
 
 
 def _to_failure(entry: Entry, error: OSError) -> ReadFailure:
@@ -337,30 +398,46 @@ def _read_whole(descriptor: int, entry: Entry) -> bytes:
     return data
 
 
-def _hash_only(job: _Job[T], descriptor: int, entry: Entry) -> str:
-    size = entry.identity.size_bytes
-    if size <= _WHOLE_BYTES:
-        digest = hashlib.sha256(_read_whole(descriptor, entry)).hexdigest()
-        job.advance(size)
-        return digest
-    hasher = hashlib.sha256()
-    done = hash_range(descriptor, hasher, 0, size, overlap=job.overlap, advance=job.advance)
-    if done != size or Identity.of(os.fstat(descriptor)) != entry.identity:
-        raise ArtifactChangedError((entry.name,))
+def _hash_whole(data: bytes, hasher: FileHasher | None) -> str:
+    if hasher is None:
+        return hashlib.sha256(data).hexdigest()
+    hasher.update(data)
     return hasher.hexdigest()
 
 
-def _inspect_whole(job: _Job[T], descriptor: int, entry: Entry) -> tuple[str, T | None]:
+def _hash_only(job: _Job[T], descriptor: int, entry: Entry, hasher: FileHasher | None) -> str:
+    size = entry.identity.size_bytes
+    if size <= _WHOLE_BYTES:
+        digest = _hash_whole(_read_whole(descriptor, entry), hasher)
+        job.advance(size)
+        return digest
+    whole = hasher or hashlib.sha256()
+    done = hash_range(descriptor, whole, 0, size, overlap=job.overlap, advance=job.advance)
+    if done != size or Identity.of(os.fstat(descriptor)) != entry.identity:
+        raise ArtifactChangedError((entry.name,))
+    return whole.hexdigest()
+
+
+def _inspect_whole(
+    job: _Job[T], descriptor: int, entry: Entry, hasher: FileHasher | None
+) -> tuple[str, T | None]:
     data = _read_whole(descriptor, entry)
-    digest = hashlib.sha256(data).hexdigest()
+    digest = _hash_whole(data, hasher)
     said = job.inspector(BytesSource(entry.name, data)) if job.inspector else None
     job.advance(len(data))
     return digest, said
 
 
-def _inspect_large(job: _Job[T], descriptor: int, entry: Entry) -> tuple[str, T | None]:
+def _inspect_large(
+    job: _Job[T], descriptor: int, entry: Entry, hasher: FileHasher | None
+) -> tuple[str, T | None]:
     reader = CheckedReader(
-        descriptor, entry.name, entry.identity, limits=job.limits, advance=job.advance
+        descriptor,
+        entry.name,
+        entry.identity,
+        limits=job.limits,
+        advance=job.advance,
+        hasher=hasher,
     )
     said = job.inspector(reader) if job.inspector else None
     return reader.finish(overlap=job.overlap), said

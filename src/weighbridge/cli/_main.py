@@ -28,6 +28,7 @@ __all__ = ["cli", "run", "to_exit_code"]
 _COMMANDS = {
     "check": ("_check", "Judge whether a model may enter, by a policy."),
     "hash": ("_hash", "Print the digest of a file or folder."),
+    "inspect": ("_inspect", "Print what a signature file says; verify nothing."),
     "keygen": ("_keygen", "Make a key pair for signing."),
     "scan": ("_scan", "Look for dangerous content; execute nothing."),
     "sign": ("_sign", "Sign a model (OpenSSF Model Signing)."),

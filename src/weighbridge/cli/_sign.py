@@ -13,7 +13,17 @@ from weighbridge.cli._options import (
     signature_option,
 )
 from weighbridge.cli._progress import show_progress
-from weighbridge.core import printable, to_size
+from weighbridge.cli._warnings import describe_collisions, warn
+from weighbridge.core import (
+    DEFAULT_SHARD_BYTES,
+    Dialect,
+    HashType,
+    Method,
+    Serialization,
+    printable,
+    to_size,
+)
+from weighbridge.errors import InputError
 
 __all__ = ["command"]
 
@@ -22,16 +32,62 @@ __all__ = ["command"]
 @artifact_argument
 @click.option("--key", type=FILE, required=True, metavar="PRIVATE", help="EC private key, PEM.")
 @signature_option
+@click.option(
+    "--method",
+    type=click.Choice([method.value for method in Method]),
+    default=Method.FILES.value,
+    show_default=True,
+    help="List a digest of each file, or of each shard of a file.",
+)
+@click.option(
+    "--shard-size",
+    type=int,
+    metavar="BYTES",
+    help=f"How long a shard is  [default: {DEFAULT_SHARD_BYTES}]",
+)
+@click.option(
+    "--hash",
+    "hash_type",
+    type=click.Choice([hash_type.value for hash_type in HashType]),
+    default=HashType.SHA256.value,
+    show_default=True,
+    help="The hash of those digests; blake3 needs the extra of that name.",
+)
+@click.option(
+    "--compat",
+    type=click.Choice([Dialect.MODEL_SIGNING_1_1.value]),
+    help="Write what this release takes where it strays from the specification.",
+)
 @json_option
-def command(path: str, *, key: str, signature: str | None, as_json: bool) -> None:
+def command(  # noqa: PLR0913 - each is one thing that a user may say
+    path: str,
+    *,
+    key: str,
+    signature: str | None,
+    method: str,
+    shard_size: int | None,
+    hash_type: str,
+    compat: str | None,
+    as_json: bool,
+) -> None:
     """Sign the file or folder PATH: an OpenSSF Model Signing v1.0 bundle.
 
     The bundle lists every file with its digest; anybody with the public key can verify it, with
     this tool or another.
     """
+    serialization = _build_serialization(Method(method), HashType(hash_type), shard_size)
     with show_progress("hashing") as progress:
-        signed = workflow.sign_artifact(path, key=key, signature=signature, progress=progress)
+        signed = workflow.sign_artifact(
+            path,
+            key=key,
+            signature=signature,
+            serialization=serialization,
+            dialect=Dialect(compat) if compat else Dialect.SPECIFICATION,
+            progress=progress,
+        )
     manifest = signed.manifest
+    warnings = describe_collisions(signed.collisions)
+    warn(warnings)
     digest = str(manifest.compute_digest())
     if as_json:
         print_json(
@@ -40,9 +96,20 @@ def command(path: str, *, key: str, signature: str | None, as_json: bool) -> Non
                 "signature": printable(str(signed.signature)),
                 "file_count": len(manifest.resources),
                 "size_bytes": manifest.size_bytes,
+                "warnings": [*warnings],
             }
         )
         return
     click.echo(f"signed {len(manifest.resources):,} files, {to_size(manifest.size_bytes)}")
     click.echo(f"artifact:  {digest}")
     click.echo(f"signature: {printable(str(signed.signature))}")
+
+
+def _build_serialization(
+    method: Method, hash_type: HashType, shard_size: int | None
+) -> Serialization:
+    if shard_size is None:
+        shard_size = DEFAULT_SHARD_BYTES if method is Method.SHARDS else 0
+    elif method is Method.FILES:
+        raise InputError("--shard-size goes with --method shards")
+    return Serialization(method, hash_type, shard_size)

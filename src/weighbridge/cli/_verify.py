@@ -13,6 +13,7 @@ from weighbridge.cli._options import (
     signature_option,
 )
 from weighbridge.cli._progress import show_progress
+from weighbridge.cli._warnings import describe_collisions, warn
 from weighbridge.core import printable, to_size
 from weighbridge.errors import DigestMismatchError, VerificationError
 
@@ -51,6 +52,8 @@ def command(
             print_json({"answer": "fail", "reason": reason, "differences": lines})
         raise
     manifest = verified.manifest
+    warnings = describe_collisions(verified.collisions)
+    warn(warnings)
     digest = str(manifest.compute_digest())
     if as_json:
         print_json(
@@ -61,6 +64,7 @@ def command(
                 "key": printable(str(verified.key)),
                 "file_count": len(manifest.resources),
                 "size_bytes": manifest.size_bytes,
+                "warnings": [*warnings],
             }
         )
         return

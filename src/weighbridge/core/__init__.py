@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         pae,
         parse_bundle,
     )
+    from weighbridge.core._collisions import find_collisions
     from weighbridge.core._digest import Digest
     from weighbridge.core._evidence import (
         ArtifactEvidence,
@@ -47,12 +48,24 @@ if TYPE_CHECKING:
         diff_manifests,
     )
     from weighbridge.core._reading import ReadFailure, ReadFailureKind
+    from weighbridge.core._serialization import (
+        DEFAULT_SHARD_BYTES,
+        PLAIN,
+        Dialect,
+        HashType,
+        Listing,
+        Method,
+        Part,
+        Serialization,
+    )
     from weighbridge.core._statement import Statement, Subject, VerifiedStatement, parse_statement
     from weighbridge.core._text import printable, to_size
     from weighbridge.core._verdict import NotChecked, RuleResult, Verdict
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "DEFAULT_SHARD_BYTES",
+    "PLAIN",
     "Answer",
     "ArtifactEvidence",
     "ArtifactKind",
@@ -61,25 +74,31 @@ __all__ = [
     "CardEvidence",
     "Coverage",
     "CoverageStatus",
+    "Dialect",
     "Digest",
     "Envelope",
     "EnvelopeSignature",
     "Evidence",
     "FileScan",
     "Finding",
+    "HashType",
     "JsonValue",
     "LicenseEvidence",
     "Limits",
+    "Listing",
     "Location",
     "Manifest",
     "ManifestDiff",
+    "Method",
     "NotChecked",
+    "Part",
     "PublicKeyMaterial",
     "ReadFailure",
     "ReadFailureKind",
     "Resource",
     "RuleResult",
     "ScanReport",
+    "Serialization",
     "Severity",
     "SignatureEvidence",
     "Statement",
@@ -88,6 +107,7 @@ __all__ = [
     "VerifiedStatement",
     "check_depth",
     "diff_manifests",
+    "find_collisions",
     "pae",
     "parse_bundle",
     "parse_json",
@@ -108,6 +128,7 @@ _MODULES = {
         "pae",
         "parse_bundle",
     ),
+    "_collisions": ("find_collisions",),
     "_digest": ("Digest",),
     "_evidence": (
         "ArtifactEvidence",
@@ -122,6 +143,16 @@ _MODULES = {
     "_limits": ("DEFAULT_LIMITS", "Limits"),
     "_manifest": ("ArtifactKind", "Manifest", "ManifestDiff", "Resource", "diff_manifests"),
     "_reading": ("ReadFailure", "ReadFailureKind"),
+    "_serialization": (
+        "DEFAULT_SHARD_BYTES",
+        "PLAIN",
+        "Dialect",
+        "HashType",
+        "Listing",
+        "Method",
+        "Part",
+        "Serialization",
+    ),
     "_statement": ("Statement", "Subject", "VerifiedStatement", "parse_statement"),
     "_text": ("printable", "to_size"),
     "_verdict": ("NotChecked", "RuleResult", "Verdict"),

@@ -13,6 +13,8 @@ from weighbridge.core._digest import Digest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from weighbridge.core._serialization import Listing
+
 __all__ = ["ArtifactKind", "Manifest", "ManifestDiff", "Resource", "diff_manifests"]
 
 
@@ -41,12 +43,15 @@ class Manifest:
         label: The last part of its path. For people; never trusted, never hashed.
         resources: For a bare file exactly one, named by ``label``.
         left_out: Names that are there and outside the artifact's scope.
+        listing: The same files in another serialization, hashed in the same read; None if nobody
+            asked for one.
     """
 
     kind: ArtifactKind
     label: str
     resources: tuple[Resource, ...]
     left_out: tuple[str, ...] = ()
+    listing: Listing | None = None
 
     @property
     def size_bytes(self) -> int:

@@ -180,7 +180,7 @@ def _diff(diff: ManifestDiff) -> JsonValue:
 def _resource(resource: Resource) -> JsonValue:
     # A signature file does not record sizes; a manifest holds -1 for them.
     size_bytes = None if resource.size_bytes < 0 else resource.size_bytes
-    return {"name": resource.name, "size_bytes": size_bytes, "sha256": resource.sha256}
+    return {"name": resource.name, "size_bytes": size_bytes, "sha256": resource.sha256 or None}
 
 
 def _scan(report: ScanReport) -> dict[str, JsonValue]:

@@ -1,7 +1,7 @@
 """OpenSSF Model Signing v1.0: a manifest as a signed statement, and back.
 
-Only the method ``files`` with sha256. Where the reference implementation strays from the
-specification, this module writes what the specification says and reads both.
+Files and shards, with every hash that the specification knows. Where the reference implementation
+strays from the specification, this module writes what the specification says and reads both.
 """
 
 from __future__ import annotations
@@ -13,20 +13,37 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core import (
+    PLAIN,
     ArtifactKind,
+    Dialect,
     Digest,
+    Listing,
+    Method,
     Resource,
     Statement,
     Subject,
     diff_manifests,
 )
 from weighbridge.errors import InputError, ParseError
+from weighbridge.signing._listing import (
+    BARE_FILE,
+    NAME,
+    diff_listings,
+    list_found,
+    list_parts,
+    list_signed,
+    not_plain,
+    parse_part,
+    parse_serialization,
+    to_algorithm,
+    to_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from weighbridge.core import Manifest, ManifestDiff
+    from weighbridge.core import Manifest, ManifestDiff, Part, Serialization
     from weighbridge.signing._ports import Signer
 
 __all__ = ["SignedManifest", "compare_signed", "parse_signed_manifest", "sign_manifest"]
@@ -34,14 +51,6 @@ __all__ = ["SignedManifest", "compare_signed", "parse_signed_manifest", "sign_ma
 _PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 _PREDICATE_TYPES = re.compile(r"https://model_signing/signature/v1\.(?:0|[1-9][0-9]{0,3})")
 _BEFORE_V1 = "https://model_signing/Digests/"
-
-# Relative, POSIX, in normal form: no empty part, no ``.``, no ``..``. A newline, a backslash, NUL
-# and half a surrogate pair cannot be in a manifest of ours either.
-_PART = r"(?!\.{1,2}(?:/|\Z))[^/\\\n\0\ud800-\udfff]+"
-_NAME = re.compile(f"{_PART}(?:/{_PART})*")
-
-# What model_signing 1.x calls a model that is a single file.
-_BARE_FILE = "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +60,32 @@ class SignedManifest:
     Attributes:
         label: What the signer called the model; never trusted.
         root: The root digest; does not cover names.
-        resources: In the order that was signed; sizes are -1, for they are not recorded.
+        resources: In the order that was signed; sizes are -1, for they are not recorded. Empty if
+            there is a ``listing``: then no file's sha256 is known.
         ignore_paths: What the signer says that it left out, in the order given.
+        listing: What was signed if it is not the sha256 of whole files, in the order signed.
     """
 
     label: str
     root: Digest
     resources: tuple[Resource, ...]
     ignore_paths: tuple[str, ...]
+    listing: Listing | None = None
+
+    @property
+    def serialization(self) -> Serialization:
+        """How the files have to be hashed to be compared."""
+        return self.listing.serialization if self.listing else PLAIN
 
 
-def sign_manifest(manifest: Manifest, *, signer: Signer, ignore_paths: Sequence[str]) -> bytes:
-    """Sign the list of an artifact's files.
+def sign_manifest(
+    manifest: Manifest,
+    *,
+    signer: Signer,
+    ignore_paths: Sequence[str],
+    dialect: Dialect = Dialect.SPECIFICATION,
+) -> bytes:
+    """Sign the list of an artifact's files: its ``listing`` if it has one, else its resources.
 
     Resources stand in the order of code points; a bare file goes by its own name.
 
@@ -70,34 +93,41 @@ def sign_manifest(manifest: Manifest, *, signer: Signer, ignore_paths: Sequence[
         manifest: What was weighed.
         signer: Who vouches for it.
         ignore_paths: POSIX paths inside the artifact that were left out, for the record.
+        dialect: Whose words to use where the reference implementation strays from the
+            specification; it takes its own only.
 
     Returns:
         The bundle: JSON on a single line, to be written as ``model.sig``.
 
     Raises:
-        InputError: The manifest is empty, or a name in it cannot be signed.
+        InputError: The manifest is empty, a name in it cannot be signed, or a file in it cannot
+            be listed as shards because it is empty.
 
     Source:
         OpenSSF Model Signing v1.0, sections on serialization and on the predicate.
     """
     if not manifest.resources:
         raise InputError(f"{manifest.label} holds no file that could be signed")
-    resources = sorted(manifest.resources, key=lambda resource: resource.name)
-    for path in (*ignore_paths, *(resource.name for resource in resources)):
-        if not _NAME.fullmatch(path):
+    for path in (*ignore_paths, *(resource.name for resource in manifest.resources)):
+        if not NAME.fullmatch(path):
             raise InputError(f"{path[:200]!r} cannot be signed: it is not a plain relative path")
+    serialization, parts = list_parts(manifest, dialect=dialect)
+    algorithm = to_algorithm(serialization, dialect)
+    is_sharded = serialization.method is Method.SHARDS
     predicate = {
         "serialization": {
-            "method": "files",
-            "hash_type": "sha256",
+            "method": serialization.method.value,
+            "hash_type": serialization.hash_type.value,
+            **({"shard_size": serialization.shard_size_bytes} if is_sharded else {}),
             "allow_symlinks": False,
             "ignore_paths": sorted(set(ignore_paths)),
         },
         "resources": [
-            {"name": r.name, "algorithm": "sha256", "digest": r.sha256} for r in resources
+            {"name": name, "algorithm": algorithm, "digest": digest} for name, digest in parts
         ],
     }
-    subject = Subject(manifest.label, {"sha256": _compute_root(resources).hex})
+    root = _compute_root(digest for _, digest in parts)
+    subject = Subject(manifest.label, {"sha256": root.hex})
     statement = Statement.build([subject], predicate_type=_PREDICATE_TYPE, predicate=predicate)
     return signer.sign(statement).raw
 
@@ -110,9 +140,10 @@ def parse_signed_manifest(statement: Statement) -> SignedManifest:
     ignored, as the schema allows.
 
     Raises:
-        ParseError: Another predicate type; another method or hash than files and sha256; not
-            exactly one subject; no resources; a name that is not a plain relative path, or comes
-            twice; a digest that is not sha256 in lower-case hex; or a root that does not fit.
+        ParseError: Another predicate type; a method or hash that the specification does not know;
+            not exactly one subject; no resources; a name that is not a plain relative path (for
+            shards with the offsets of one whole shard), or comes twice; a digest in another
+            spelling than lower-case hex; or a root that does not fit.
 
     Source:
         OpenSSF Model Signing v1.0, predicate schema and root digest.
@@ -129,12 +160,15 @@ def parse_signed_manifest(statement: Statement) -> SignedManifest:
     predicate = _object(
         statement.predicate, where="predicate", known={"serialization", "resources"}
     )
-    ignore_paths = _parse_serialization(predicate.get("serialization"))
-    resources = _parse_resources(predicate.get("resources"))
-    root = _compute_root(resources)
+    serialization, ignore_paths = _parse_serialization(predicate.get("serialization"))
+    parts = _parse_parts(predicate.get("resources"), serialization)
+    root = _compute_root(part.digest for part in parts)
     if subject.digest["sha256"] != root.hex:
         message = f"the signature's root digest is not that of its own resources ({root.hex})"
         raise ParseError(message, where="subject[0].digest.sha256")
+    if serialization != PLAIN:
+        return SignedManifest(subject.name, root, (), ignore_paths, Listing(serialization, parts))
+    resources = tuple(Resource(part.name, -1, part.digest) for part in parts)
     return SignedManifest(subject.name, root, resources, ignore_paths)
 
 
@@ -145,30 +179,42 @@ def compare_signed(
 
     What the signer chose to ignore is not ignored here: whoever verifies decides. A file that is
     there and not signed is an extra file, unless a path in ``accept_ignored`` *and* a path that
-    the signer recorded both cover it. A path covers itself and everything below it. A file that
-    was signed is compared in any case. What is outside every artifact's scope (``.git``, the
-    signature file, ...) is not in ``manifest`` to begin with; if it was signed all the same, it
-    is reported as missing, for nobody has looked at it.
+    the signer recorded both cover it. A path covers itself and everything below it. Of an empty
+    file a signature in shards says nothing, so that ``accept_ignored`` alone decides about it. A
+    file that was signed is compared in any case. What is outside every artifact's scope (``.git``,
+    the signature file, ...) is not in ``manifest`` to begin with; if it was signed all the same,
+    it is reported as missing, for nobody has looked at it.
 
     Args:
         signed: From a statement; only a verified one says anything about who vouches for it.
-        manifest: What was weighed.
+        manifest: What was weighed, in the serialization of ``signed``.
         accept_ignored: POSIX paths inside the artifact that the verifier agrees to leave out.
+
+    Raises:
+        InputError: ``manifest`` was not weighed in the serialization of ``signed``.
     """
-    resources = signed.resources
-    if manifest.kind is ArtifactKind.FILE and [r.name for r in resources] == [_BARE_FILE]:
-        resources = (Resource(manifest.label, -1, resources[0].sha256),)
-    names = {resource.name for resource in resources}
+    if signed.listing is not None:
+        wanted = list_signed(signed.listing, manifest)
+        found = list_found(manifest, signed.serialization)
+    else:
+        wanted, found = signed.resources, manifest.resources
+        if manifest.kind is ArtifactKind.FILE and [r.name for r in wanted] == [BARE_FILE]:
+            wanted = (Resource(manifest.label, -1, wanted[0].sha256),)
+    names = {resource.name for resource in wanted}
     accepted = frozenset(PurePosixPath(path).as_posix() for path in accept_ignored)
     both = (frozenset(signed.ignore_paths), accepted)
-    return diff_manifests(
-        resources,
-        tuple(
-            resource
-            for resource in manifest.resources
-            if resource.name in names or not all(_covers(paths, resource.name) for paths in both)
-        ),
+    unlisted = (accepted,) if signed.serialization.method is Method.SHARDS else both
+    kept = tuple(
+        resource
+        for resource in found
+        if resource.name in names
+        or not all(
+            _covers(paths, resource.name) for paths in (both if resource.size_bytes else unlisted)
+        )
     )
+    if signed.listing is not None:
+        return diff_listings(wanted, kept, manifest)
+    return diff_manifests(wanted, kept)
 
 
 def _covers(paths: AbstractSet[str], name: str) -> bool:
@@ -176,8 +222,9 @@ def _covers(paths: AbstractSet[str], name: str) -> bool:
     return any("/".join(parts[:count]) in paths for count in range(1, len(parts) + 1))
 
 
-def _compute_root(resources: Iterable[Resource]) -> Digest:
-    raw = b"".join(bytes.fromhex(resource.sha256) for resource in resources)
+def _compute_root(digests: Iterable[str]) -> Digest:
+    """Return the root, which is always a sha256, whatever the digests are."""
+    raw = b"".join(map(bytes.fromhex, digests))
     return Digest(hashlib.sha256(raw).hexdigest())
 
 
@@ -194,64 +241,65 @@ def _check_type(predicate_type: str) -> None:
     raise ParseError(message, where="predicateType")
 
 
-def _parse_serialization(value: object) -> tuple[str, ...]:
+def _parse_serialization(value: object) -> tuple[Serialization, tuple[str, ...]]:
     where = "predicate.serialization"
     known = {"method", "hash_type", "shard_size", "allow_symlinks", "ignore_paths"}
-    serialization = _object(value, where=where, known=known)
-    for name, wanted in (("method", "files"), ("hash_type", "sha256")):
-        found = serialization.get(name)
-        if not isinstance(found, str):
-            raise ParseError(f"the signature does not name its {name}", where=f"{where}.{name}")
-        if found != wanted:
-            message = f"the signature's {name} is {found[:80]!r}; only {wanted!r} is supported yet"
-            raise ParseError(message, where=f"{where}.{name}")
-    if "shard_size" in serialization:
-        raise ParseError("the method 'files' has no shards", where=f"{where}.shard_size")
-    if not isinstance(serialization.get("allow_symlinks"), bool):
+    fields = _object(value, where=where, known=known)
+    serialization = parse_serialization(fields, where=where)
+    if not isinstance(fields.get("allow_symlinks"), bool):
         message = "the signature does not say whether links were allowed"
         raise ParseError(message, where=f"{where}.allow_symlinks")
-    paths = serialization.get("ignore_paths", [])
+    paths = fields.get("ignore_paths", [])
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise ParseError("a list of strings is wanted", where=f"{where}.ignore_paths")
-    return tuple(paths)
+    return serialization, tuple(paths)
 
 
-def _parse_resources(value: object) -> tuple[Resource, ...]:
+def _parse_parts(value: object, serialization: Serialization) -> tuple[Part, ...]:
     where = "predicate.resources"
     if not isinstance(value, list) or not value:
         raise ParseError("the signature lists no files", where=where)
-    resources = tuple(
-        _parse_resource(item, index, bare=len(value) == 1) for index, item in enumerate(value)
+    algorithms = to_names(serialization)
+    parts = tuple(
+        _parse_part(item, f"{where}[{index}]", serialization, algorithms)
+        for index, item in enumerate(value)
     )
-    if len({resource.name for resource in resources}) != len(resources):
-        seen: set[str] = set()
-        for index, resource in enumerate(resources):
-            if resource.name in seen:
-                message = f"the signature lists {resource.name[:200]!r} twice"
-                raise ParseError(message, where=f"{where}[{index}].name")
-            seen.add(resource.name)
-    return resources
+    _check_names(parts, where)
+    return parts
 
 
-def _parse_resource(item: object, index: int, *, bare: bool) -> Resource:
-    where = f"predicate.resources[{index}]"
+def _check_names(parts: tuple[Part, ...], where: str) -> None:
+    """Refuse what is listed twice, and ``.`` unless it is the only file."""
+    files = {part.name for part in parts}
+    if len({part.full_name for part in parts}) == len(parts) and not (
+        BARE_FILE in files and len(files) > 1
+    ):
+        return
+    seen: set[str] = set()
+    for index, part in enumerate(parts):
+        at = f"{where}[{index}].name"
+        if part.full_name in seen:
+            raise ParseError(f"the signature lists {part.full_name[:200]!r} twice", where=at)
+        if part.name == BARE_FILE and len(files) > 1:
+            raise not_plain(part.name, where=at)
+        seen.add(part.full_name)
+
+
+def _parse_part(
+    item: object, where: str, serialization: Serialization, algorithms: AbstractSet[str]
+) -> Part:
     if not isinstance(item, dict):
         raise ParseError("the signature lists something that is not an object", where=where)
-    name, algorithm, digest = item.get("name"), item.get("algorithm"), item.get("digest")
-    if not isinstance(name, str) or not (_NAME.fullmatch(name) or (bare and name == _BARE_FILE)):
-        shown = repr(name[:200]) if isinstance(name, str) else "something that is not a string"
-        message = f"the signature names {shown}, which is not a plain path inside the artifact"
-        raise ParseError(message, where=f"{where}.name")
-    if algorithm != "sha256":
-        message = f"the signature's digest of {name[:200]!r} is not of the kind that it announces"
+    part = parse_part(
+        item.get("name"), item.get("digest"), serialization=serialization, where=where
+    )
+    algorithm = item.get("algorithm")
+    if not isinstance(algorithm, str) or algorithm not in algorithms:
+        message = (
+            f"the signature's digest of {part.name[:200]!r} is not of the kind that it announces"
+        )
         raise ParseError(message, where=f"{where}.algorithm")
-    if not isinstance(digest, str):
-        message = f"the signature has no digest of {name[:200]!r}"
-        raise ParseError(message, where=f"{where}.digest")
-    try:
-        return Resource(name, -1, Digest(digest).hex)
-    except ParseError as error:
-        raise ParseError(str(error), where=f"{where}.digest") from error
+    return part
 
 
 def _object(value: object, *, where: str, known: AbstractSet[str]) -> Mapping[str, Any]:

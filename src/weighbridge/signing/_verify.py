@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["verify_bundle"]
 
+# Signed over a text that is not the DSSE one, by model_signing 0.1 and 0.2.
+_BEFORE_V1 = b'"https://model_signing/Digests/v0.1"'
+
 
 def verify_bundle(
     bundle: Bundle, keys: Mapping[str, Verifier], *, limits: Limits = DEFAULT_LIMITS
@@ -62,6 +65,11 @@ def verify_bundle(
 
 
 def _explain(bundle: Bundle, *, broken: list[str], names: list[str]) -> str:
+    if _BEFORE_V1 in bundle.envelope.payload:
+        return (
+            "the signature says that it is of a kind from before version 1 "
+            "(https://model_signing/Digests/v0.1), which is not verified; sign the model again"
+        )
     hint = printable(bundle.material.hint, limit=80)
     if hint and not broken:
         return (

@@ -13,17 +13,20 @@ from weighbridge._lazy import lazy_getattr
 if TYPE_CHECKING:
     from weighbridge.workflow._check import check_artifact
     from weighbridge.workflow._hash import hash_artifact
+    from weighbridge.workflow._inspect import Inspected, inspect_signature
     from weighbridge.workflow._keys import KeyFiles, create_key_files
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
 
 __all__ = [
+    "Inspected",
     "KeyFiles",
     "Signed",
     "Verified",
     "check_artifact",
     "create_key_files",
     "hash_artifact",
+    "inspect_signature",
     "scan_artifact",
     "sign_artifact",
     "verify_artifact",
@@ -32,6 +35,7 @@ __all__ = [
 _MODULES = {
     "_check": ("check_artifact",),
     "_hash": ("hash_artifact",),
+    "_inspect": ("Inspected", "inspect_signature"),
     "_keys": ("KeyFiles", "create_key_files"),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),

@@ -12,6 +12,7 @@ from weighbridge._version import __version__
 from weighbridge.artifact import Weighed, read_document, weigh
 from weighbridge.core import (
     DEFAULT_LIMITS,
+    PLAIN,
     ArtifactEvidence,
     ArtifactKind,
     CardEvidence,
@@ -31,6 +32,7 @@ from weighbridge.licenses import find_license
 from weighbridge.policy import Policy, built_in_policy, evaluate, parse_policy
 from weighbridge.scanning import build_inspector, conclude
 from weighbridge.signing import (
+    SignedManifest,
     compare_signed,
     load_public_key,
     parse_signed_manifest,
@@ -87,7 +89,8 @@ def check_artifact(
 
     Raises:
         InputError: ``path`` cannot be weighed at all, or the policy cannot be used.
-        LimitExceededError: Too many files, or too deep.
+        LimitExceededError: Too many files or shards, or too deep.
+        MissingExtraError: A trusted signer lists BLAKE3 digests, and the extra is not installed.
     """
     root = to_path(path, what="artifact")
     policy_file = to_optional_path(policy, what="policy")
@@ -95,12 +98,14 @@ def check_artifact(
     keys = _load_keys(rules, policy_file, limits)
     target = find_signature_path(root, signature)
     bundle, problem = _read_signature(target, limits, named=signature is not None)
+    claim = _verify_signature(bundle, keys, limits) if bundle and keys else None
     weighed = weigh(
         root,
         executor=executor or ThreadExecutor(),
         limits=limits,
         inspector=_build_inspector(rules, limits),
         signature=target,
+        serialization=claim.signed.serialization if claim and claim.signed else PLAIN,
         progress=progress,
     )
     changes = changes_as_failures(
@@ -123,7 +128,7 @@ def check_artifact(
             target,
             bundle,
             problem,
-            keys=keys,
+            claim=claim,
             manifest=manifest,
             # A stranger's list that is far longer than the artifact need not be read.
             limits=replace(limits, max_entries=len(weighed.tree.entries) + _SPARE_ENTRIES),
@@ -205,12 +210,44 @@ def _read_signature(target: Path, limits: Limits, *, named: bool) -> tuple[Bundl
         return None, str(error)
 
 
+class _Claim(NamedTuple):
+    """What a signature says and who vouches for it, or why it cannot be used."""
+
+    signers: tuple[str, ...]
+    signed: SignedManifest | None
+    problem: str = ""
+
+
+def _verify_signature(bundle: Bundle, keys: Mapping[str, PublicKey], limits: Limits) -> _Claim:
+    """Verify before anything is weighed: only who is trusted may say how to hash."""
+    signers: tuple[str, ...] = ()
+    try:
+        verified = verify_bundle(bundle, keys, limits=limits)
+        signers = verified.signers
+        return _Claim(signers, parse_signed_manifest(verified.statement))
+    except WeighbridgeError as error:
+        return _Claim(signers, None, str(error))
+
+
+def _read_claim(bundle: Bundle, limits: Limits) -> _Claim:
+    """Nobody can be trusted, but whether the files are those of the list is worth knowing."""
+    try:
+        signed = parse_signed_manifest(parse_statement(bundle.envelope.payload, limits=limits))
+    except WeighbridgeError as error:
+        return _Claim((), None, str(error))
+    if signed.serialization == PLAIN:
+        return _Claim((), signed)
+    kind = f"{signed.serialization.hash_type.value} digests of {signed.serialization.method.value}"
+    message = f"the signature lists {kind}, which are compared only for a signer in the policy"
+    return _Claim((), None, message)
+
+
 def _weigh_signature(
     target: Path,
     bundle: Bundle | None,
     problem: str,
     *,
-    keys: Mapping[str, PublicKey],
+    claim: _Claim | None,
     manifest: Manifest | None,
     limits: Limits,
 ) -> SignatureEvidence:
@@ -218,16 +255,8 @@ def _weigh_signature(
     path = str(target)
     if bundle is None:
         return SignatureEvidence(path, found=bool(problem), problem=problem)
-    signers: tuple[str, ...] = ()
-    try:
-        if keys:
-            verified = verify_bundle(bundle, keys, limits=limits)
-            signers, statement = verified.signers, verified.statement
-        else:
-            # Nobody can be trusted, but whether the files are those of the list is worth knowing.
-            statement = parse_statement(bundle.envelope.payload, limits=limits)
-        signed = parse_signed_manifest(statement)
-    except WeighbridgeError as error:
-        return SignatureEvidence(path, found=True, problem=str(error), signers=signers)
-    diff = compare_signed(signed, manifest, accept_ignored=()) if manifest else None
-    return SignatureEvidence(path, found=True, signers=signers, diff=diff)
+    claim = claim or _read_claim(bundle, limits)
+    if claim.signed is None:
+        return SignatureEvidence(path, found=True, problem=claim.problem, signers=claim.signers)
+    diff = compare_signed(claim.signed, manifest, accept_ignored=()) if manifest else None
+    return SignatureEvidence(path, found=True, signers=claim.signers, diff=diff)

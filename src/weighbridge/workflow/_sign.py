@@ -6,9 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import build_manifest, remove_leftovers, write_atomically
-from weighbridge.core import DEFAULT_LIMITS, Limits, printable
+from weighbridge.core import (
+    DEFAULT_LIMITS,
+    PLAIN,
+    Dialect,
+    Limits,
+    Serialization,
+    find_collisions,
+    printable,
+)
 from weighbridge.engines import ThreadExecutor
-from weighbridge.errors import DigestMismatchError
+from weighbridge.errors import DigestMismatchError, LimitExceededError
 from weighbridge.signing import (
     compare_signed,
     load_public_key,
@@ -37,26 +45,43 @@ __all__ = ["Signed", "Verified", "sign_artifact", "verify_artifact"]
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What was signed, and where the signature is."""
+    """What was signed, and where the signature is.
+
+    Attributes:
+        manifest: What was weighed.
+        signature: Where the bundle was written.
+        collisions: Names that are one file where case or Unicode form does not count.
+    """
 
     manifest: Manifest
     signature: Path
+    collisions: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was verified: the files are those that the key's holder signed."""
+    """What was verified: the files are those that the key's holder signed.
+
+    Attributes:
+        manifest: What was weighed.
+        signature: Where the bundle was read.
+        key: Where the key was read.
+        collisions: Names that are one file where case or Unicode form does not count.
+    """
 
     manifest: Manifest
     signature: Path
     key: Path
+    collisions: tuple[tuple[str, ...], ...] = ()
 
 
-def sign_artifact(
+def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     path: StrPath,
     *,
     key: StrPath,
     signature: StrPath | None = None,
+    serialization: Serialization = PLAIN,
+    dialect: Dialect = Dialect.SPECIFICATION,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -69,14 +94,19 @@ def sign_artifact(
         path: A file or a folder.
         key: An EC private key in PEM.
         signature: Where to write; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
+        serialization: What is listed: digests of files or of shards, by which hash. The artifact
+            digest is computed in the same read.
+        dialect: Whose words to use where the reference implementation strays from the
+            specification.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on the number of files and the depth of folders.
         progress: Is told the bytes.
 
     Raises:
         InputError: The artifact or the key cannot be used, or the signature cannot be written.
+        MissingExtraError: BLAKE3 is asked for and not installed.
         ArtifactChangedError: A file changed meanwhile.
-        LimitExceededError: Too many files, or too deep.
+        LimitExceededError: Too many files or shards, or too deep.
     """
     root = to_path(path, what="artifact")
     signer = load_signer(to_path(key, what="key"), limits=limits)
@@ -88,13 +118,24 @@ def sign_artifact(
         executor=executor or ThreadExecutor(),
         limits=limits,
         signature=target,
+        serialization=serialization,
         progress=progress,
     )
     bundle = sign_manifest(
-        manifest, signer=signer, ignore_paths=list_ignored(manifest, root, target)
+        manifest,
+        signer=signer,
+        ignore_paths=list_ignored(manifest, root, target),
+        dialect=dialect,
     )
+    if len(bundle) > limits.max_signature_bytes:  # nobody could read it again
+        raise LimitExceededError(
+            "max_signature_bytes",
+            limit=limits.max_signature_bytes,
+            actual=len(bundle),
+            subject=printable(str(target)),
+        )
     write_atomically(target, bundle)
-    return Signed(manifest, target)
+    return Signed(manifest, target, _find_collisions(manifest))
 
 
 def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
@@ -123,6 +164,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     Raises:
         InputError: The artifact, the key or the signature file cannot be used.
         SignatureError: The signature does not hold, or was made with another key.
+        MissingExtraError: It lists BLAKE3 digests, and the extra is not installed.
         DigestMismatchError: The files are not those that were signed; ``diff`` says which.
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Something is too large.
@@ -139,6 +181,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         executor=executor or ThreadExecutor(),
         limits=limits,
         signature=target,
+        serialization=signed.serialization,
         progress=progress,
     )
     diff = compare_signed(signed, manifest, accept_ignored=accept_ignored)
@@ -146,4 +189,8 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         raise DigestMismatchError(
             f"{printable(str(path))} is not what was signed: {diff.to_words()}", diff=diff
         )
-    return Verified(manifest, target, key_file)
+    return Verified(manifest, target, key_file, _find_collisions(manifest))
+
+
+def _find_collisions(manifest: Manifest) -> tuple[tuple[str, ...], ...]:
+    return find_collisions(resource.name for resource in manifest.resources)

@@ -236,13 +236,13 @@ BAD: dict[str, tuple[Change, str, str]] = {
     ),
     "shards": (
         serialization(method="shards", shard_size=1_000),
-        "method is 'shards'; only 'files' is supported yet",
-        "predicate.serialization.method",
+        "names 'a', which is not path:start:end of one shard",
+        "predicate.resources[0].name",
     ),
     "blake2b": (
         serialization(hash_type="blake2b"),
-        "hash_type is 'blake2b'; only 'sha256' is supported yet",
-        "predicate.serialization.hash_type",
+        "is not a blake2b digest of 128 lower-case hex digits",
+        "predicate.resources[0].digest",
     ),
     "no method": (without("method", of="serialization"), "does not name its method", ".method"),
     "method a list": (serialization(method=["files"]), "does not name its method", ".method"),

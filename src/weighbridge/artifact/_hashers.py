@@ -1,0 +1,101 @@
+"""Hashers: the sha256 that names a file, and what a signature wants of it, from the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from weighbridge.core import HashType, Method, Part
+from weighbridge.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weighbridge.core import Serialization
+
+__all__ = ["FileHasher", "Hash", "choose_hash"]
+
+
+Bytes: TypeAlias = bytes | memoryview
+
+
+class Hash(Protocol):
+    """The part of :mod:`hashlib` objects that is used here."""
+
+    def update(self, data: Bytes, /) -> object:
+        """Take in more bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the digest in lower-case hex."""
+
+
+def choose_hash(hash_type: HashType) -> Callable[[], Hash]:
+    """Return what makes a new hash of this type.
+
+    BLAKE3 hashes large chunks on all cores.
+
+    Raises:
+        MissingExtraError: BLAKE3, and the extra ``blake3`` is not installed.
+    """
+    if hash_type is HashType.SHA256:
+        return hashlib.sha256
+    if hash_type is HashType.BLAKE2B:
+        return hashlib.blake2b
+    try:
+        from blake3 import blake3  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise MissingExtraError("blake3", purpose="hashing with BLAKE3") from error
+    return lambda: blake3(max_threads=blake3.AUTO)
+
+
+class FileHasher:
+    """Takes in one file from its beginning; gives its sha256 and the parts of a serialization.
+
+    Without a serialization it is a plain sha256.
+    """
+
+    __slots__ = ("_current", "_make", "_name", "_parts", "_sha256", "_shard", "_start", "_taken")
+
+    def __init__(
+        self, name: str, serialization: Serialization, make_hash: Callable[[], Hash]
+    ) -> None:
+        self._name = name
+        self._sha256 = hashlib.sha256()
+        self._make = make_hash
+        self._shard = serialization.shard_size_bytes if serialization.method is Method.SHARDS else 0
+        self._current = make_hash()
+        self._parts: list[Part] = []
+        self._start = 0
+        self._taken = 0
+
+    def update(self, data: Bytes, /) -> None:
+        """Take in more bytes."""
+        self._sha256.update(data)
+        if not self._shard:
+            self._current.update(data)
+            return
+        rest = memoryview(data)
+        while rest:
+            piece = rest[: self._start + self._shard - self._taken]
+            self._current.update(piece)
+            self._taken += len(piece)
+            if self._taken == self._start + self._shard:
+                self._close()
+            rest = rest[len(piece) :]
+
+    def hexdigest(self) -> str:
+        """Return the sha256 of all bytes so far."""
+        return self._sha256.hexdigest()
+
+    def finish(self) -> tuple[Part, ...]:
+        """Return the parts; nothing may be taken in afterwards."""
+        if not self._shard:
+            return (Part(self._name, 0, -1, self._current.hexdigest()),)
+        if self._taken > self._start:
+            self._close()
+        return tuple(self._parts)
+
+    def _close(self) -> None:
+        self._parts.append(Part(self._name, self._start, self._taken, self._current.hexdigest()))
+        self._start = self._taken
+        self._current = self._make()

@@ -1,0 +1,110 @@
+"""weighbridge inspect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from weighbridge import workflow
+from weighbridge.cli._options import FILE, json_option, print_json
+from weighbridge.core import Method, Part, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from weighbridge.core import JsonValue, Serialization
+    from weighbridge.signing import SignedManifest
+    from weighbridge.workflow import Inspected
+
+__all__ = ["command"]
+
+_FILES = 10
+_MOST_SHOWN = 20
+_WARNING = "nothing was verified: this is what the file says, whoever wrote it"
+
+
+@click.command("inspect")
+@click.argument("signature", type=FILE, metavar="FILE.sig")
+@click.option(
+    "--files",
+    type=click.IntRange(min=0),
+    default=_FILES,
+    show_default=True,
+    metavar="N",
+    help="How many of the digests to print.",
+)
+@json_option
+def command(signature: str, *, files: int, as_json: bool) -> None:
+    """Print what the signature FILE.sig says; verify nothing.
+
+    The hash, the files, the key that it names: all of it may have been written by anybody. To know
+    whether it is so, use weighbridge verify.
+    """
+    inspected = workflow.inspect_signature(signature)
+    if as_json:
+        print_json(_to_json(signature, inspected, files))
+        return
+    for line in _to_lines(signature, inspected, files):
+        click.echo(line)
+
+
+def _list_parts(manifest: SignedManifest) -> Sequence[Part]:
+    if manifest.listing is not None:
+        return manifest.listing.parts
+    return [Part(r.name, 0, -1, r.sha256) for r in manifest.resources]
+
+
+def _to_words(serialization: Serialization) -> str:
+    if serialization.method is Method.FILES:
+        return f"{serialization.hash_type.value} of each file"
+    size = f"{serialization.shard_size_bytes:,}"
+    return f"{serialization.hash_type.value} of each shard of {size} bytes"
+
+
+def _to_lines(signature: str, inspected: Inspected, files: int) -> Iterator[str]:
+    yield _WARNING
+    yield f"signature: {printable(signature)}"
+    yield f"key hint:  {printable(inspected.key_hint) or 'none'}"
+    yield f"type:      {printable(inspected.statement.predicate_type)}"
+    manifest = inspected.manifest
+    if manifest is None:
+        yield f"problem:   {printable(inspected.problem)}"
+        return
+    parts = _list_parts(manifest)
+    count = len({part.name for part in parts})
+    yield f"label:     {printable(manifest.label) or 'none'}"
+    yield f"root:      {manifest.root}"
+    yield f"lists:     {count:,} files, {_to_words(manifest.serialization)}"
+    shown = [printable(path) for path in manifest.ignore_paths[:_MOST_SHOWN]]
+    more = len(manifest.ignore_paths) - len(shown)
+    yield f"left out:  {', '.join(shown) or 'nothing'}{f' and {more:,} more' if more else ''}"
+    yield from (f"  {part.digest}  {printable(part.full_name)}" for part in parts[:files])
+    if len(parts) > files:
+        yield f"  and {len(parts) - files:,} more digests"
+
+
+def _to_json(signature: str, inspected: Inspected, files: int) -> JsonValue:
+    value: dict[str, JsonValue] = {
+        "verified": False,
+        "signature": printable(signature),
+        "key_hint": inspected.key_hint,
+        "predicate_type": inspected.statement.predicate_type,
+    }
+    manifest = inspected.manifest
+    if manifest is None:
+        return {**value, "problem": inspected.problem}
+    parts = _list_parts(manifest)
+    serialization = manifest.serialization
+    return {
+        **value,
+        "label": manifest.label,
+        "root": str(manifest.root),
+        "method": serialization.method.value,
+        "hash": serialization.hash_type.value,
+        "shard_size_bytes": serialization.shard_size_bytes or None,
+        "file_count": len({part.name for part in parts}),
+        "digest_count": len(parts),
+        "ignored_paths": list(manifest.ignore_paths),
+        "digests": [{"name": part.full_name, "digest": part.digest} for part in parts[:files]],
+    }

@@ -1,0 +1,52 @@
+"""inspect: what a signature file says, without trusting a word of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weighbridge.core import DEFAULT_LIMITS, Limits, parse_statement
+from weighbridge.errors import ParseError
+from weighbridge.signing import parse_signed_manifest
+from weighbridge.workflow._paths import to_path
+from weighbridge.workflow._signatures import read_bundle
+
+if TYPE_CHECKING:
+    from weighbridge.core import Statement
+    from weighbridge.core.ports import StrPath
+    from weighbridge.signing import SignedManifest
+
+__all__ = ["Inspected", "inspect_signature"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What a bundle says. Nothing was verified: anybody may have written all of it.
+
+    Attributes:
+        key_hint: Which key it says that made it; may be empty.
+        statement: What was signed, if anything was.
+        manifest: The list of files in it, or None.
+        problem: Why there is no list; empty if there is one.
+    """
+
+    key_hint: str
+    statement: Statement
+    manifest: SignedManifest | None
+    problem: str = ""
+
+
+def inspect_signature(signature: StrPath, *, limits: Limits = DEFAULT_LIMITS) -> Inspected:
+    """Read a signature file; verify nothing.
+
+    Raises:
+        InputError: Missing or unreadable; ParseError if it is no bundle or holds no statement.
+        LimitExceededError: Larger than ``max_signature_bytes``.
+    """
+    bundle = read_bundle(to_path(signature, what="signature file"), limits=limits)
+    statement = parse_statement(bundle.envelope.payload, limits=limits)
+    hint = bundle.material.hint
+    try:
+        return Inspected(hint, statement, parse_signed_manifest(statement))
+    except ParseError as error:
+        return Inspected(hint, statement, None, str(error))
