@@ -16,12 +16,13 @@ from weighbridge.errors import ArtifactChangedError, IncompleteError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from weighbridge.core import Limits
     from weighbridge.core.ports import Executor, Inspector, Progress
 
-__all__ = ["Weighed", "build_manifest", "find_changes", "weigh"]
+__all__ = ["Weighed", "build_manifest", "find_changes", "weigh", "weigh_tree"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -149,7 +150,35 @@ def weigh(
         LimitExceededError: Too many entries, or too deep.
     """
     tree = walk(root, limits=limits, signature=signature)
-    entries = [entry for entry in tree.entries if entry.in_scope or inspector is not None]
+    return weigh_tree(
+        tree, executor=executor, limits=limits, inspector=inspector, progress=progress
+    )
+
+
+def weigh_tree(
+    tree: Tree,
+    *,
+    executor: Executor,
+    limits: Limits,
+    only: AbstractSet[str] | None = None,
+    inspector: Inspector[T] | None = None,
+    progress: Progress | None = None,
+) -> Weighed[T]:
+    """Hash files of an artifact that is listed already, as :func:`weigh` does.
+
+    Args:
+        tree: As :func:`walk` gave it.
+        executor: Runs the batches of files.
+        limits: ``max_kept_bytes`` applies.
+        only: The names of the files to look at; the others are not opened.
+        inspector: As for :func:`weigh`.
+        progress: Is told the bytes.
+    """
+    entries = [
+        entry
+        for entry in tree.entries
+        if (entry.in_scope or inspector is not None) and (only is None or entry.name in only)
+    ]
     total_bytes = sum(entry.identity.size_bytes for entry in entries)
     if progress is not None:
         progress.start(total_bytes)

@@ -60,6 +60,16 @@ class SignedManifest:
     resources: tuple[Resource, ...]
     ignore_paths: tuple[str, ...]
 
+    def index_for(self, kind: ArtifactKind, label: str) -> dict[str, str]:
+        """Return the sha256 of each name, as an artifact of this kind and label spells them.
+
+        A bare file that another tool signed as ``.`` goes by its label.
+        """
+        digests = {resource.name: resource.sha256 for resource in self.resources}
+        if kind is ArtifactKind.FILE and digests.keys() == {_BARE_FILE}:
+            return {label: digests[_BARE_FILE]}
+        return digests
+
 
 def sign_manifest(manifest: Manifest, *, signer: Signer, ignore_paths: Sequence[str]) -> bytes:
     """Sign the list of an artifact's files.

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from weighbridge.workflow._check import check_artifact
     from weighbridge.workflow._hash import hash_artifact
     from weighbridge.workflow._keys import KeyFiles, create_key_files
+    from weighbridge.workflow._reuse import Reuse, Reused
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
 
 __all__ = [
     "KeyFiles",
+    "Reuse",
+    "Reused",
     "Signed",
     "Verified",
     "check_artifact",
@@ -33,6 +36,7 @@ _MODULES = {
     "_check": ("check_artifact",),
     "_hash": ("hash_artifact",),
     "_keys": ("KeyFiles", "create_key_files"),
+    "_reuse": ("Reuse", "Reused"),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
 }

@@ -18,6 +18,7 @@ from weighbridge.signing import (
     verify_bundle,
 )
 from weighbridge.workflow._paths import to_path
+from weighbridge.workflow._reuse import Reused, Weighing, read_base, rebuild_manifest
 from weighbridge.workflow._signatures import (
     find_signature_path,
     list_ignored,
@@ -31,16 +32,21 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Manifest
     from weighbridge.core.ports import Executor, Progress, StrPath
+    from weighbridge.workflow._reuse import Reuse
 
 __all__ = ["Signed", "Verified", "sign_artifact", "verify_artifact"]
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What was signed, and where the signature is."""
+    """What was signed, and where the signature is.
+
+    ``reused`` says what was taken from an old signature, if one was used.
+    """
 
     manifest: Manifest
     signature: Path
+    reused: Reused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,12 @@ class Verified:
     key: Path
 
 
-def sign_artifact(
+def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     path: StrPath,
     *,
     key: StrPath,
     signature: StrPath | None = None,
+    reuse: Reuse | None = None,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -69,12 +76,16 @@ def sign_artifact(
         path: A file or a folder.
         key: An EC private key in PEM.
         signature: Where to write; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
+        reuse: An old signature and what changed since; only that is read again.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on the number of files and the depth of folders.
         progress: Is told the bytes.
 
     Raises:
-        InputError: The artifact or the key cannot be used, or the signature cannot be written.
+        InputError: The artifact or the key cannot be used, the signature cannot be written, or
+            what ``reuse`` declares does not fit.
+        SignatureError: The old signature does not hold, or was made with another key.
+        DigestMismatchError: A file is not what ``reuse`` declares it to be; ``diff`` says which.
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Too many files, or too deep.
     """
@@ -83,18 +94,18 @@ def sign_artifact(
     target = find_signature_path(root, signature)
     refuse_to_replace(target)
     remove_leftovers(target.parent)
-    manifest = build_manifest(
-        root,
-        executor=executor or ThreadExecutor(),
-        limits=limits,
-        signature=target,
-        progress=progress,
-    )
+    weighing = Weighing(executor or ThreadExecutor(), limits, target, progress)
+    reused: Reused | None = None
+    if reuse is None:
+        manifest = weighing.build_manifest(root)
+    else:
+        base = read_base(reuse, signer.public_key, limits=limits)
+        manifest, reused = rebuild_manifest(root, base, reuse, weighing=weighing)
     bundle = sign_manifest(
         manifest, signer=signer, ignore_paths=list_ignored(manifest, root, target)
     )
     write_atomically(target, bundle)
-    return Signed(manifest, target)
+    return Signed(manifest, target, reused)
 
 
 def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
