@@ -239,6 +239,8 @@ def find_changes(
         now = walk(root, limits=limits, signature=signature)
     except InputError:
         return (tree.label,)
+    if (now.entries, now.failures) == (tree.entries, tree.failures):
+        return ()
     before = {e.name: e.identity for e in tree.entries if e.in_scope or out_of_scope}
     after = {e.name: e.identity for e in now.entries if e.in_scope or out_of_scope}
     names = {name for name, identity in before.items() if after.get(name) != identity}

@@ -104,10 +104,12 @@ class ReusePlan:
 
         Names that are not reused are left as they are.
         """
-        audited = {name: digest for name, digest in self.reused.items() if name in names}
+        audited = {name: self.reused[name] for name in names if name in self.reused}
+        if not audited:
+            return self
         return replace(
             self,
-            reused={name: digest for name, digest in self.reused.items() if name not in names},
+            reused={n: digest for n, digest in self.reused.items() if n not in names},
             hashed=self.hashed | audited.keys(),
             expected={**self.expected, **audited},
         )
@@ -151,7 +153,7 @@ def reconcile(
         _refuse_undeclared(new, "new")
         _refuse_undeclared(gone, "missing")
     hashed = ((claimed | changed) & disk.names) | new
-    reused = {n: copied[n] if n in copied else base[n] for n in disk.names - hashed}
+    reused = {name: copied.get(name) or base[name] for name in disk.names - hashed}
     return ReusePlan(
         reused=reused,
         hashed=frozenset(hashed),

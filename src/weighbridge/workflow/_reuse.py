@@ -173,12 +173,14 @@ def rebuild_manifest(
     plan = reconcile(signed, disk, operations, strict=reuse.strict)
     declared_hashed = len(plan.hashed)
     plan = plan.audit(_choose_audited(plan, sizes, reuse.audit_ratio))
-    resources = _hash(tree, plan, signed, weighing=weighing)
-    kept = (Resource(name, sizes[name], digest) for name, digest in plan.reused.items())
+    read = {r.name: r for r in _hash(tree, plan, signed, weighing=weighing)}
     manifest = Manifest(
         kind=tree.kind,
         label=tree.label,
-        resources=tuple(sorted((*resources, *kept), key=lambda resource: resource.name)),
+        resources=tuple(
+            read[name] if name in read else Resource(name, size_bytes, plan.reused[name])
+            for name, size_bytes in sizes.items()  # sorted by name, as the tree is
+        ),
         left_out=tree.left_out,
     )
     if changes := find_changes(tree, root, limits=weighing.limits, signature=weighing.signature):
@@ -219,9 +221,9 @@ def _list_operations(reuse: Reuse) -> list[Operation]:
 
 def _choose_audited(plan: ReusePlan, sizes: Mapping[str, int], ratio: float) -> frozenset[str]:
     """Choose what is hashed though it is declared unchanged: a random share, and what is tiny."""
-    names = sorted(plan.reused)
-    share = random.SystemRandom().sample(names, math.ceil(len(names) * ratio))
-    return frozenset((*share, *(name for name in names if sizes[name] < _POINTER_BYTES)))
+    tiny = frozenset(name for name in plan.reused if sizes[name] < _POINTER_BYTES)
+    count = math.ceil(len(plan.reused) * ratio)
+    return tiny.union(random.SystemRandom().sample(sorted(plan.reused), count)) if count else tiny
 
 
 def _hash(
