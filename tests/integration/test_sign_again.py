@@ -178,6 +178,13 @@ def test_nothing_declared_is_no_declaration(place: Path) -> None:
     assert (done.returncode, "what changed" in done.stderr) == (2, True)
 
 
+def test_one_string_is_no_list(place: Path) -> None:
+    for form in ("changed", "updated", "deleted"):
+        reuse = wb.Reuse(place / "model/model.sig", **{form: "README.md"})
+        with pytest.raises(InputError, match="one string"):
+            wb.sign(place / "model", key=place / "k.key", reuse=reuse)
+
+
 @pytest.mark.parametrize(
     "options",
     [("--updated", "w1.bin"), ("--strict",), ("--audit", "5%"), ("--git-status",), ("-z",)],

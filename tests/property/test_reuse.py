@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ def edits(draw: Any) -> tuple[dict[str, bytes], dict[str, bytes], dict[str, str]
 
 def write(root: Path, tree: dict[str, bytes]) -> None:
     for path in root.iterdir():
-        if path.name != "model.sig":
+        if path.name not in ("model.sig", ".git", ".gitattributes"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name, content in tree.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -132,6 +133,51 @@ def test_a_wrong_claim_is_refused_and_the_old_signature_stays(
         with pytest.raises((InputError, DigestMismatchError)):
             wb.sign(root, key=key, reuse=wb.Reuse(root / "model.sig", **{kind: [value]}))
         assert (root / "model.sig").read_bytes() == old
+
+
+@given(edit=edits(), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_what_git_tells_is_enough(
+    edit: tuple[dict[str, bytes], dict[str, bytes], dict[str, str]], key: Path, data: st.DataObject
+) -> None:
+    """Whatever of the change is committed, staged, only on disk, or hidden from git."""
+    before, after, _ = edit
+    names = sorted({*before, *after})
+    steps = data.draw(st.lists(st.sampled_from(["add", "commit", "rm", "hide", "attributes"])))
+    with signed(before, key) as root:
+        git(root, "init", "-q")
+        git(root, "add", "-A")
+        git(root, "commit", "-q", "--allow-empty", "-m", "signed")
+        revision = git(root, "rev-parse", "HEAD").strip()
+        for step in steps:
+            some = data.draw(st.lists(st.sampled_from(names), unique=True, min_size=1))
+            partly = {n: (after if n in some else before).get(n) for n in names}
+            write(root, {name: content for name, content in partly.items() if content is not None})
+            if step == "add":
+                git(root, "add", "-A")
+            elif step == "commit":
+                git(root, "commit", "-qam", "partly", "--allow-empty")
+            elif step == "rm":
+                git(root, "rm", "-q", "--cached", "--ignore-unmatch", "--", *some)
+            elif step == "attributes":
+                (root / ".gitattributes").write_text("* text eol=crlf\n")
+            else:
+                tracked = {*git(root, "ls-files", "-z").split("\0")} & {*some}
+                git(root, "update-index", "--assume-unchanged", "--", *sorted(tracked))
+        write(root, after)
+        reuse = wb.Reuse(root / "model.sig", git_since=revision, strict="hide" not in steps)
+        # Under --strict a file that is gone and hidden from git is an error, and is meant to be.
+        assert wb.sign(root, key=key, reuse=reuse).manifest.resources == wb.hash(root).resources
+
+
+def git(root: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
 
 
 KINDS = st.sampled_from(sorted(OperationKind))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import wraps
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -128,13 +129,18 @@ def _build(given: dict[str, Any]) -> workflow.Reuse | None:
         signature=old,
         key=given["reuse_key"],
         changed=_read_list(given["changed"], nul=given["nul"]),
-        updated=given["updated"],
-        deleted=given["deleted"],
-        renamed=given["renamed"],
+        updated=[_to_name(path) for path in given["updated"]],
+        deleted=[_to_name(path) for path in given["deleted"]],
+        renamed=[(_to_name(old), _to_name(new)) for old, new in given["renamed"]],
         git_since="HEAD" if given["git_status"] else given["git_diff"],
         strict=given["strict"],
         audit_ratio=1.0 if given["full"] else given["audit"],
     )
+
+
+def _to_name(path: str) -> str:
+    """Return a path as the UTF-8 that it is on disk, whatever the locale's encoding is."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 
 def _read_list(stream: BinaryIO | None, *, nul: bool) -> list[str] | None:

@@ -199,12 +199,14 @@ def rebuild_manifest(
 def _check_request(reuse: Reuse) -> None:
     if not 0 <= reuse.audit_ratio <= 1:
         raise InputError(f"the share to audit is {reuse.audit_ratio}; give one between 0 and 1")
+    if any(isinstance(names, str) for names in (reuse.changed, reuse.updated, reuse.deleted)):
+        raise InputError("the changed files are one string; give a list of paths")
     named = reuse.updated or reuse.deleted or reuse.renamed
     told = named or reuse.changed is not None or reuse.git_since is not None
     if not told and reuse.audit_ratio < 1:
         raise InputError(
             "signing again needs to be told what changed since the old signature; "
-            "name the files, or say that none did"
+            "name the files, ask git, or give an empty list"
         )
 
 
