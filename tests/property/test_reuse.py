@@ -158,7 +158,7 @@ def test_what_git_tells_is_enough(
             elif step == "commit":
                 git(root, "commit", "-qam", "partly", "--allow-empty")
             elif step == "rm":
-                git(root, "rm", "-q", "--cached", "--ignore-unmatch", "--", *some)
+                git(root, "rm", "-qf", "--cached", "--ignore-unmatch", "--", *some)
             elif step == "attributes":
                 (root / ".gitattributes").write_text("* text eol=crlf\n")
             else:
