@@ -43,6 +43,8 @@ class Case:
         return ratio >= self.limit if self.at_least else ratio <= self.limit
 
     def describe(self, ours: float, reference: float) -> str:
+        if self.reference is None and self.unit == "seconds":
+            return f"{ours * 1000:.0f} ms"
         if self.reference is None:
             return f"{ours:.1f} MiB above the interpreter"
         return f"{ours * 1000:.0f} ms / {reference * 1000:.0f} ms"
@@ -74,6 +76,49 @@ def write_tree(name: str, count: int, size: int) -> Callable[[Path], Path]:
         return root
 
     return write
+
+
+def write_signed_small_files(work: Path) -> Path:
+    root = write_tree("signed", 50_000, 4096)(work)
+    (root / "README.md").write_bytes(os.urandom(4096))
+    sign(root, work / "bench")
+    return root
+
+
+def write_sparse_model(work: Path) -> Path:
+    """500 GB that take no room. Reading them takes minutes, so their signature is made up.
+
+    The key is our own, so that it is a signature like any other; only its digests are of nothing.
+    """
+    from weighbridge.core import ArtifactKind, Manifest, Resource
+    from weighbridge.signing import load_signer, sign_manifest
+    from weighbridge.workflow import create_key_files
+
+    root = work / "sparse"
+    root.mkdir()
+    for number in range(100):
+        with (root / f"model-{number:05d}-of-00100.safetensors").open("wb") as stream:
+            stream.truncate(5_000_000_000)
+    (root / "README.md").write_bytes(os.urandom(4096))
+    resources = tuple(
+        Resource(file.name, file.stat().st_size, f"{number:064x}")
+        for number, file in enumerate(sorted(root.iterdir()))
+    )
+    (work / "bench.key").unlink(missing_ok=True)
+    (work / "bench.pub").unlink(missing_ok=True)
+    signer = load_signer(create_key_files(work / "bench").private)
+    manifest = Manifest(ArtifactKind.FOLDER, root.name, resources)
+    data = sign_manifest(manifest, signer=signer, ignore_paths=["model.sig"])
+    (root / "model.sig").write_bytes(data)
+    return root
+
+
+def sign(root: Path, key: Path) -> None:
+    from weighbridge.workflow import create_key_files, sign_artifact
+
+    key.with_suffix(".key").unlink(missing_ok=True)
+    key.with_suffix(".pub").unlink(missing_ok=True)
+    sign_artifact(root, key=create_key_files(key).private)
 
 
 def write_small_file(work: Path) -> Path:
@@ -113,6 +158,7 @@ WEIGHBRIDGE = str(BIN / "weighbridge")
 IMPORT_CLICK = (str(BIN / "python"), "-c", "import click")
 
 HASH, CHECK = ("job", "hash"), ("job", "check")
+AGAIN = ("job", "again")
 SHA256, PEER = ("job", "sha256"), ("job", "peer")
 SIGN, VERIFY = ("job", "sign"), ("job", "verify")
 SIGN_BLAKE3, PEER_SIGN_BLAKE3 = ("job", "sign-blake3"), ("job", "peer-sign-blake3")
@@ -127,6 +173,9 @@ CASES = (
     Case("verify 50,000 x 4 KiB / its own", with_key(SMALL_FILES), VERIFY, PEER_VERIFY, 1 / 6),
     Case("blake3 50,000 x 4 KiB / its own", with_key(SMALL_FILES), SIGN_BLAKE3, PEER_SIGN, 1 / 6),
     Case("blake3 4 GiB / its own", with_key(write_large_file), SIGN_BLAKE3, PEER_SIGN_BLAKE3, None),
+    Case("sign again 50,000 x 4 KiB / model_signing", write_signed_small_files, AGAIN, PEER, 0.1),
+    Case("seconds: sign 500 GB again", write_sparse_model, AGAIN, None, 1),
+    Case("memory: sign 500 GB again", write_sparse_model, AGAIN, None, 150, unit="peak_mib"),
     Case("--help / import click", nothing, (WEIGHBRIDGE, "--help"), IMPORT_CLICK, 1.5),
     Case("hash 1 KiB / import click", write_small_file, RUN_HASH, IMPORT_CLICK, 2),
     Case("check model / hash model", find_model, CHECK, HASH, 1.3),

@@ -29,6 +29,15 @@ def check_artifact(path: Path) -> None:
     export.to_text(check_artifact(path), width=100, colour=False)
 
 
+def sign_again(path: Path) -> None:
+    """Sign a tree again after one change; ``_cases`` signed it and left the key beside it."""
+    import weighbridge as wb
+
+    (path / "README.md").write_bytes(os.urandom(4096))
+    reuse = wb.Reuse(path / "model.sig", changed=["README.md"])
+    wb.sign(path, key=path.with_name("bench.key"), reuse=reuse)
+
+
 def hash_bytes(path: Path) -> None:
     """The limit: OpenSSL's sha256 over as many bytes, already in memory, on every core.
 
@@ -105,6 +114,7 @@ def find_key(path: Path) -> Path:
 JOBS = {
     "hash": hash_artifact,
     "check": check_artifact,
+    "again": sign_again,
     "sha256": hash_bytes,
     "peer": hash_with_peer,
     "sign": sign,
@@ -118,6 +128,7 @@ JOBS = {
 IMPORTS = {
     "hash": "weighbridge.workflow._hash",
     "check": "weighbridge.workflow._check",
+    "again": "weighbridge.workflow._sign",
     "peer": "model_signing.hashing",
     "sign": "weighbridge.workflow._sign",
     "sign-blake3": "weighbridge.workflow._sign",

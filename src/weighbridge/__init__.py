@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from weighbridge._version import __version__
 
 if TYPE_CHECKING:
+    from weighbridge.workflow import Reuse
     from weighbridge.workflow import check_artifact as check
     from weighbridge.workflow import create_key_files as keygen
     from weighbridge.workflow import hash_artifact as hash  # noqa: A004 - the command's name
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from weighbridge.workflow import sign_artifact as sign
     from weighbridge.workflow import verify_artifact as verify
 
-__all__ = ["__version__", "check", "hash", "keygen", "scan", "sign", "verify"]
+__all__ = ["Reuse", "__version__", "check", "hash", "keygen", "scan", "sign", "verify"]
 
-_FUNCTIONS = {
+_NAMES = {
+    "Reuse": "Reuse",
     "check": "check_artifact",
     "hash": "hash_artifact",
     "keygen": "create_key_files",
@@ -37,7 +39,7 @@ _FUNCTIONS = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of the functions above
-    if name not in _FUNCTIONS:
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of the names above
+    if name not in _NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("weighbridge.workflow"), _FUNCTIONS[name])
+    return getattr(import_module("weighbridge.workflow"), _NAMES[name])

@@ -14,7 +14,13 @@ from weighbridge.artifact._walk import (
     Tree,
     walk,
 )
-from weighbridge.artifact._weigh import Weighed, build_manifest, find_changes, weigh
+from weighbridge.artifact._weigh import (
+    Weighed,
+    build_manifest,
+    find_changes,
+    weigh,
+    weigh_tree,
+)
 
 __all__ = [
     "CLAIMS_NAME",
@@ -29,6 +35,7 @@ __all__ = [
     "remove_leftovers",
     "walk",
     "weigh",
+    "weigh_tree",
     "write_atomically",
     "write_report",
 ]

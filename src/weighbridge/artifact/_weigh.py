@@ -31,12 +31,13 @@ from weighbridge.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from weighbridge.core import Limits, Serialization
     from weighbridge.core.ports import Executor, Inspector, Progress
 
-__all__ = ["Weighed", "build_manifest", "find_changes", "weigh"]
+__all__ = ["Weighed", "build_manifest", "find_changes", "weigh", "weigh_tree"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -179,10 +180,45 @@ def weigh(  # noqa: PLR0913 - each is one thing that varies
         LimitExceededError: Too many entries or shards, or too deep.
         MissingExtraError: BLAKE3 is asked for and not installed.
     """
-    begin_file = _choose_hasher(serialization)
     tree = walk(root, limits=limits, signature=signature)
+    return weigh_tree(
+        tree,
+        executor=executor,
+        limits=limits,
+        inspector=inspector,
+        serialization=serialization,
+        progress=progress,
+    )
+
+
+def weigh_tree(  # noqa: PLR0913 - each is one thing that varies
+    tree: Tree,
+    *,
+    executor: Executor,
+    limits: Limits,
+    only: AbstractSet[str] | None = None,
+    inspector: Inspector[T] | None = None,
+    serialization: Serialization = PLAIN,
+    progress: Progress | None = None,
+) -> Weighed[T]:
+    """Hash files of an artifact that is listed already, as :func:`weigh` does.
+
+    Args:
+        tree: As :func:`walk` gave it.
+        executor: Runs the batches of files.
+        limits: ``max_kept_bytes`` and ``max_entries`` apply.
+        only: The names of the files to look at; the others are not opened.
+        inspector: As for :func:`weigh`.
+        serialization: As for :func:`weigh`.
+        progress: Is told the bytes.
+    """
+    begin_file = _choose_hasher(serialization)
     _bound_parts(tree, serialization, limits)
-    entries = [entry for entry in tree.entries if entry.in_scope or inspector is not None]
+    entries = [
+        entry
+        for entry in tree.entries
+        if (entry.in_scope or inspector is not None) and (only is None or entry.name in only)
+    ]
     total_bytes = sum(entry.identity.size_bytes for entry in entries)
     if progress is not None:
         progress.start(total_bytes)

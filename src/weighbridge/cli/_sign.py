@@ -13,6 +13,7 @@ from weighbridge.cli._options import (
     signature_option,
 )
 from weighbridge.cli._progress import show_progress
+from weighbridge.cli._reuse_options import reuse_options, reused_to_json, show_reused
 from weighbridge.cli._warnings import describe_collisions, warn
 from weighbridge.core import (
     DEFAULT_SHARD_BYTES,
@@ -58,6 +59,7 @@ __all__ = ["command"]
     type=click.Choice([Dialect.MODEL_SIGNING_1_1.value]),
     help="Write what this release takes where it strays from the specification.",
 )
+@reuse_options
 @json_option
 def command(  # noqa: PLR0913 - each is one thing that a user may say
     path: str,
@@ -68,12 +70,17 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     shard_size: int | None,
     hash_type: str,
     compat: str | None,
+    reuse: workflow.Reuse | None,
     as_json: bool,
 ) -> None:
     """Sign the file or folder PATH: an OpenSSF Model Signing v1.0 bundle.
 
     The bundle lists every file with its digest; anybody with the public key can verify it, with
     this tool or another.
+
+    With --reuse only what changed since an old signature is read: say what did, or let git tell.
+    Paths are inside PATH. A file that is declared unchanged is not read, so that its digest rests
+    on your word; --audit tests it.
     """
     serialization = _build_serialization(Method(method), HashType(hash_type), shard_size)
     with show_progress("hashing") as progress:
@@ -83,6 +90,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             signature=signature,
             serialization=serialization,
             dialect=Dialect(compat) if compat else Dialect.SPECIFICATION,
+            reuse=reuse,
             progress=progress,
         )
     manifest = signed.manifest
@@ -97,12 +105,15 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
                 "file_count": len(manifest.resources),
                 "size_bytes": manifest.size_bytes,
                 "warnings": [*warnings],
+                **({} if signed.reused is None else {"reused": reused_to_json(signed.reused)}),
             }
         )
         return
     click.echo(f"signed {len(manifest.resources):,} files, {to_size(manifest.size_bytes)}")
     click.echo(f"artifact:  {digest}")
     click.echo(f"signature: {printable(str(signed.signature))}")
+    if signed.reused is not None:
+        show_reused(signed.reused)
 
 
 def _build_serialization(

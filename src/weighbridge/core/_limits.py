@@ -21,6 +21,7 @@ class Limits:
         max_signature_bytes: Size of a signature file.
         max_policy_bytes: Size of a policy file.
         max_key_bytes: Size of a key file.
+        max_list_bytes: Size of a list of files that changed, given or told by git.
         max_json_depth: Lists and objects inside each other, in any JSON, YAML or
             TOML.
         max_json_values: Values in one JSON document, counted by its separators.
@@ -43,6 +44,7 @@ class Limits:
     max_signature_bytes: int = 256 * _MIB
     max_policy_bytes: int = 1 * _MIB
     max_key_bytes: int = 1 * _MIB
+    max_list_bytes: int = 256 * _MIB
     max_json_depth: int = 64
     max_json_values: int = 2_000_000
     max_card_bytes: int = 8 * _MIB

@@ -2,6 +2,14 @@
 
 from weighbridge.formats._card import parse_card
 from weighbridge.formats._gguf import GgufHeader, GgufProblem, read_gguf
+from weighbridge.formats._git import (
+    GitDiff,
+    GitFile,
+    parse_git_attributes,
+    parse_git_diff,
+    parse_git_files,
+    parse_path_list,
+)
 from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
 from weighbridge.formats._numpy import NpyHeader, read_npy_header
 from weighbridge.formats._pickle import Blob, PickleArg, PickleCursor, PickleOpcode, read_pickle_ops
@@ -31,6 +39,8 @@ __all__ = [
     "Expanded",
     "GgufHeader",
     "GgufProblem",
+    "GitDiff",
+    "GitFile",
     "LicenseChoice",
     "LicenseTerm",
     "MemorySource",
@@ -51,7 +61,11 @@ __all__ = [
     "looks_like_text",
     "open_expanded",
     "parse_card",
+    "parse_git_attributes",
+    "parse_git_diff",
+    "parse_git_files",
     "parse_license",
+    "parse_path_list",
     "read_gguf",
     "read_npy_header",
     "read_pickle_ops",

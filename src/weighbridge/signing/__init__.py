@@ -18,12 +18,23 @@ from weighbridge.signing._oms import (
     sign_manifest,
 )
 from weighbridge.signing._ports import Signer, Verifier
+from weighbridge.signing._reuse import (
+    Names,
+    Operation,
+    OperationKind,
+    ReusePlan,
+    reconcile,
+)
 from weighbridge.signing._verify import verify_bundle
 
 __all__ = [
     "KeyPair",
     "KeySigner",
+    "Names",
+    "Operation",
+    "OperationKind",
     "PublicKey",
+    "ReusePlan",
     "SignedManifest",
     "Signer",
     "Verifier",
@@ -32,6 +43,7 @@ __all__ = [
     "load_public_key",
     "load_signer",
     "parse_signed_manifest",
+    "reconcile",
     "sign_manifest",
     "verify_bundle",
 ]

@@ -77,6 +77,16 @@ class SignedManifest:
         """How the files have to be hashed to be compared."""
         return self.listing.serialization if self.listing else PLAIN
 
+    def index_for(self, kind: ArtifactKind, label: str) -> dict[str, str]:
+        """Return the sha256 of each name, as an artifact of this kind and label spells them.
+
+        A bare file that another tool signed as ``.`` goes by its label.
+        """
+        digests = {resource.name: resource.sha256 for resource in self.resources}
+        if kind is ArtifactKind.FILE and digests.keys() == {BARE_FILE}:
+            return {label: digests[BARE_FILE]}
+        return digests
+
 
 def sign_manifest(
     manifest: Manifest,

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from weighbridge.workflow._hash import hash_artifact
     from weighbridge.workflow._inspect import Inspected, inspect_signature
     from weighbridge.workflow._keys import KeyFiles, create_key_files
+    from weighbridge.workflow._reuse import Reuse, Reused
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
 
 __all__ = [
     "Inspected",
     "KeyFiles",
+    "Reuse",
+    "Reused",
     "Signed",
     "Verified",
     "check_artifact",
@@ -37,6 +40,7 @@ _MODULES = {
     "_hash": ("hash_artifact",),
     "_inspect": ("Inspected", "inspect_signature"),
     "_keys": ("KeyFiles", "create_key_files"),
+    "_reuse": ("Reuse", "Reused"),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
 }

@@ -16,7 +16,7 @@ from weighbridge.core import (
     printable,
 )
 from weighbridge.engines import ThreadExecutor
-from weighbridge.errors import DigestMismatchError, LimitExceededError
+from weighbridge.errors import DigestMismatchError, InputError, LimitExceededError
 from weighbridge.signing import (
     compare_signed,
     load_public_key,
@@ -26,6 +26,7 @@ from weighbridge.signing import (
     verify_bundle,
 )
 from weighbridge.workflow._paths import to_path
+from weighbridge.workflow._reuse import Reused, Weighing, read_base, rebuild_manifest
 from weighbridge.workflow._signatures import (
     find_signature_path,
     list_ignored,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Manifest
     from weighbridge.core.ports import Executor, Progress, StrPath
+    from weighbridge.workflow._reuse import Reuse
 
 __all__ = ["Signed", "Verified", "sign_artifact", "verify_artifact"]
 
@@ -51,11 +53,13 @@ class Signed:
         manifest: What was weighed.
         signature: Where the bundle was written.
         collisions: Names that are one file where case or Unicode form does not count.
+        reused: What was taken from an old signature, if one was used.
     """
 
     manifest: Manifest
     signature: Path
     collisions: tuple[tuple[str, ...], ...] = ()
+    reused: Reused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     signature: StrPath | None = None,
     serialization: Serialization = PLAIN,
     dialect: Dialect = Dialect.SPECIFICATION,
+    reuse: Reuse | None = None,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -98,12 +103,16 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
             digest is computed in the same read.
         dialect: Whose words to use where the reference implementation strays from the
             specification.
+        reuse: An old signature and what changed since; only that is read again.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on the number of files and the depth of folders.
         progress: Is told the bytes.
 
     Raises:
-        InputError: The artifact or the key cannot be used, or the signature cannot be written.
+        InputError: The artifact or the key cannot be used, the signature cannot be written, or
+            what ``reuse`` declares does not fit.
+        SignatureError: The old signature does not hold, or was made with another key.
+        DigestMismatchError: A file is not what ``reuse`` declares it to be; ``diff`` says which.
         MissingExtraError: BLAKE3 is asked for and not installed.
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Too many files or shards, or too deep.
@@ -113,14 +122,18 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     target = find_signature_path(root, signature)
     refuse_to_replace(target)
     remove_leftovers(target.parent)
-    manifest = build_manifest(
-        root,
-        executor=executor or ThreadExecutor(),
-        limits=limits,
-        signature=target,
-        serialization=serialization,
-        progress=progress,
-    )
+    weighing = Weighing(executor or ThreadExecutor(), limits, target, progress)
+    reused: Reused | None = None
+    if reuse is None:
+        manifest = weighing.build_manifest(root, serialization=serialization)
+    elif serialization != PLAIN or dialect is not Dialect.SPECIFICATION:
+        raise InputError(
+            "signing again keeps sha256 digests of files; leave out the other serialization, "
+            "or sign in full without reuse"
+        )
+    else:
+        base = read_base(reuse, signer.public_key, limits=limits)
+        manifest, reused = rebuild_manifest(root, base, reuse, weighing=weighing)
     bundle = sign_manifest(
         manifest,
         signer=signer,
@@ -135,7 +148,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
             subject=printable(str(target)),
         )
     write_atomically(target, bundle)
-    return Signed(manifest, target, _find_collisions(manifest))
+    return Signed(manifest, target, _find_collisions(manifest), reused)
 
 
 def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say

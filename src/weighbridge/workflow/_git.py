@@ -1,0 +1,256 @@
+"""Asking git what changed, without letting the repository run anything.
+
+The repository lies beside what is examined, so its configuration is a stranger's. The plumbing
+commands are called with filters, hooks, the file-system monitor and every transport switched off.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weighbridge.core import ArtifactKind, printable
+from weighbridge.errors import InputError, LimitExceededError
+from weighbridge.formats import (
+    parse_git_attributes,
+    parse_git_diff,
+    parse_git_files,
+)
+from weighbridge.signing import Operation, OperationKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from weighbridge.artifact import Tree
+    from weighbridge.core import Limits
+    from weighbridge.formats import GitDiff, GitFile
+
+__all__ = ["list_git_operations"]
+
+# What says where a repository is or how its files are read. Hooks and wrappers set some of these;
+# the repository of the model is the one that is meant.
+_UNSET = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_INDEX_FILE",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_NAMESPACE",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_WORK_TREE",
+)
+_SET = {
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+# The last two: a change that only the inode or the change time shows is a change.
+_CONFIG = (
+    ("core.fsmonitor", "false"),
+    ("core.hooksPath", os.devnull),
+    ("protocol.allow", "never"),
+    ("core.checkStat", "default"),
+    ("core.trustctime", "true"),
+)
+# What makes the bytes on disk others than those that git keeps.
+_CONVERSIONS = ("text", "eol", "crlf", "ident", "filter", "working-tree-encoding")
+_FILTER = _CONVERSIONS.index("filter")
+_ATTRIBUTE_FILES = ":(top,glob)**/.gitattributes"
+_WORDS_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Git:
+    """The repository that a folder is in; ``environment`` disarms it."""
+
+    folder: Path
+    environment: dict[str, str]
+    limits: Limits
+
+    def ask(self, *arguments: str, given: bytes = b"", none_is_1: bool = False) -> bytes:
+        """Run one command and return what it printed.
+
+        Raises:
+            InputError: git is not installed, or refuses.
+            LimitExceededError: It printed more than ``max_list_bytes``.
+        """
+        with tempfile.TemporaryFile() as words, tempfile.TemporaryFile() as questions:
+            questions.write(given)
+            questions.seek(0)
+            try:
+                process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
+                    ["git", "-C", str(self.folder), *arguments],  # noqa: S607 - the user's own git
+                    stdin=questions,
+                    stdout=subprocess.PIPE,
+                    stderr=words,
+                    env=self.environment,
+                )
+            except FileNotFoundError as error:
+                raise InputError("git is not installed; name the changed files instead") from error
+            except OSError as error:
+                raise InputError(f"git cannot be run: {error.strerror}") from error
+            printed = self._read(process)
+            if process.returncode and not (none_is_1 and process.returncode == 1):
+                words.seek(0)
+                reason = _first_line(words.read(_WORDS_BYTES)) or f"error {process.returncode}"
+                raise InputError(f"git cannot tell what changed: {reason}; name the files instead")
+        return printed
+
+    def _read(self, process: subprocess.Popen[bytes]) -> bytes:
+        limit_bytes = self.limits.max_list_bytes
+        with process:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            printed = process.stdout.read(limit_bytes + 1)
+            if len(printed) > limit_bytes:
+                process.kill()
+                raise LimitExceededError(
+                    "max_list_bytes",
+                    limit=limit_bytes,
+                    actual=len(printed),
+                    subject="what git prints",
+                )
+        return printed
+
+
+def list_git_operations(
+    tree: Tree, revision: str, *, known: AbstractSet[str], limits: Limits
+) -> list[Operation]:
+    """Ask git what may differ from ``revision``; it vouches for nothing but what it tracks.
+
+    Everything that it does not track, is told to assume unchanged, or sees with other file times
+    counts as changed. No content is read and no filter is run for it.
+
+    Args:
+        tree: The artifact; git is asked in its folder.
+        revision: What was checked out when the old signature was made.
+        known: Names on disk and in the old signature; git is heard about no others.
+        limits: ``max_list_bytes`` bounds what git prints.
+
+    Raises:
+        InputError: No git, no repository, no such revision, or submodules or unmerged files.
+        LimitExceededError: git prints too much.
+    """
+    git = _open(tree.folder, limits)
+    commit = _resolve(git, revision)
+    where = "." if tree.kind is ArtifactKind.FOLDER else tree.label
+    limit_to = ("--literal-pathspecs",)
+    files = list(parse_git_files(git.ask(*limit_to, "ls-files", "-z", "-v", "-s", "--", where)))
+    _refuse_unusable(files)
+    compare = ("--raw", "-z", "--relative", "--ignore-submodules=all", "--no-ext-diff")
+    staged = git.ask(*limit_to, "diff-index", "--cached", "-M100%", *compare, commit, "--", where)
+    on_disk = git.ask(*limit_to, "diff-files", "--no-renames", *compare, "--", where)
+    differences = [*parse_git_diff(staged), *parse_git_diff(on_disk)]
+    vouched = {file.name for file in files if file.is_checked}
+    if _attributes_changed(git, commit):
+        found = _convert(git, vouched & known)
+        vouched = {name for name in found if found[name][_FILTER] == "lfs"}
+    moves = _keep_same_conversion(git, [d for d in differences if d.old])
+    changed = {entry.name for entry in tree.entries if entry.in_scope} - vouched
+    for difference in {*differences} - moves:
+        changed |= {difference.name, difference.old}
+    # A file that is both moved and changed counts as changed when these are reconciled.
+    return [
+        *(Operation(OperationKind.MOVED, move.name, move.old) for move in moves),
+        *(Operation(OperationKind.CHANGED, name) for name in sorted(changed & known)),
+    ]
+
+
+def _refuse_unusable(files: Iterable[GitFile]) -> None:
+    for file in files:
+        if file.is_submodule:
+            raise InputError(
+                f"{printable(file.name)} is a git submodule, which git does not look into; "
+                "name the changed files instead"
+            )
+        if file.is_unmerged:
+            raise InputError(f"{printable(file.name)} is not merged; end the merge first")
+
+
+def _open(folder: Path, limits: Limits) -> _Git:
+    environment = {k: v for k, v in os.environ.items() if k not in _UNSET} | _SET
+    plain = _Git(folder, _configure(environment, _CONFIG), limits)
+    top = plain.ask("rev-parse", "--show-toplevel").removesuffix(b"\n")
+    if not folder.resolve().is_relative_to(Path(os.fsdecode(top)).resolve()):
+        raise InputError(
+            f"the git repository at {printable(str(folder))} says that its files are elsewhere "
+            "(core.worktree); name the changed files instead"
+        )
+    keys = plain.ask(
+        "config", "-z", "--name-only", "--get-regexp", r"^filter\.", none_is_1=True
+    ).decode("utf-8", "surrogateescape")
+    filters = {key.rpartition(".")[0] for key in keys.split("\0") if key}
+    disarmed = [
+        (f"{name}.{what}", value)
+        for name in sorted(filters)
+        for what, value in (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
+    ]
+    return _Git(folder, _configure(plain.environment, disarmed), limits)
+
+
+def _configure(environment: dict[str, str], settings: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the environment with settings that win over every configuration file."""
+    text = environment.get("GIT_CONFIG_COUNT", "")
+    first = int(text) if text.isdecimal() else 0
+    added = {"GIT_CONFIG_COUNT": str(first + len(settings))}
+    for number, (key, value) in enumerate(settings, first):
+        added |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return environment | added
+
+
+def _resolve(git: _Git, revision: str) -> str:
+    """Return the id of a commit, so that no revision is taken for an option."""
+    if not revision or revision.startswith("-") or "\0" in revision:
+        raise InputError(f"'{printable(revision)}' is not a git revision; give a commit or a tag")
+    try:
+        found = git.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    except InputError as error:
+        raise InputError(
+            f"git knows no commit {printable(revision)}; give the one that was signed"
+        ) from error
+    return found.decode("ascii", "replace").strip()
+
+
+def _attributes_changed(git: _Git, commit: str) -> bool:
+    """Return whether what says how files are converted is another than at ``commit``."""
+    names = ("--name-only", "-z", "--no-renames")
+    where = ("--", _ATTRIBUTE_FILES)
+    return bool(
+        git.ask("diff-index", "--cached", *names, commit, *where)
+        or git.ask("diff-files", *names, *where)
+    )
+
+
+def _convert(git: _Git, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return for each file the attributes by which git converts it, in one order."""
+    wanted = list(names)
+    if not wanted:
+        return {}
+    given = "".join(f"{name}\0" for name in wanted).encode("utf-8", "surrogateescape")
+    printed = git.ask("check-attr", "-z", "--stdin", *_CONVERSIONS, given=given)
+    attributes = parse_git_attributes(printed)
+    return {
+        name: tuple(attributes.get(name, {}).get(what, "") for what in _CONVERSIONS)
+        for name in wanted
+    }
+
+
+def _keep_same_conversion(git: _Git, moves: Sequence[GitDiff]) -> set[GitDiff]:
+    """Return the renames whose bytes on disk are the same because those that git keeps are."""
+    found = _convert(git, {name for move in moves for name in (move.name, move.old)})
+    return {move for move in moves if found[move.name] == found[move.old]}
+
+
+def _first_line(words: bytes) -> str:
+    lines = words.decode("utf-8", "surrogateescape").strip().splitlines()
+    return printable(lines[0]) if lines else ""
