@@ -26,14 +26,18 @@ class Limits:
             TOML.
         max_json_values: Values in one JSON document, counted by its separators.
         max_card_bytes: Size of the metadata block of a model card.
-        max_header_bytes: Size of a safetensors or NumPy header, and of GGUF metadata; the first is
-            the bound of the safetensors library itself.
+        max_header_bytes: Size of a safetensors header and of GGUF metadata; the first is the bound
+            of the safetensors library itself.
         max_members: Members of all containers in one file.
         max_nesting: Containers inside each other.
         max_expanded_bytes: Bytes that decompressing one file may give.
-        max_ratio: Expanded bytes for each packed byte, judged once 16 MiB were expanded.
+        max_ratio: Expanded bytes for each byte of the file, judged once 64 MiB were expanded.
+        max_headers_bytes: Size of all tensor headers in one file together, beyond its own size.
+        max_text_bytes: Text searched in one file, beyond four times its own size.
+        max_parsed_bytes: JSON parsed in one file, beyond its own size.
         max_pickle_ops: Opcodes in all pickles of one file.
-        max_pickle_stack: Objects on the stack or in the memo of one pickle.
+        max_pickle_stack: Objects on the stack or in the memo of one pickle, and containers.
+        max_pickle_names: Different names that the pickles of one file refer to.
         max_findings: Findings kept for one file; the rest are counted.
         max_rows: Rows of coverage kept for one file; the rest are counted by kind.
         max_kept_bytes: File contents held in memory for one file while it is examined.
@@ -52,9 +56,13 @@ class Limits:
     max_members: int = 100_000
     max_nesting: int = 8
     max_expanded_bytes: int = 16 * _GIB
-    max_ratio: int = 1_100
+    max_ratio: int = 100
+    max_headers_bytes: int = 8 * _MIB
+    max_text_bytes: int = 64 * _MIB
+    max_parsed_bytes: int = 4 * _MIB
     max_pickle_ops: int = 200_000_000
-    max_pickle_stack: int = 20_000_000
+    max_pickle_stack: int = 5_000_000
+    max_pickle_names: int = 20_000
     max_findings: int = 1_000
     max_rows: int = 1_000
     max_kept_bytes: int = 64 * _MIB

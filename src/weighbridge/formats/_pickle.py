@@ -294,9 +294,13 @@ def _read_slowly(cursor: PickleCursor, op: int, at: int) -> tuple[PickleArg, int
     if op in (_Op.GLOBAL, _Op.INST):
         name, end = _read_line(cursor, end)
         return (line, name), end
-    if len(line) == _LINE_BYTES:
+    if len(line) == _LINE_BYTES and op not in (_Op.GET, _Op.PUT):
         return Blob("escaped", at + 1, end - at - 1, line[:_HEAD_BYTES]), end
     return _LINE_READERS[op](line, at + 1), end
+
+
+# Shared, as there may be millions: nobody needs to know where nothing is.
+_EMPTY: dict[str, PickleArg] = {"text": b"", "int": 0, "bytes": Blob("bytes", 0, 0, b"")}
 
 
 def _read_counted(cursor: PickleCursor, op: int, at: int) -> tuple[PickleArg, int]:
@@ -304,6 +308,8 @@ def _read_counted(cursor: PickleCursor, op: int, at: int) -> tuple[PickleArg, in
     width = struct.calcsize(layout)
     (count,) = struct.unpack(layout, cursor.fetch(at + 1, width))
     begin = at + 1 + width
+    if count == 0:
+        return _EMPTY[kind], begin
     if count < 0:
         raise ParseError("a length is negative", where=f"byte {at}")
     if begin + count > cursor.size_bytes:

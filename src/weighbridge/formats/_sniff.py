@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from weighbridge.formats._tar import looks_like_tar
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from weighbridge.core.ports import ByteSource
 
 __all__ = ["HEAD_BYTES", "check_image_end", "looks_like_text", "sniff"]
@@ -17,9 +22,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x93NUMPY", "numpy"),
     (0, b"GGUF", "gguf"),
     (0, b"\x1f\x8b", "gzip"),
-    (0, b"BZh", "bzip2"),
     (0, b"\xfd7zXZ\x00", "xz"),
-    (0, b"\x5d\x00\x00", "lzma"),
     (0, b"ZF", "joblib-zfile"),
     (0, b"\x28\xb5\x2f\xfd", "zstd"),
     (0, b"\x04\x22\x4d\x18", "lz4"),
@@ -30,7 +33,6 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "jpeg"),
     (0, b"GIF87a", "gif"),
     (0, b"GIF89a", "gif"),
-    (8, b"WEBP", "webp"),
     (0, b"\x7fELF", "elf"),
     (0, b"MZ", "pe"),
     (0, b"\xfe\xed\xfa\xce", "mach-o"),
@@ -49,10 +51,19 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"X\n\x00\x00\x00", "r"),
     (0, b"bplist00", "apple property list"),
 )
+# With the mark of the first block, or of the end of an empty stream.
+_BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
+# A frame that is passed over, with any content; the stream follows.
+_ZSTD_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+_LZMA_WINDOW_BYTES = 4 * 1024
+_LZMA_NO_SIZE = 2**64 - 1
+_LZMA_SIZE_END = 2**38
+_LZMA_PROPERTIES = (4 * 5 + 4) * 9 + 8
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # A text may begin with these letters; the real thing has other bytes soon after.
 _NEEDS_BINARY = frozenset({"pe", "parquet"})
 _SAFETENSORS_HEADER_BYTES = 100_000_000
+_CHUNK_HEAD_BYTES = 12
 
 
 def sniff(head: bytes) -> tuple[str, ...]:
@@ -65,8 +76,18 @@ def sniff(head: bytes) -> tuple[str, ...]:
         for at, magic, name in _MAGIC
         if head.startswith(magic, at) and not (name in _NEEDS_BINARY and looks_like_text(head))
     ]
+    if head.startswith(b"RIFF") and head.startswith(b"WEBP", 8):
+        found.append("webp")
     if _is_zlib(head):
         found.append("zlib")
+    if _is_lzma(head):
+        found.append("lzma")
+    if _BZIP2.match(head):
+        found.append("bzip2")
+    if _ZSTD_SKIPPED.match(head):
+        found.append("zstd")
+    if looks_like_tar(head):
+        found.append("tar")
     if _is_safetensors(head):
         found.append("safetensors")
     if any(head.startswith(_HDF5, at) for at in _hdf5_offsets()):
@@ -85,6 +106,22 @@ def _is_zlib(head: bytes) -> bool:
     return head[:1] == b"x" and head[1:2] in (b"\x01", b"\x5e", b"\x9c", b"\xda")
 
 
+def _is_lzma(head: bytes) -> bool:
+    """Return whether this is the header of a ``.lzma`` file, which has no mark.
+
+    Either it begins as joblib wants it, whatever the size of the dictionary, or it has a size that
+    liblzma takes when it guesses: 2^n, or 2^n + 2^(n-1).
+    """
+    if head.startswith(b"\x5d\x00"):
+        return True
+    window = int.from_bytes(head[1:5], "little")
+    size = int.from_bytes(head[5:13], "little")
+    lowest = window & -window
+    usual = window in (lowest, lowest * 3) and window >= _LZMA_WINDOW_BYTES
+    known = size == _LZMA_NO_SIZE or 0 < size < _LZMA_SIZE_END
+    return usual and known and head[0] <= _LZMA_PROPERTIES
+
+
 def _is_safetensors(head: bytes) -> bool:
     """Return whether a plausible length and the ``{`` of the header are there."""
     length = int.from_bytes(head[:8], "little")
@@ -100,15 +137,15 @@ def _hdf5_offsets() -> tuple[int, ...]:
     return (0, *(512 << n for n in range(7)))
 
 
-def check_image_end(source: ByteSource, format_name: str) -> str:
+def check_image_end(source: ByteSource, format_name: str, *, spend: Callable[[int], None]) -> str:
     """Return what is wrong with the end of an image, or an empty string.
 
     An image is harmless as an image; bytes behind its end may be anything else. Only the outline
-    is followed, no pixel is decoded.
+    is followed, no pixel is decoded. ``spend`` is told the bytes of each step and may raise.
     """
     size = source.size_bytes
     if format_name == "png":
-        end = _png_end(source)
+        end = _png_end(source, spend)
         return "" if end == size else f"the PNG ends at byte {end:,} of {size:,}"
     if format_name == "webp":
         end = 8 + int.from_bytes(source.read_at(4, 4), "little")
@@ -117,10 +154,11 @@ def check_image_end(source: ByteSource, format_name: str) -> str:
     return "" if source.read_at(size - len(mark), len(mark)) == mark else "no end mark at its end"
 
 
-def _png_end(source: ByteSource) -> int:
+def _png_end(source: ByteSource, spend: Callable[[int], None]) -> int:
     """Return the offset behind the ``IEND`` chunk, or behind the last whole chunk."""
     offset = 8
     for _ in range(100_000):
+        spend(_CHUNK_HEAD_BYTES)
         head = source.read_at(offset, 8)
         following = offset + 12 + int.from_bytes(head[:4], "big")
         if len(head) < 8 or following > source.size_bytes:  # noqa: PLR2004 - a chunk's head

@@ -14,14 +14,11 @@ from weighbridge.errors import IncompleteError, LimitExceededError, ParseError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from weighbridge.core import Limits
     from weighbridge.core.ports import ByteSource
 
 __all__ = ["Expanded", "MemorySource", "SliceSource", "open_expanded"]
 
 _IN_MEMORY_BYTES = 4 * 1024 * 1024
-# Small streams of zeros reach any ratio; they are bounded by the bytes, not by the ratio.
-_RATIO_COUNTS_FROM_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +79,13 @@ class Expanded:
         source: The bytes; those before the damage if there is any.
         crc32: Of these bytes.
         problem: Why the stream ends early; empty if it does not.
+        is_cut: Whether it ends early because a limit was met, and not by its own fault.
     """
 
     source: ByteSource
     crc32: int
     problem: str = ""
+    is_cut: bool = False
 
 
 @contextmanager
@@ -94,8 +93,6 @@ def open_expanded(
     chunks: Iterable[bytes],
     *,
     name: str,
-    packed_bytes: int,
-    limits: Limits,
     spend: Callable[[int], None],
 ) -> Iterator[Expanded]:
     """Gather ``chunks`` so that they can be read anywhere, until the block is left.
@@ -108,24 +105,20 @@ def open_expanded(
     Args:
         chunks: Decompressed bytes; a ``ParseError`` from it ends them and becomes ``problem``.
         name: What the bytes are called.
-        packed_bytes: Size before decompression, for ``max_ratio``.
-        limits: ``max_ratio`` applies.
-        spend: Told the size of each chunk before it is kept; may raise to stop.
+        spend: Told the size of each chunk before it is kept; raises a ``LimitExceededError`` to
+            stop.
 
     Raises:
-        LimitExceededError: More than ``max_ratio`` bytes for each packed one, or what ``spend``
-            raised; at the end of the block.
+        LimitExceededError: What ``spend`` raised, at the end of the block.
         IncompleteError: The temporary file cannot be written.
     """
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
-        crc, size, problem = 0, 0, ""
+        crc, problem = 0, ""
         breach: LimitExceededError | None = None
         try:
             try:
                 for chunk in chunks:
-                    size += len(chunk)
                     spend(len(chunk))
-                    _check_ratio(size, packed_bytes, name=name, limits=limits)
                     crc = zlib.crc32(chunk, crc)
                     spool.write(chunk)
             except ParseError as error:
@@ -139,18 +132,10 @@ def open_expanded(
         kept_bytes = spool.tell()
         if kept_bytes <= _IN_MEMORY_BYTES:
             spool.seek(0)
-            yield Expanded(MemorySource(name, spool.read()), crc, problem)
+            yield Expanded(MemorySource(name, spool.read()), crc, problem, breach is not None)
         else:
             spool.rollover()
             source = _FileSource(name, spool, kept_bytes)  # type: ignore[arg-type]
-            yield Expanded(source, crc, problem)
+            yield Expanded(source, crc, problem, breach is not None)
         if breach is not None:
             raise breach
-
-
-def _check_ratio(size: int, packed_bytes: int, *, name: str, limits: Limits) -> None:
-    if size <= _RATIO_COUNTS_FROM_BYTES:
-        return
-    ratio = size // max(packed_bytes, 1)
-    if ratio > limits.max_ratio:
-        raise LimitExceededError("max_ratio", limit=limits.max_ratio, actual=ratio, subject=name)

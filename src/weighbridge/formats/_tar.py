@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core.ports import ByteSource
 
-__all__ = ["TarEntry", "read_tar"]
+__all__ = ["TarEntry", "looks_like_tar", "read_tar"]
 
 _BLOCK_BYTES = 512
 _MAX_EXTENSION_BYTES = 1024 * 1024
@@ -40,18 +41,48 @@ class TarEntry:
 
 
 _KINDS = {"0": "file", "\0": "file", "7": "file", "5": "folder", "1": "link", "2": "link"}
+# Blanks, digits, then blanks and zeros: nothing that one reader stops at and another does not.
+_OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
 # Links, devices, folders and pipes: readers pass over no data, whatever size is declared.
 _WITHOUT_DATA = "123456"
+
+
+def looks_like_tar(head: bytes) -> bool:
+    """Return whether ``head`` begins with a tar header, by its checksum alone.
+
+    Loaders ask for nothing else: the mark ``ustar`` is absent from the oldest kind (V7), and a
+    header may be the beginning of almost any other format as well.
+
+    Source:
+        CPython ``Lib/tarfile.py``, ``TarInfo.frombuf``.
+    """
+    if len(head) < _BLOCK_BYTES or not head[:_BLOCK_BYTES].strip(b"\0"):
+        return False
+    raw = head[148:156]
+    try:
+        # As loosely as Python reads it; the walk through the archive is stricter.
+        declared = _number(raw, 0) if raw[0] & 0x80 else int(raw.split(b"\0")[0].strip() or b"0", 8)
+    except ValueError:  # a ParseError is one
+        return False
+    return declared in _checksums(head)
+
+
+def _checksums(raw: bytes) -> tuple[int, int]:
+    """Return the checksum of a header over unsigned and, as some tars had it, signed bytes."""
+    counted = raw[:148] + b" " * 8 + raw[156:_BLOCK_BYTES]
+    unsigned = sum(counted)
+    return unsigned, unsigned - 256 * sum(byte > 0x7F for byte in counted)  # noqa: PLR2004
 
 
 def read_tar(source: ByteSource) -> Iterator[TarEntry]:
     """Yield the members in their order, up to the two blocks of zeros that end the archive.
 
-    Extended headers (pax, GNU long names) are applied to the member that follows.
+    Extended headers (pax, GNU long names) are applied to the member that follows. What readers
+    take in different ways is refused: they would find different members behind it.
 
     Raises:
-        ParseError: A header is damaged, or other bytes follow the end; earlier members were
-            yielded.
+        ParseError: A header is damaged or has more than one meaning, or other bytes follow the
+            end; earlier members were yielded.
 
     Source:
         POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format".
@@ -65,7 +96,10 @@ def read_tar(source: ByteSource) -> Iterator[TarEntry]:
             return
         entry, type_flag = _read_header(raw, offset)
         if type_flag in _EXTENSIONS:
-            extension |= _read_extension(source, entry, type_flag)
+            records = _read_extension(source, entry, type_flag)
+            if "size" in extension and "size" in records:
+                raise ParseError("two sizes are given for one member", where=f"byte {offset}")
+            extension |= records
         else:
             entry = _apply(entry, extension)
             extension = {}
@@ -87,8 +121,7 @@ def _check_end(source: ByteSource, offset: int) -> None:
 def _read_header(raw: bytes, offset: int) -> tuple[TarEntry, str]:
     if len(raw) < _BLOCK_BYTES:
         raise ParseError("the archive ends inside a header", where=f"byte {offset}")
-    unsigned = sum(raw[:148]) + 8 * 32 + sum(raw[156:])
-    if _number(raw[148:156], offset) != unsigned:
+    if _number(raw[148:156], offset) not in _checksums(raw):
         raise ParseError("a header has a wrong checksum", where=f"byte {offset}")
     name = _text(raw[:100])
     if raw[257:263] == b"ustar\0" and (prefix := _text(raw[345:500])):
@@ -98,8 +131,9 @@ def _read_header(raw: bytes, offset: int) -> tuple[TarEntry, str]:
     size = _number(raw[124:136], offset)
     if type_flag == "\0" and name.endswith("/"):  # how the oldest tar wrote folders
         kind = "folder"
-    if kind == "folder" or type_flag in _WITHOUT_DATA:
-        size = 0
+    if size and (kind == "folder" or type_flag in _WITHOUT_DATA):
+        # Some pass over as many bytes, others go on right here.
+        raise ParseError("a member without content has a size", where=f"byte {offset}")
     return TarEntry(name, kind, _text(raw[157:257]), offset + _BLOCK_BYTES, size), type_flag
 
 
@@ -109,13 +143,10 @@ def _number(raw: bytes, offset: int) -> int:
         if raw[0] == 0xFF or value >= 2**63:  # noqa: PLR2004
             raise ParseError("a header holds an impossible number", where=f"byte {offset}")
         return value
-    digits = raw.strip(b" \0")
-    if not digits:
-        return 0
-    try:
-        return int(digits.split(b"\0")[0], 8)
-    except ValueError as error:
-        raise ParseError("a header holds no octal number", where=f"byte {offset}") from error
+    match = _OCTAL.fullmatch(raw)
+    if match is None:
+        raise ParseError("a header holds no octal number", where=f"byte {offset}")
+    return int(match[1] or b"0", 8)
 
 
 def _text(raw: bytes) -> str:
@@ -140,7 +171,7 @@ def _read_extension(source: ByteSource, entry: TarEntry, type_flag: str) -> dict
         raw = raw[int(length) :]
     if type_flag != _PAX_GLOBAL:
         return records
-    if "size" in records:
+    if any(key == "size" or key.startswith("GNU.sparse.") for key in records):
         raise ParseError("a size for all members is given, which readers take in different ways")
     return {}
 
@@ -149,6 +180,8 @@ def _apply(entry: TarEntry, extension: dict[str, str]) -> TarEntry:
     size = extension.get("size", "")
     if size and not (size.isascii() and size.isdigit() and len(size) < 20):  # noqa: PLR2004
         raise ParseError("an extended header holds an impossible size")
+    if size and entry.kind != "file":
+        raise ParseError("an extended header gives a size to what has no content")
     sparse = any(key.startswith("GNU.sparse.") for key in extension)
     return TarEntry(
         name=extension.get("path", entry.name),

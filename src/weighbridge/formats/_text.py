@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Callable
 
     from weighbridge.core.ports import ByteSource
 
@@ -46,6 +47,7 @@ def read_text(
     *,
     max_whole_bytes: int,
     patterns: tuple[re.Pattern[bytes], ...] = (),
+    spend: Callable[[int], None],
 ) -> Text | None:
     """Return the text that ``source`` is, or None if any byte of it is not text.
 
@@ -57,6 +59,7 @@ def read_text(
         max_whole_bytes: Only the beginning of a larger text is kept.
         patterns: To be searched for piece by piece in a text that is not kept whole. What they
             match over more than 1 KiB may be missed.
+        spend: Told the size of each piece of text before it is searched; may raise to stop.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     whole = source.size_bytes <= max_whole_bytes
@@ -74,6 +77,7 @@ def read_text(
             decoder.decode(chunk, final=offset >= source.size_bytes)
         except UnicodeDecodeError:
             return None
+        spend(len(chunk))
         window = carry + chunk if carry else chunk
         found.update(needle for needle in needles if needle not in found and needle in window)
         if whole or not kept:

@@ -44,7 +44,8 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR = struct.Struct("<4sLQL")
 _LOCAL_MARK, _CENTRAL_MARK = b"PK\x03\x04", b"PK\x01\x02"
 _END_MARK, _END64_MARK, _LOCATOR_MARK = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
-_TAIL_BYTES = 65_535 + _END.size
+# The comment, and what PyTorch's reader looks at beyond it because it searches by blocks.
+_TAIL_BYTES = 65_535 + _END.size + 4_096
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _UTF8_FLAG, _ENCRYPTED_FLAGS, _DESCRIPTOR_FLAG = 0x800, 0x2041, 0x08
 _MAX_DESCRIPTOR_BYTES = 24
@@ -226,9 +227,10 @@ def _read_central(raw: bytes, cursor: Cursor, *, base: int) -> ZipEntry:
     flags, method, crc32, packed, size = fields[3], fields[4], *fields[7:10]
     name_bytes, extra_bytes, comment_bytes = fields[10:13]
     offset = fields[16]
-    name = cursor.take(name_bytes)
-    extra = cursor.take(extra_bytes)
-    cursor.skip(comment_bytes)
+    # Lengths that reach behind the directory end it, and readers still take the entry.
+    name = cursor.take(min(name_bytes, cursor.left_bytes))
+    extra = cursor.take(min(extra_bytes, cursor.left_bytes))
+    cursor.skip(min(comment_bytes, cursor.left_bytes))
     size, packed, offset = _apply_zip64(extra, (size, packed, offset))
     return ZipEntry(_decode(name, flags), offset + base, flags, method, crc32, packed, size)
 

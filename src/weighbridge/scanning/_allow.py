@@ -10,13 +10,13 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from functools import cache
 from pathlib import Path
 
-from weighbridge.scanning._allow_names import CONSTRUCTORS, DATA
-from weighbridge.scanning._danger import DANGEROUS_MODULES, DANGEROUS_NAMES
+from weighbridge.scanning._allow_names import CONSTRUCTORS, DATA, NUMBERS
+from weighbridge.scanning._danger import DANGEROUS_MODULES, DANGEROUS_NAMES, UNKNOWN_NAMES
 from weighbridge.scanning._pickle_values import Use
 from weighbridge.scanning._rebuild import REBUILDERS
 from weighbridge.scanning._standard_modules import STANDARD_MODULES
 
-__all__ = ["classify", "map_python2_name"]
+__all__ = ["classify", "find_shape", "map_python2_name"]
 
 
 def map_python2_name(module: str, name: str) -> tuple[str, str]:
@@ -35,7 +35,15 @@ def classify(module: str, name: str) -> Use:
     return _load_list().get((module, name)) or _classify_unlisted(module, name)
 
 
+def find_shape(module: str, name: str) -> str:
+    """Return the shape that the arguments of a listed class have; see ``_pickle_shapes``."""
+    shape = _load_shapes().get((module, name))
+    return shape or ("numbers" if module in NUMBERS else "none")
+
+
 def _classify_unlisted(module: str, name: str) -> Use:
+    if name in UNKNOWN_NAMES.get(module, frozenset()):
+        return Use.UNKNOWN
     parents = module.split(".")
     prefixes = (".".join(parents[:count]) for count in range(1, len(parents) + 1))
     # A name may be a module too: GLOBAL 'numpy' 'testing', GLOBAL 'os' 'path'.
@@ -53,9 +61,9 @@ def _classify_unlisted(module: str, name: str) -> Use:
 def _load_list() -> dict[tuple[str, str], Use]:
     """Join the tables and ``allow-list.txt``: lines of ``use module: name name ...``."""
     listed: dict[tuple[str, str], Use] = dict.fromkeys(REBUILDERS, Use.REBUILD)
-    for table, use in ((CONSTRUCTORS, Use.CONSTRUCTOR), (DATA, Use.DATA)):
-        for module, names in table.items():
-            listed.update(dict.fromkeys(((module, name) for name in names.split()), use))
+    listed.update(dict.fromkeys(_load_shapes(), Use.CONSTRUCTOR))
+    for module, names in DATA.items():
+        listed.update(dict.fromkeys(((module, name) for name in names.split()), Use.DATA))
     text = Path(__file__).with_name("allow-list.txt").read_text("utf-8")
     for line in text.splitlines():
         if not line or line.startswith("#"):
@@ -65,3 +73,13 @@ def _load_list() -> dict[tuple[str, str], Use]:
         for name in names.split():
             listed.setdefault((module, name), Use(word))
     return listed
+
+
+@cache
+def _load_shapes() -> dict[tuple[str, str], str]:
+    return {
+        (module, name): shape
+        for shape, modules in CONSTRUCTORS.items()
+        for module, names in modules.items()
+        for name in names.split()
+    }

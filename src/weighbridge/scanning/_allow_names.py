@@ -1,14 +1,16 @@
 """The allow-list that is written by hand: module -> names. Exact names; there are no patterns.
 
-To put a name here, answer for it: CONSTRUCTORS must do no harm when they are called with *any*
-arguments and their instances are given *any* state, as long as whatever is inside is itself on
-the list. What needs its arguments checked is in ``_rebuild``. What numpy, scipy and scikit-learn
-have too much of is in ``allow-list.txt``, which ``scripts/allow-list`` writes.
+To put a name here, answer for it: a class must do no harm when it is called with arguments of its
+shape (``_pickle_shapes``) and its instances are given states as pickles have them, as long as
+whatever is inside is itself on the list. What turns objects into arrays, numbers or texts does harm
+with objects that say they are one, so that it gets constants only. What needs more of a check is in
+``_rebuild``. What numpy, scipy and scikit-learn have too much of is in ``allow-list.txt``, which
+``scripts/allow-list`` writes.
 """
 
 from __future__ import annotations
 
-__all__ = ["CONSTRUCTORS", "DATA"]
+__all__ = ["CONSTRUCTORS", "DATA", "NUMBERS"]
 
 _EXCEPTIONS = (
     "ArithmeticError AssertionError AttributeError BaseException BufferError EOFError Exception"
@@ -51,49 +53,75 @@ _TORCH_ENUMS = (
     " strided"
 )
 
-CONSTRUCTORS: dict[str, str] = {
-    "builtins": "bool bytearray bytes complex dict float frozenset int list object range set"
-    f" slice str tuple {_EXCEPTIONS}",
-    "argparse": "Namespace",
-    "array": "array",
-    "collections": "ChainMap Counter OrderedDict UserDict UserList UserString defaultdict deque",
-    "datetime": "date datetime time timedelta timezone tzinfo",
-    "decimal": "Decimal",
-    "fractions": "Fraction",
-    "pathlib": _PATHS,
-    "pathlib._local": _PATHS,
-    "random": "Random",
-    "time": "struct_time",
-    "types": "SimpleNamespace",
-    "uuid": "SafeUUID UUID",
-    # Their read() is what joblib calls on them; the engine does the same sums.
-    "joblib.numpy_pickle": "NumpyArrayWrapper",
-    "numpy": f"dtype matrix ndarray recarray record {_NUMPY_SCALARS}",
+# Shape of the arguments -> module -> names.
+CONSTRUCTORS: dict[str, dict[str, str]] = {
+    "none": {
+        "argparse": "Namespace",
+        "builtins": "object",
+        "collections": "ChainMap UserDict UserList UserString",
+        "joblib.numpy_pickle": "NumpyArrayWrapper",
+        "numpy.ma.core": "MaskedConstant",
+        "numpy.random._generator": "Generator",
+        "numpy.random._mt19937": "MT19937",
+        "numpy.random._pcg64": "PCG64 PCG64DXSM",
+        "numpy.random._philox": "Philox",
+        "numpy.random._sfc64": "SFC64",
+        "numpy.random.bit_generator": "SeedSequence SeedlessSeedSequence",
+        "numpy.random.mtrand": "RandomState",
+        "random": "Random",
+        "torch": _TORCH_STORAGES,
+        "torch.cuda": _TORCH_STORAGES,
+        "torch.storage": "TypedStorage UntypedStorage",
+        "types": "SimpleNamespace",
+    },
+    "constants": {
+        "builtins": "bool bytearray bytes complex float int range slice str",
+        "decimal": "Decimal",
+        "fractions": "Fraction",
+        "pathlib": _PATHS,
+        "pathlib._local": _PATHS,
+        "time": "struct_time",
+        "torch": "Size device",
+        "uuid": "SafeUUID UUID",
+    },
+    "containers": {
+        "array": "array",
+        "builtins": "dict frozenset list set tuple",
+        "collections": "Counter OrderedDict deque",
+    },
+    # They keep their arguments, and that is all.
+    "anything": {"builtins": _EXCEPTIONS},
+    "dates": {"datetime": "date datetime time timedelta timezone tzinfo"},
+    "dtype": {"numpy": "dtype"},
+    "factory": {"collections": "defaultdict"},
+}
+
+# They may stand somewhere, as the class or the parameter of something else, but not be called.
+DATA: dict[str, str] = {
+    "builtins": "Ellipsis NotImplemented",
+    # Calling one converts any object to an array.
+    "numpy": f"matrix ndarray newaxis recarray record {_NUMPY_SCALARS}",
     "numpy.core.records": "recarray record",
     "numpy._core.records": "recarray record",
     "numpy.rec": "recarray record",
     "numpy.matrixlib.defmatrix": "matrix",
-    "numpy.ma": "MaskedArray",
-    "numpy.ma.core": "MaskedArray MaskedConstant",
-    "numpy.random._generator": "Generator",
-    "numpy.random._mt19937": "MT19937",
-    "numpy.random._pcg64": "PCG64 PCG64DXSM",
-    "numpy.random._philox": "Philox",
-    "numpy.random._sfc64": "SFC64",
-    "numpy.random.bit_generator": "SeedSequence SeedlessSeedSequence",
-    "numpy.random.mtrand": "RandomState",
-    "torch": f"Size Tensor device {_TORCH_STORAGES}",
-    "torch._tensor": "Tensor",
-    "torch.cuda": _TORCH_STORAGES,
-    "torch.nn.parameter": "Buffer Parameter",
-    "torch.storage": "TypedStorage UntypedStorage",
-}
-
-DATA: dict[str, str] = {
-    "builtins": "Ellipsis NotImplemented",
-    "numpy": "newaxis",
     # Calling one gives a dtype whose state nobody would check.
     "numpy.dtypes": _NUMPY_DTYPES,
-    "numpy.ma.core": "masked",
-    "torch": f"{_TORCH_DTYPES} {_TORCH_ENUMS}",
+    "numpy.ma": "MaskedArray",
+    "numpy.ma.core": "MaskedArray masked",
+    "torch": f"Tensor {_TORCH_DTYPES} {_TORCH_ENUMS}",
+    "torch._tensor": "Tensor",
+    "torch.nn.parameter": "Buffer Parameter",
+    "zoneinfo": "ZoneInfo",
 }
+
+# The compiled classes of ``allow-list.txt`` that take numbers and arrays; all others take nothing.
+NUMBERS = frozenset(
+    {
+        "sklearn._loss._loss",
+        "sklearn.linear_model._sgd_fast",
+        "sklearn.neighbors._quad_tree",
+        "sklearn.tree._criterion",
+        "sklearn.tree._tree",
+    }
+)

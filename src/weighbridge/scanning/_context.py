@@ -12,19 +12,34 @@ if TYPE_CHECKING:
 
 __all__ = ["Budget", "PickleScan", "ScanContext"]
 
+# Small streams of zeros reach any ratio; they are bounded by the bytes, not by the ratio.
+_RATIO_COUNTS_FROM_BYTES = 64 * 1024 * 1024
+# What text packs to, and no more: searching costs more than expanding.
+_TEXT_RATIO = 4
+
 
 @dataclass(slots=True)
 class Budget:
     """What examining one file of the artifact may still cost, whatever is nested inside it.
 
     Counted in work and not in seconds, so that the same bytes get the same verdict on any machine.
+
+    Attributes:
+        limits: The bounds.
+        subject: The name of the file, for messages.
+        size_bytes: Of the file; ``max_ratio`` counts from it.
+        pickle_ops: Opcodes so far; so the others.
     """
 
     limits: Limits
     subject: str
+    size_bytes: int = 0
     pickle_ops: int = 0
     members: int = 0
     expanded_bytes: int = 0
+    header_bytes: int = 0
+    text_bytes: int = 0
+    parsed_bytes: int = 0
 
     def spend_pickle_ops(self, count: int) -> None:
         """Count opcodes.
@@ -48,10 +63,49 @@ class Budget:
         """Count bytes that decompression gave.
 
         Raises:
-            LimitExceededError: More than ``max_expanded_bytes`` in this file.
+            LimitExceededError: More than ``max_expanded_bytes`` in this file, or more than
+                ``max_ratio`` for each of its own bytes.
         """
         self.expanded_bytes += count
         self._check("max_expanded_bytes", self.limits.max_expanded_bytes, self.expanded_bytes)
+        if self.expanded_bytes > _RATIO_COUNTS_FROM_BYTES:
+            ratio = self.expanded_bytes // max(self.size_bytes, 1)
+            self._check("max_ratio", self.limits.max_ratio, ratio)
+
+    def spend_header_bytes(self, count: int) -> None:
+        """Count bytes of tensor headers, and of the outlines of images.
+
+        Raises:
+            LimitExceededError: More than ``max_headers_bytes`` beyond the size of this file.
+        """
+        self.header_bytes += count
+        limit = self.limits.max_headers_bytes + self.size_bytes
+        self._check("max_headers_bytes", limit, self.header_bytes)
+
+    def spend_text_bytes(self, count: int) -> None:
+        """Count bytes of text that are searched.
+
+        Raises:
+            LimitExceededError: More than ``max_text_bytes`` beyond four times this file's size.
+        """
+        self.text_bytes += count
+        limit = self.limits.max_text_bytes + _TEXT_RATIO * self.size_bytes
+        self._check("max_text_bytes", limit, self.text_bytes)
+
+    def spend_parsed_bytes(self, count: int) -> None:
+        """Count bytes of JSON that are parsed.
+
+        Raises:
+            LimitExceededError: More than ``max_parsed_bytes`` beyond the size of this file.
+        """
+        self.parsed_bytes += count
+        limit = self.limits.max_parsed_bytes + self.size_bytes
+        self._check("max_parsed_bytes", limit, self.parsed_bytes)
+
+    def can_parse(self, count: int) -> bool:
+        """Return whether :meth:`spend_parsed_bytes` would let ``count`` more bytes through."""
+        limit = self.limits.max_parsed_bytes + self.size_bytes
+        return self.parsed_bytes + count <= limit
 
     def _check(self, name: str, limit: int, actual: int) -> None:
         if actual > limit:

@@ -6,7 +6,7 @@ dangerous rather than unknown. So they need not be complete.
 
 from __future__ import annotations
 
-__all__ = ["DANGEROUS_MODULES", "DANGEROUS_NAMES"]
+__all__ = ["DANGEROUS_MODULES", "DANGEROUS_NAMES", "UNKNOWN_NAMES"]
 
 _MODULES = (
     # Processes, files, code, interpreters, in the standard library of Python 3 and Python 2.
@@ -57,4 +57,18 @@ DANGEROUS_NAMES: dict[str, frozenset[str]] = {
         "string": "Formatter",
         "copy": "copy deepcopy _reconstruct",
     }.items()
+}
+
+# Names in dangerous modules that return what they get; every TorchScript file calls them.
+UNKNOWN_NAMES: dict[str, frozenset[str]] = {
+    "torch.jit._pickle": frozenset(
+        {
+            "build_boollist",
+            "build_doublelist",
+            "build_intlist",
+            "build_tensor_from_id",
+            "build_tensorlist",
+            "restore_type_tag",
+        }
+    ),
 }

@@ -27,6 +27,8 @@ def examine_safetensors(
     source: ByteSource, at: Location, context: ScanContext
 ) -> Iterator[Finding | Coverage]:
     """Yield what is wrong with a safetensors file; nothing in it can run."""
+    length = int.from_bytes(source.read_at(0, 8), "little")
+    context.budget.spend_header_bytes(min(length, source.size_bytes))
     header = read_safetensors(source, limits=context.limits)
     for problem in header.problems:
         rule_id = _SAFETENSORS_RULES[problem.kind]
@@ -38,6 +40,8 @@ def examine_gguf(
     source: ByteSource, at: Location, context: ScanContext
 ) -> Iterator[Finding | Coverage]:
     """Yield what is wrong with a GGUF file, and name the templates that it carries."""
+    # How long the header is shows only when it was read.
+    context.budget.spend_header_bytes(min(source.size_bytes, context.limits.max_header_bytes))
     header = read_gguf(source, limits=context.limits)
     for problem in header.problems:
         rule_id = _GGUF_RULES[problem.kind]
@@ -57,7 +61,7 @@ def examine_npy(
 ) -> Iterator[Finding | Coverage]:
     """Yield what is wrong with a NumPy array, and what its pickle does if it has one."""
     try:
-        header = read_npy_header(source, limits=context.limits)
+        header = read_npy_header(source, spend=context.budget.spend_header_bytes)
     except ParseError as error:
         yield found("WB-NPY-001", at, f"The NumPy header cannot be trusted: {error}.")
         yield not_examined(at, "numpy", "its header could not be read")

@@ -56,7 +56,7 @@ def _inspect(
     source: ByteSource, *, limits: Limits, allowed: frozenset[tuple[str, str]]
 ) -> FileScan:
     at = Location(source.name)
-    context = ScanContext(limits, Budget(limits, source.name), allowed)
+    context = ScanContext(limits, Budget(limits, source.name, source.size_bytes), allowed)
     findings: list[Finding] = []
     left_out: list[Finding] = []
     rows = _Rows(at, limits.max_rows)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from weighbridge.errors import ParseError
 from weighbridge.formats import PickleOpcode, read_pickle_ops
 from weighbridge.scanning._dtype import measure_dtype
-from weighbridge.scanning._pickle_values import DictItems, Made, Value
+from weighbridge.scanning._pickle_shapes import ARRAYS
+from weighbridge.scanning._pickle_values import DictItems, Global, Made, Value
 
 if TYPE_CHECKING:
     from weighbridge.core.ports import ByteSource
@@ -83,7 +84,9 @@ def measure_array(wrapper: Made | None) -> ArrayLayout | None:
     # An attribute of another name, such as ``read``, would stand before the class's method.
     if not all(type(key) is bytes and key in _ATTRIBUTES for key in state[::2]):
         return None
-    shape, dtype = state.find(b"shape"), state.find(b"dtype")
+    shape, dtype, subclass = (state.find(key) for key in (b"shape", b"dtype", b"subclass"))
+    if not isinstance(subclass, Global) or subclass.path not in ARRAYS:
+        return None
     item = measure_dtype(dtype)
     if item is None or type(shape) is not tuple:
         return None

@@ -21,7 +21,7 @@ from weighbridge.scanning._joblib import is_wrapper
 from weighbridge.scanning._machine_parts import Memo, Outcome
 from weighbridge.scanning._pickle_values import (
     KEPT_ITEMS,
-    MORE,
+    UNSAFE,
     DictItems,
     Items,
     ListItems,
@@ -47,7 +47,7 @@ _FRAME_BYTES = 9
 _SHORT_BYTES = 255
 _INT4, _UINT4 = struct.Struct("<i").unpack_from, struct.Struct("<I").unpack_from
 _FLOAT8 = struct.Struct(">d").unpack_from
-_INLINE_CONTAINERS: dict[int, type[Items]] = {0x7D: DictItems, 0x5D: ListItems}
+_INLINE_CONTAINERS: dict[int, type[Items]] = {0x7D: DictItems, 0x5D: ListItems, 0x8F: SetItems}
 _INLINE_ADDERS: dict[int, type[Items]] = {0x75: DictItems, 0x65: ListItems}
 _INLINE_CONSTANTS = {0x4E: None, 0x88: True, 0x89: False, 0x29: ()}
 _Op = PickleOpcode
@@ -73,6 +73,7 @@ class Machine:
         self._split = False
         self._ops = 0
         self._unspent = 0
+        self._containers = 0
 
     def run(self, start: int) -> Outcome:
         """Carry out opcodes from ``start`` until STOP, an array of joblib's, or a problem.
@@ -126,7 +127,7 @@ class Machine:
         limit = min(cursor.safe, self._edge - cursor.base)
         stack, outer, memo = self._stack, self._outer, self._memo.dense
         sparse, kept_items = self._memo.sparse, self._kept_items
-        outer_size, ops = self._outer_size, 0
+        outer_size, ops, containers = self._outer_size, 0, 0
         try:
             while pos < limit:
                 op = data[pos]
@@ -173,6 +174,7 @@ class Machine:
                     pos += 1
                 elif op in _INLINE_CONTAINERS:  # EMPTY_DICT, EMPTY_LIST
                     stack.append(_INLINE_CONTAINERS[op]())
+                    containers += 1
                     pos += 1
                 elif op in _INLINE_ADDERS:  # SETITEMS, APPENDS
                     target: Value = outer[-1][-1]
@@ -203,9 +205,14 @@ class Machine:
                     pos += 3
                 elif op == 0x87 and len(stack) > 2:  # TUPLE3
                     stack[-3:] = [(stack[-3], stack[-2], stack[-1])]
+                    containers += 1
                     pos += 1
                 elif op == 0x86 and len(stack) > 1:  # TUPLE2
                     stack[-2:] = [(stack[-2], stack[-1])]
+                    containers += 1
+                    pos += 1
+                elif op == 0x30 and stack:  # POP
+                    stack.pop()
                     pos += 1
                 elif op in _INLINE_CONSTANTS:
                     stack.append(_INLINE_CONSTANTS[op])
@@ -217,6 +224,7 @@ class Machine:
             pass  # nothing was changed; what comes next says what is wrong
         self._stack, self._outer_size = stack, outer_size
         self._unspent += ops
+        self._containers += containers
         cursor.pos = pos
 
     def push_array(self, array: Made) -> None:
@@ -255,7 +263,9 @@ class Machine:
         ops, self._unspent = self._unspent, 0
         self._ops += ops
         self._budget.spend_pickle_ops(ops)
-        held = len(self._stack) + self._outer_size + len(self._outer) + len(self._memo)
+        # Containers are held by others, or by the memo that picklers put them into.
+        held = len(self._stack) + self._outer_size + len(self._outer)
+        held += max(len(self._memo), self._containers)
         limit = self._budget.limits.max_pickle_stack
         if held > limit:
             raise LimitExceededError(
@@ -345,7 +355,7 @@ class Machine:
 
     def _push_again(self, value: Value) -> None:
         if type(value) is Rebuilder:
-            self._judge.count_push(value)
+            value = self._judge.push(value)
         self._stack.append(value)
 
     # -- constants and containers ----------------------------------------------------------------
@@ -360,14 +370,17 @@ class Machine:
         self._stack.append(())
 
     def _tuple1(self, _: PickleArg, __: int) -> None:
+        self._containers += 1
         self._stack[-1] = (self._stack[-1],)
 
     def _tuple2(self, _: PickleArg, __: int) -> None:
+        self._containers += 1
         stack = self._stack
         top = stack.pop()
         stack[-1] = (stack[-1], top)
 
     def _tuple3(self, _: PickleArg, __: int) -> None:
+        self._containers += 1
         stack = self._stack
         top = stack.pop()
         middle = stack.pop()
@@ -378,19 +391,24 @@ class Machine:
         if len(items) > KEPT_ITEMS:
             self._push_items(TupleItems(), items)
         else:
+            self._containers += 1
             self._stack.append(tuple(items))
 
     def _push_items(self, made: Items, items: list[Value]) -> None:
+        self._containers += 1
         made.add(items, self._kept_items)
         self._stack.append(made)
 
     def _empty_list(self, _: PickleArg, __: int) -> None:
+        self._containers += 1
         self._stack.append(ListItems())
 
     def _empty_dict(self, _: PickleArg, __: int) -> None:
+        self._containers += 1
         self._stack.append(DictItems())
 
     def _empty_set(self, _: PickleArg, __: int) -> None:
+        self._containers += 1
         self._stack.append(SetItems())
 
     def _list(self, _: PickleArg, __: int) -> None:
@@ -425,12 +443,12 @@ class Machine:
 
     def _extend(self, target: Value, items: list[Value], kind: type[Items], at: int) -> None:
         if not isinstance(target, Items):
-            self._judge.change(target, "adds items to", at=at)
+            self._judge.add_items(target, kind, at=at)
         elif type(target) is kind:
             target.add(items, self._kept_items)
         else:
             # list[index] = value is possible; what the list then holds is not followed.
-            target.append(MORE)
+            target.append(UNSAFE)
 
     # -- names, calls, state ---------------------------------------------------------------------
 

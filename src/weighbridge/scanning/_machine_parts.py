@@ -24,6 +24,7 @@ class Outcome:
         wrapper: A joblib array wrapper whose array follows at ``end``; then the machine has
             stopped half-way and goes on with ``resume``.
         limited: Whether a limit ended it.
+        unknown: Whether it ended early because this engine does not know how it goes on.
         split: Whether it ended early inside a frame, so that unpicklers may differ on the rest.
     """
 
@@ -34,6 +35,7 @@ class Outcome:
     ops: int = 0
     wrapper: Made | None = None
     limited: bool = False
+    unknown: bool = False
     split: bool = False
 
 

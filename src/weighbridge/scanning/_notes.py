@@ -22,11 +22,15 @@ __all__ = [
     "inert",
     "inside",
     "leads_out",
+    "leave_out_damage",
     "not_examined",
 ]
 
 Notes: TypeAlias = Generator[Finding | Coverage, None, frozenset[str]]
 """Findings and rows as they come; returns the keys of raw storages that a pickle named."""
+
+# A stream that breaks off, a frame that reaches behind the end.
+_CUT_PICKLE_RULES = frozenset({"WB-PKL-012", "WB-PKL-018"})
 
 Examine: TypeAlias = Callable[["ByteSource", Location, "ScanContext"], Notes]
 """The router, given to examiners of containers so that they do not import it."""
@@ -82,6 +86,24 @@ def inert(at: Location, format_name: str, reason: str) -> Coverage:
 def not_examined(at: Location, format_name: str, reason: str) -> Coverage:
     """Return the row of something that nobody has looked at, or not to its end."""
     return Coverage(at, CoverageStatus.NOT_EXAMINED, format_name, reason)
+
+
+def leave_out_damage(notes: Notes) -> Notes:
+    """Pass on what was found in bytes that a limit of ours cut, but for what the cut itself did.
+
+    Only what a pickle does before the cut is worth a FAIL; the size of an array is not.
+    """
+    while True:
+        try:
+            note = next(notes)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        if isinstance(note, Coverage) or note.answer is not Answer.FAIL or _is_act(note):
+            yield note
+
+
+def _is_act(finding: Finding) -> bool:
+    return finding.rule_id.startswith("WB-PKL") and finding.rule_id not in _CUT_PICKLE_RULES
 
 
 def inside(at: Location, name: str) -> Location:

@@ -36,7 +36,7 @@ _MAX_PROBES = 4_096
 _TORCH_PICKLES = 5
 _MAX_KEYS = 1_000_000
 # What beginning a pickle costs, in opcodes.
-_OPS_PER_PICKLE = 100
+_OPS_PER_PICKLE = 400
 # Slots of memos that are copied to see what pickles inside pickles are for other readers.
 _MAX_COPIED = 50_000_000
 _HARM = frozenset(PICKLE_RULES[rule].rule_id for rule in ("dangerous-call", "dangerous-name"))
@@ -75,6 +75,7 @@ class _Run:
         self._format = "pickle"
         self._pickles = 0
         self._problem = ""
+        self._unknown = False
         self._note = ""
         self._first: Machine | None = None
         self._copied = 0
@@ -88,7 +89,7 @@ class _Run:
         counted = counted or self._judge.acted > 0
         if not counted and (self._problem or end != size or not self._pickles):
             return None
-        if self._problem and self._judge.acted:
+        if self._problem and self._judge.acted and not self._unknown:
             message = f"breaks off after it acted: {self._problem}"
             self._judge.record("broken", message, at=end)
         self._scan_nested()
@@ -120,6 +121,7 @@ class _Run:
             counted = counted or header
             if outcome.problem:
                 self._problem = outcome.problem
+                self._unknown = outcome.limited or outcome.unknown
                 return outcome.end, True
             if self._first is not None and self._pickles and self._first.memo_size:
                 judge = Judge(self._at, self._context)
@@ -165,6 +167,7 @@ class _Run:
             )
             matters = matters or not outcome.problem or header or outcome.limited or outcome.split
         if matters:
+            self._judge.settle(followed=not (outcome.limited or outcome.unknown))
             return outcome
         self._judge.rollback(before)
         return None
@@ -202,7 +205,8 @@ class _Run:
         """Pass over the array behind its wrapper, or follow the pickle that stands for it."""
         layout = measure_array(outcome.wrapper)
         if layout is None:
-            return replace(outcome, problem="holds an array whose size cannot be computed")
+            problem = "holds an array whose size cannot be computed"
+            return replace(outcome, problem=problem, unknown=True)
         if outcome.end < outcome.frame_end:
             return replace(outcome, problem="holds an array in the middle of a frame")
         if not layout.objects:

@@ -42,4 +42,5 @@ PICKLE_RULES: dict[str, PickleRule] = {
     "source-code": _rule(16, "Source code carried along", Answer.PASS, Severity.LOW),
     "limit": _rule(17, "A limit was met", Answer.UNKNOWN, Severity.MEDIUM),
     "frame": _rule(18, "Frame that unpicklers read differently", Answer.FAIL, Severity.HIGH),
+    "unlisted-use": _rule(19, "Use that nobody vouches for", Answer.UNKNOWN, Severity.MEDIUM),
 }

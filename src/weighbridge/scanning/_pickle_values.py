@@ -15,6 +15,7 @@ from weighbridge.formats import Blob
 __all__ = [
     "KEPT_ITEMS",
     "MORE",
+    "UNSAFE",
     "DictItems",
     "Global",
     "Items",
@@ -26,6 +27,8 @@ __all__ = [
     "TupleItems",
     "Use",
     "Value",
+    "is_hook",
+    "is_plain",
     "render",
     "to_text",
 ]
@@ -35,6 +38,12 @@ _SHOWN_ITEMS = 4
 _SHOWN_DEPTH = 3
 
 MORE = object()
+# Like MORE, for a dict; among its keys may be one that some reader would call.
+UNSAFE = object()
+
+# Attributes that unpicklers, NumPy, joblib and PyTorch look up on instances, to call them.
+_CALLED = frozenset({b"add", b"append", b"as_subclass", b"extend", b"keys", b"read", b"update"})
+_PLAIN_TYPES = (bytes, int, float, bool, type(None))
 
 Value = Any
 """Any of the constants, ``tuple``, ``Blob``, ``Items``, ``Global``, ``Made``, ``Persistent``."""
@@ -64,7 +73,7 @@ class Items(list[Any]):
     @property
     def more(self) -> bool:
         """Return whether items are missing here."""
-        return bool(self) and self[-1] is MORE
+        return bool(self) and (self[-1] is MORE or self[-1] is UNSAFE)
 
     def add(self, items: list[Value], limit: int = KEPT_ITEMS) -> None:
         """Put items behind the others, as far as there is room."""
@@ -92,10 +101,23 @@ class ListItems(Items):
 
 
 class DictItems(Items):
-    """A dict: keys and values in turn."""
+    """A dict: keys and values in turn. ``UNSAFE`` stands last if what is missing may be a hook."""
 
     __slots__ = ()
     kind = "dict"
+
+    def add(self, items: list[Value], limit: int = KEPT_ITEMS) -> None:
+        """Put keys and values behind the others; look at those for which there is no room."""
+        full = self.more
+        room = 0 if full else max(0, limit - len(self))
+        if not full:
+            self += items[:room]
+        if len(items) <= room:
+            return
+        if not full:
+            self.append(MORE)
+        if any(map(is_hook, items[room::2], items[room + 1 :: 2])):
+            self[-1] = UNSAFE
 
 
 class SetItems(Items):
@@ -122,6 +144,7 @@ class Global:
         use: What the lists say.
         offset: Where it was referenced first.
         instance: What calling it gives, when nobody needs to know the arguments.
+        vouched: Whether the user vouches for it, so that its arguments and states are not judged.
     """
 
     module: str
@@ -129,6 +152,7 @@ class Global:
     use: Use
     offset: int
     instance: Made
+    vouched: bool = False
 
     @property
     def path(self) -> str:
@@ -138,10 +162,10 @@ class Global:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rebuilder(Global):
-    """A function whose arguments are checked when it is called; so it must only be called.
+    """A name whose use is checked when it is called; so it must be called, and nothing else.
 
-    As the attribute ``append`` of some object, say, it would be called unseen. Every time that one
-    comes to the stack is counted, and so is every call; the figures must agree.
+    As the attribute ``append`` of some object, say, it would be called unseen. Each time that such
+    a name comes to the stack there is a new object for it, which one call must use up.
     """
 
 
@@ -153,13 +177,15 @@ class Made:
         path: ``module.name`` of what was called; empty if that is not known.
         args: The arguments, for the few callables whose results are looked into.
         state: What BUILD gave it last, likewise.
-        trusted: Whether it was made by a name on the list.
+        trusted: Whether it was made by a name on the list, with arguments as they should be.
+        vouched: Whether the user vouches for the name.
     """
 
     path: str
     args: Value = None
     state: Value = None
     trusted: bool = False
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,6 +193,18 @@ class Persistent:
     """What the loader puts in place of a persistent id; ``known`` if it is a PyTorch storage."""
 
     known: bool
+
+
+def is_plain(value: Value) -> bool:
+    """Return whether ``value`` is a number, a text, a byte string, a truth value or None."""
+    return type(value) in _PLAIN_TYPES or type(value) is Blob
+
+
+def is_hook(key: Value, value: Value) -> bool:
+    """Return whether an attribute of this name and value might be called or change its object."""
+    if type(key) is not bytes:
+        return True
+    return (key in _CALLED or key.startswith(b"__")) and not is_plain(value)
 
 
 def to_text(value: Value) -> str | None:
@@ -204,7 +242,7 @@ def _render_blob(blob: Blob) -> str:
 
 def _render_items(value: tuple[Value, ...] | Items, depth: int) -> str:
     kind = value.kind if isinstance(value, Items) else "tuple"
-    items = [item for item in value[: _SHOWN_ITEMS * 2] if item is not MORE]
+    items = [item for item in value[: _SHOWN_ITEMS * 2] if item is not MORE and item is not UNSAFE]
     if depth >= _SHOWN_DEPTH and items:
         return "…"
     shown = [render(item, depth + 1) for item in items]

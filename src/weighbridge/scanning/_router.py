@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Answer, Finding
+from weighbridge.core import Coverage, CoverageStatus, Finding
 from weighbridge.formats import (
     HEAD_BYTES,
     MemorySource,
@@ -21,15 +21,16 @@ from weighbridge.formats import (
 from weighbridge.scanning._headers import examine_gguf, examine_npy, examine_safetensors
 from weighbridge.scanning._notes import examined, found, inert, not_examined
 from weighbridge.scanning._pickle import scan_pickles
+from weighbridge.scanning._pickle_rules import PICKLE_RULES
 from weighbridge.scanning._streams import STREAM_FORMATS, examine_stream
 from weighbridge.scanning._tar import examine_tar
 from weighbridge.scanning._text import judge_text
-from weighbridge.scanning._zip import examine_zip
+from weighbridge.scanning._zip import Examiners, examine_zip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from weighbridge.core import Coverage, Location
+    from weighbridge.core import Location
     from weighbridge.core.ports import ByteSource
     from weighbridge.scanning._context import PickleScan, ScanContext
     from weighbridge.scanning._notes import Notes
@@ -53,6 +54,18 @@ _UNMARKED_FORMATS = {
     "feather": "arrow",
 }
 _ZIP_MARK = b"PK\x03\x04"
+_PERSID = b"P"
+# Findings that show a name at work: what no bytes give by chance.
+_NAMED = frozenset(
+    PICKLE_RULES[rule].rule_id
+    for rule in ("dangerous-call", "dangerous-name", "foreign-call", "dotted-name")
+)
+# So does a call of a name that nobody vouches for.
+_CALLED = _NAMED | {PICKLE_RULES["unknown-call"].rule_id}
+# Enough for every mark, for a tar header and for the first superblocks of HDF5.
+_GLANCE_BYTES = 4 * 1024
+# Two bytes, which one storage of numbers in some ten thousand begins with.
+_CHANCE_FORMATS = frozenset({"pe", "gzip", "zlib", "lzma", "joblib-zfile"})
 _NO_KEYS: frozenset[str] = frozenset()
 
 
@@ -84,7 +97,8 @@ def examine(source: ByteSource, at: Location, context: ScanContext) -> Notes:
     if directory is None:
         told = yield from _examine_body(source, source, at, context, told=told)
     else:
-        prefix_bytes = yield from examine_zip(source, directory, at, context, examine)
+        examiners = Examiners(examine, _examine_raw)
+        prefix_bytes = yield from examine_zip(source, directory, at, context, examiners)
         prefix = SliceSource(source.name, source, 0, prefix_bytes)
         told = yield from _examine_body(prefix, source, at, context, told=not prefix_bytes or told)
     if pickle is not None and not _is_whole(pickle) and (pickle.findings or not told):
@@ -104,15 +118,39 @@ def _dismiss(source: ByteSource, at: Location, context: ScanContext) -> Coverage
 
 
 def _scan_start(source: ByteSource, at: Location, context: ScanContext) -> PickleScan | None:
-    """Scan for pickles at the beginning; None if there is none, or only the first byte of a zip.
+    """Scan for pickles at the beginning; None if there is none, or only the letter P.
 
-    ``P`` of ``PK`` is the opcode PERSID. No loader of pickles takes such an id and goes on, so that
-    a zip counts as a pickle only if dangerous things follow.
+    ``P`` is the opcode PERSID, which reads to the next line feed. No loader of PyTorch or joblib
+    takes such an id and goes on, and what follows in a zip (``PK``), a picture or a text is read
+    out of step: it counts only if a bad name is really met, or if all of it is a pickle.
     """
     pickle = scan_pickles(source, at=at, context=context)
-    if pickle is not None and source.read_at(0, len(_ZIP_MARK)) == _ZIP_MARK:
-        return pickle if any(f.answer is Answer.FAIL for f in pickle.findings) else None
-    return pickle
+    head = source.read_at(0, len(_ZIP_MARK))
+    if pickle is None or not head.startswith(_PERSID) or _has_name(pickle):
+        return pickle
+    return pickle if head != _ZIP_MARK and _is_whole(pickle) else None
+
+
+def _has_name(pickle: PickleScan) -> bool:
+    """Return whether a finding names something dangerous or foreign."""
+    return any(finding.rule_id in _NAMED for finding in pickle.findings)
+
+
+def _examine_raw(source: ByteSource, at: Location, context: ScanContext) -> Notes:
+    """Yield what a storage of numbers is besides; nothing if its beginning is nothing else.
+
+    Whoever opens it by its name may take it for any kind of file, but only the first bytes are
+    read, because there may be gigabytes of them.
+    """
+    head = source.read_at(0, _GLANCE_BYTES)
+    formats = set(sniff(head))
+    pickle = scan_pickles(source, at=at, context=context)
+    found = {finding.rule_id for finding in pickle.findings} if pickle is not None else set()
+    if found & _CALLED or formats - _CHANCE_FORMATS or head.startswith(_ZIP_MARK):
+        return (yield from examine(source, at, context))
+    for format_name in sorted(formats & STREAM_FORMATS):
+        yield from _drop_chance_hit(examine_stream(source, format_name, at, context, examine))
+    return _NO_KEYS
 
 
 def _name_unknown(source: ByteSource, at: Location) -> Coverage:
@@ -132,23 +170,25 @@ def _examine_body(
 ) -> Generator[Finding | Coverage, None, bool]:
     """Examine bytes as every format but pickle and zip; return whether anybody knew them.
 
+    No format hides another: each whose mark fits is examined, over all the bytes, because the
+    archives that loaders find by themselves may lie anywhere in the others.
+
     Args:
-        body: ``whole``, or the part of it that lies before a zip archive.
-        whole: Everything; a format whose mark lies inside the archive is looked at as well.
+        body: ``whole``, or the part of it that lies before a zip archive, which may be text.
+        whole: Everything.
         at: Where.
         context: Limits and budget.
         told: Whether the bytes are known already.
     """
-    formats = dict.fromkeys(sniff(whole.read_at(0, HEAD_BYTES)), whole)
-    formats |= dict.fromkeys(sniff(body.read_at(0, HEAD_BYTES)), body)
-    if body.name.endswith(".safetensors") and not told:
-        formats.setdefault("safetensors", body)  # so that it is said what is wrong with it
-    for format_name, source in formats.items():
-        knew = yield from _examine_format(source, format_name, at, context)
+    formats = list(sniff(whole.read_at(0, HEAD_BYTES)))
+    if whole.name.endswith(".safetensors") and not told and "safetensors" not in formats:
+        formats.append("safetensors")  # so that it is said what is wrong with it
+    for format_name in formats:
+        knew = yield from _examine_format(whole, format_name, at, context)
         told = told or knew
     if told:
         return True
-    row = judge_text(body, at, limits=context.limits)
+    row = judge_text(body, at, context)
     if row is None:
         return False
     yield row
@@ -169,7 +209,7 @@ def _examine_format(
     elif format_name == "tar":
         yield from examine_tar(source, at, context, examine)
     elif format_name in _IMAGES:
-        problem = check_image_end(source, format_name)
+        problem = check_image_end(source, format_name, spend=context.budget.spend_header_bytes)
         row = inert(at, format_name, "an image") if not problem else None
         yield row or not_examined(at, format_name, problem)
     elif format_name in _NATIVE:
@@ -184,17 +224,21 @@ def _examine_format(
 def _drop_chance_hit(
     notes: Generator[Finding | Coverage, None, bool],
 ) -> Generator[Finding | Coverage, None, bool]:
-    """Pass on what a compressed stream gave, unless it is a text that only begins like one.
+    """Pass on what a compressed stream gave, unless something else only begins like one.
 
     ``x^2`` has the first two bytes of zlib and expands to a few bytes before the damage. It counts
-    only if something was found in them.
+    only if it is whole, or if something was found in these bytes.
     """
     kept = list(notes)
     rules = {note.rule_id for note in kept if isinstance(note, Finding)}
-    if rules == {"WB-CMP-001"} or not kept:
+    if not rules - {"WB-CMP-001"} and not (kept and _is_examined(kept[0])):
         return False
     yield from kept
     return True
+
+
+def _is_examined(note: Finding | Coverage) -> bool:
+    return isinstance(note, Coverage) and note.status is CoverageStatus.EXAMINED
 
 
 _HEADERS: dict[str, Callable[[ByteSource, Location, ScanContext], Iterator[Finding | Coverage]]] = {

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge.formats import expand_stream, open_expanded
-from weighbridge.scanning._notes import deeper, examined, found, not_examined
+from weighbridge.scanning._notes import (
+    deeper,
+    examined,
+    found,
+    leave_out_damage,
+    not_examined,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -36,21 +42,27 @@ def examine_stream(
     with open_expanded(
         chunks,
         name=at.member[-1] if at.member else at.file,
-        packed_bytes=packed_bytes,
-        limits=context.limits,
         spend=context.budget.spend_expanded_bytes,
     ) as expanded:
         if expanded.problem and not expanded.source.size_bytes:
-            return False
-        if expanded.problem:
+            if "Memory" not in expanded.problem:
+                return False
+            # Only our own bound stops at such a dictionary; a loader has none.
+            yield not_examined(at, format_name, expanded.problem)
+            return True
+        place, inner_context = deeper(at, f"({format_name})", context)
+        notes = examine(expanded.source, place, inner_context)
+        if expanded.is_cut:
+            yield not_examined(at, format_name, expanded.problem)
+            notes = leave_out_damage(notes)
+        elif expanded.problem:
             # A loader that reads as it goes has acted on everything before the damage.
             message = f"The {format_name} stream is not whole: {expanded.problem}."
             yield found("WB-CMP-001", at, message)
             yield not_examined(at, format_name, expanded.problem)
         else:
             yield examined(at, format_name)
-        place, inner_context = deeper(at, f"({format_name})", context)
-        yield from examine(expanded.source, place, inner_context)
+        yield from notes
     return True
 
 

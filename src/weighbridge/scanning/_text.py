@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from weighbridge.core import Coverage, Limits, Location
     from weighbridge.core.ports import ByteSource
     from weighbridge.formats import Text
+    from weighbridge.scanning._context import ScanContext
 
 __all__ = ["judge_text"]
 
@@ -21,6 +22,8 @@ _MAX_WHOLE_BYTES = 32 * 1024 * 1024
 # Parsing costs fifty times as much as searching. What no search hits is parsed only to tell
 # whether it is JSON at all, and only while that costs next to nothing.
 _PARSE_ALWAYS_BYTES = 32 * 1024
+# What beginning another document costs, where each line is one.
+_LINE_COST_BYTES = 4
 
 # Each is searched for in every text, and searching is most of the cost: few and short.
 _CODE_NAMES = (
@@ -61,13 +64,24 @@ _PROSE_SUFFIXES = frozenset({"md", "markdown", "rst"})
 _JINJA_SUFFIXES = frozenset({"jinja", "jinja2", "j2"})
 _YAML_SUFFIXES = frozenset({"yaml", "yml"})
 _PYTHON = re.compile(
-    rb"^[ \t]*(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|^class[ \t]+\w+[ \t]*[(:]|"
-    rb"^[ \t]*from[ \t]+[\w.]+[ \t]+import[ \t(]",
+    rb"^[ \t]*(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|"
+    rb"^[ \t]*from[ \t]+[\w.]+[ \t]+import[ \t(]|"
+    # Words may begin a line with "class A:" or "class B(ii)". Python goes on with a body below, or
+    # with a call or an assignment behind the colon; or its bases are in brackets before it.
+    rb"^class[ \t]+\w+[ \t]*(?:"
+    rb"\([^\r\n]{0,200}\)[ \t]*:|\([\w., \t]{0,200}$|:[^\r\n]{0,200}[=(]|"
+    rb":[ \t]*(?:#[^\r\n]{0,200})?(?:\r?\n[ \t]*){1,50}(?<=[ \t])[\w\"'@#])",
     re.MULTILINE,
 )
 _IMPORT = re.compile(rb"^[ \t]*import[ \t]+\w[\w., ]*[;\r\n]", re.MULTILINE)
 _CALL = re.compile(rb"\w\(")
-_YAML_TAG = re.compile(rb"(?:^|[\s\[{,:-])!(?![=\s])|^%[A-Z]", re.MULTILINE)
+# A tag stands where a node begins: at the begin of a line, behind an indicator or an anchor. The
+# line breaks of YAML count, and the types of its core schema do not.
+_YAML_TAG = re.compile(
+    rb"(?:^|\xc2\x85|\xe2\x80[\xa8\xa9]|[\[{,:]|[?-][ \t]|&[^\s&,\[\]{}]{1,200}+[ \t])[ \t]*"
+    rb"!(?![=\s]|!(?:str|int|float|bool|null|seq|map|binary|timestamp)(?:[\s,\]}]|\Z))|^%[A-Z]",
+    re.MULTILINE,
+)
 # An escaped letter, or a line break that the reader takes away.
 _YAML_ESCAPE = re.compile(rb"\\(?:x[2-7]|u00[2-7]|U000000[2-7]|\r?\n)")
 # What Keras itself writes with the module ``builtins``.
@@ -77,7 +91,7 @@ _MODULES_FILE = "modules.json"
 _KNOWN_MODULES = ("sentence_transformers.",)
 
 
-def judge_text(source: ByteSource, at: Location, *, limits: Limits) -> Coverage | None:
+def judge_text(source: ByteSource, at: Location, context: ScanContext) -> Coverage | None:
     """Return the row of a text, or None if the bytes are no text.
 
     A name can only make it worse: it may say that a text is code, never that it is not. Markdown
@@ -92,7 +106,11 @@ def judge_text(source: ByteSource, at: Location, *, limits: Limits) -> Coverage 
     is_json = begins_like_json or suffix in _JSON_SUFFIXES
     needles = _JSON_NEEDLES if is_json else _TEXT_NEEDLES
     text = read_text(
-        source, needles, max_whole_bytes=_MAX_WHOLE_BYTES, patterns=(_PYTHON, _YAML_HIDDEN_TAG)
+        source,
+        needles,
+        max_whole_bytes=_MAX_WHOLE_BYTES,
+        patterns=(_PYTHON, _YAML_HIDDEN_TAG),
+        spend=context.budget.spend_text_bytes,
     )
     if text is None:
         return None
@@ -101,7 +119,7 @@ def judge_text(source: ByteSource, at: Location, *, limits: Limits) -> Coverage 
     if suffix in _JINJA_SUFFIXES or start.startswith((b"{%", b"{{", b"{#")):
         return not_examined(at, "jinja template", "templates are not examined yet")
     if is_json:
-        return _judge_json(text, at, limits, parse=name == _MODULES_FILE)
+        return _judge_json(text, at, context, parse=name == _MODULES_FILE)
     return _judge_other(text, at, suffix=suffix)
 
 
@@ -148,19 +166,23 @@ def _judge_yaml(text: Text, at: Location) -> Coverage:
     return inert(at, "yaml", "plain data")
 
 
-def _judge_json(text: Text, at: Location, limits: Limits, *, parse: bool) -> Coverage:
+def _judge_json(text: Text, at: Location, context: ScanContext, *, parse: bool) -> Coverage:
     names = _list_names(text)
     hidden = bool(text.found & set(_ESCAPES)) and (
         not text.whole or _ESCAPED_LETTER.search(text.data) is not None
     )
-    if not (names or hidden or parse) and len(text.data) > _PARSE_ALWAYS_BYTES:
+    needed = bool(names) or hidden or parse
+    size = len(text.data)
+    if not needed and (size > _PARSE_ALWAYS_BYTES or not context.budget.can_parse(size)):
         return inert(at, "json", "names no code to load")
     if not text.whole:
         return not_examined(at, "json", f"it may name code to load ({names or 'by escapes'})")
     try:
-        document = _parse(text.data, limits)
+        lines = text.data.count(b"\n")
+        context.budget.spend_parsed_bytes(size + _LINE_COST_BYTES * lines)
+        document = _parse(text.data, context.limits)
     except ParseError as error:
-        if names or hidden or parse:
+        if needed:
             reason = f"it may name code to load ({names or 'unreadable'}), and {error}"
             return not_examined(at, "json", reason)
         if problem := _find_python(text):
@@ -220,12 +242,17 @@ def _find_code_names(document: object) -> str:
             pending.extend(value)
         elif isinstance(value, dict):
             for key, item in value.items():
-                if key in _KEYS_THAT_NAME_CODE and item:
+                if key in _KEYS_THAT_NAME_CODE and _is_named(item):
                     return str(key)
             if named := _find_class(value):
                 return named
             pending.extend(value.values())
     return ""
+
+
+def _is_named(item: object) -> bool:
+    """Return whether a value may name code: a number is the place of a word in a vocabulary."""
+    return bool(item) and (item == 1 or not isinstance(item, int | float))
 
 
 def _find_class(value: dict[str, Any]) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import zlib
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weighbridge.formats import (
@@ -22,6 +25,7 @@ from weighbridge.scanning._notes import (
     inert,
     inside,
     leads_out,
+    leave_out_damage,
     not_examined,
 )
 
@@ -33,10 +37,28 @@ if TYPE_CHECKING:
     from weighbridge.scanning._context import ScanContext
     from weighbridge.scanning._notes import Examine, Notes
 
-__all__ = ["examine_zip"]
+__all__ = ["Examiners", "examine_zip"]
 
 _CRC_BYTES = 4 * 1024 * 1024
 _NO_KEYS: frozenset[str] = frozenset()
+# What torch.save writes, and nothing looser: the pickle beside it is the file's own word.
+_STORAGE = re.compile(r"([^/]+)/data/([0-9]{1,9})")
+# Each makes torch.jit.load take an archive; ``model.json`` is what PyTorch 1.0 wrote.
+_SCRIPT_FILES = frozenset({"constants.pkl", "bytecode.pkl"})
+_OLD_SCRIPT_FILE = "model.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Examiners:
+    """The router's two ways to look at a member.
+
+    Attributes:
+        whole: For all members.
+        raw: For storages of numbers, which a pickle names: yields nothing if they are no more.
+    """
+
+    whole: Examine
+    raw: Examine
 
 
 def examine_zip(
@@ -44,25 +66,43 @@ def examine_zip(
     directory: ZipDirectory,
     at: Location,
     context: ScanContext,
-    examine: Examine,
+    examiners: Examiners,
 ) -> Generator[Finding | Coverage, None, int]:
     """Examine an archive and every member; return how many bytes lie before it.
 
-    Members are read in the order of their place in the file. Raw storages of tensors are not read:
-    the pickle beside them says which members they are.
+    Members are read in the order of their place in the file. Of raw storages of tensors only the
+    beginning is read: the pickle beside them says which members they are.
     """
     names = {entry.name for entry in directory.entries}
     yield examined(at, _name_format(names))
+    if any(_is_script(name) for name in names):
+        reason = "TorchScript: names in its pickles mean code in the archive, which is not examined"
+        yield not_examined(at, "torchscript", reason)
     for message in directory.disagreements:
         yield found("WB-ZIP-001", at, f"Readers disagree about the directory: {message}.")
     if directory.end < source.size_bytes:
         behind = source.size_bytes - directory.end
         message = f"{behind:,} bytes lie behind the archive."
         yield found("WB-ZIP-009", at, message, offset=directory.end)
+    located = yield from _examine_entries(source, directory, at, context, examiners)
+    yield from _check_overlaps(located, at)
+    return (yield from _examine_gaps(source, directory, located, at, context, examiners.whole))
+
+
+def _examine_entries(
+    source: ByteSource,
+    directory: ZipDirectory,
+    at: Location,
+    context: ScanContext,
+    examiners: Examiners,
+) -> Generator[Finding | Coverage, None, list[ZipEntry]]:
+    """Examine what the directory lists; return where its members are."""
+    names = {entry.name for entry in directory.entries}
     located: list[ZipEntry] = []
     reached = 0
-    storages: list[ZipEntry] = []
+    unnamed: list[ZipEntry] = []
     named: set[str] = set()
+    raw: Counter[str] = Counter()
     for entry in directory.entries:
         context.budget.spend_members(1)
         readings, problem = read_zip_entry(source, entry)
@@ -73,17 +113,26 @@ def examine_zip(
             context.budget.spend_expanded_bytes(max(shared, 0))
             reached = max(reached, min(reading.end_offset, source.size_bytes))
         yield from _check_entry(entry, problem, at, located=bool(readings))
-        if _may_be_storage(entry.name, names):
-            storages.extend(readings[:1])
+        if len(readings) == 1 and not problem and _may_be_storage(readings[0], names):
+            if entry.name in named:
+                raw += yield from _examine_storage(source, readings[0], at, context, examiners.raw)
+            else:
+                unnamed.extend(readings)  # the pickle that names it may follow
             continue
         for reading in readings:
-            keys = yield from _examine_member(source, reading, at, context, examine)
-            if entry.name.endswith(".pkl"):
+            keys = yield from _examine_member(source, reading, at, context, examiners.whole)
+            if entry.name.endswith("/data.pkl"):
                 stem = entry.name.removesuffix(".pkl")
                 named.update(f"{stem}/{key}" for key in keys)
-    yield from _examine_storages(source, storages, named, at, context, examine)
-    yield from _check_overlaps(located, at)
-    return (yield from _examine_gaps(source, directory, located, at, context, examine))
+    for entry in unnamed:
+        if entry.name in named:
+            raw += yield from _examine_storage(source, entry, at, context, examiners.raw)
+        else:
+            yield from _examine_member(source, entry, at, context, examiners.whole)
+    for folder, count in raw.items():
+        reason = f"{count:,} raw tensor storages that {folder}.pkl names, by their first bytes"
+        yield inert(inside(at, f"{folder}/"), "raw tensors", reason)
+    return located
 
 
 def _name_format(names: set[str]) -> str:
@@ -98,10 +147,22 @@ def _name_format(names: set[str]) -> str:
     return "zip"
 
 
-def _may_be_storage(name: str, names: set[str]) -> bool:
-    """Return whether this is ``X/KEY`` beside a pickle ``X.pkl``."""
-    folder, _, key = name.rpartition("/")
-    return bool(folder and key) and f"{folder}.pkl" in names
+def _is_script(name: str) -> bool:
+    """Return whether a member of this name belongs to TorchScript, or may be taken for it.
+
+    PyTorch's own zip reader does not tell upper from lower case.
+    """
+    *folders, file = name.replace("\\", "/").lower().split("/")
+    return (
+        file in _SCRIPT_FILES or "code" in folders or (bool(folders) and file == _OLD_SCRIPT_FILE)
+    )
+
+
+def _may_be_storage(entry: ZipEntry, names: set[str]) -> bool:
+    """Return whether this is ``ROOT/data/NUMBER`` beside ``ROOT/data.pkl``, stored as it is."""
+    match = _STORAGE.fullmatch(entry.name)
+    plain = entry.method == 0 and entry.packed_bytes == entry.size_bytes and not entry.is_encrypted
+    return match is not None and plain and f"{match[1]}/data.pkl" in names
 
 
 def _check_entry(
@@ -143,10 +204,11 @@ def _examine_member(
     with open_expanded(
         chunks,
         name=entry.name,
-        packed_bytes=packed_bytes,
-        limits=context.limits,
         spend=context.budget.spend_expanded_bytes,
     ) as expanded:
+        if expanded.is_cut:
+            yield not_examined(place, method, expanded.problem)
+            return (yield from leave_out_damage(examine(expanded.source, place, inner)))
         size = expanded.source.size_bytes
         if expanded.problem:
             yield found("WB-CMP-001", place, f"The member is not whole: {expanded.problem}.")
@@ -172,26 +234,20 @@ def _wrong_content(place: Location, entry: ZipEntry, size: int) -> Finding:
     return found("WB-ZIP-006", place, message)
 
 
-def _examine_storages(
-    source: ByteSource,
-    storages: list[ZipEntry],
-    named: set[str],
-    at: Location,
-    context: ScanContext,
-    examine: Examine,
-) -> Iterator[Finding | Coverage]:
-    """Sum up the storages that a pickle named; route the others like any member."""
-    counts: dict[str, int] = {}
-    for entry in storages:
-        if entry.name in named and not entry.is_encrypted:
-            folder = entry.name.rpartition("/")[0]
-            counts[folder] = counts.get(folder, 0) + 1
-        else:
-            yield from _examine_member(source, entry, at, context, examine)
-    for folder, count in counts.items():
-        place = inside(at, f"{folder}/")
-        reason = f"{count:,} raw tensor storages that {folder}.pkl names"
-        yield inert(place, "raw tensors", reason)
+def _examine_storage(
+    source: ByteSource, entry: ZipEntry, at: Location, context: ScanContext, examine_raw: Examine
+) -> Generator[Finding | Coverage, None, Counter[str]]:
+    """Glance at a storage that a pickle named; return its folder if it is numbers and no more."""
+    place, inner = deeper(at, entry.name, context)
+    size = min(entry.end_offset, source.size_bytes) - entry.data_offset
+    if size != entry.size_bytes:
+        yield _wrong_content(place, entry, max(size, 0))
+    member = SliceSource(entry.name, source, entry.data_offset, max(size, 0))
+    is_raw = True
+    for note in examine_raw(member, place, inner):
+        is_raw = False
+        yield note
+    return Counter([entry.name.rpartition("/")[0]] if is_raw else [])
 
 
 def _check_overlaps(located: list[ZipEntry], at: Location) -> Iterator[Finding]:

@@ -185,7 +185,7 @@ def test_block_that_is_not_utf_8() -> None:
 
 
 def test_body_may_be_anything() -> None:
-    evidence = read(b"---\nlicense: mit\n---\n\xff\x00")
+    evidence = read(b"---\nlicense: mit\n---\n\xff\x00 words")
     assert evidence == CardEvidence(Card("README.md", licenses=("mit",), has_body=True))
 
 

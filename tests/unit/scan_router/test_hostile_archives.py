@@ -57,6 +57,12 @@ def test_wrong_sizes_do_not_hide_the_content(size: int) -> None:
         assert rules(result) & {"WB-ZIP-002", "WB-ZIP-006"}
 
 
+def test_directory_lengths_that_reach_behind_it_do_not_hide_the_entry() -> None:
+    for at in (30, 32):
+        raw = patched(GOOD, CENTRAL + at, "<H", 0x4800)
+        assert has_evil(scan(raw))
+
+
 def test_method_that_disagrees_is_read_both_ways() -> None:
     for at in (8, CENTRAL + 10):
         result = scan(patched(GOOD, at, "<H", 8))

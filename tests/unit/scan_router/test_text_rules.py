@@ -22,6 +22,16 @@ INERT = {
     "data.csv": b"a,b\n1,2\n",
     "config.yaml": b"a: 1\nb:\n  - x\n  - wow!\n",
     "blank": b" \n\t\n",
+    "core.yaml": b"lr: !!float 1\nn: !!int 2\ns: [!!str a, !!null ]\nnote: hello !world\nb: x -!y\n"
+    b"anchor: &a 1\n",
+    "words.json": json.dumps(
+        {"vocab": {"chat_template": 17, "auto_map": 9, "_target_": 3}}
+    ).encode(),
+    "words-large.json": json.dumps(
+        {"vocab": {"pad": "x" * 99_999, "chat_template": 17, "auto_map": 9}}
+    ).encode(),
+    "classes.txt": b"class A: first year\nclass B (see below)\nclass C(ii)\n\nclass D:\nnext\n",
+    "classes.csv": b"label,text\nclass A: cars,1\nclass B(2),2\nclass C\n",
     "exclaimed.txt": b"!\n!!\n!word\n- !important\nhttp://a/!b%20c? no: 50%!\n".replace(
         b"!b%20", b"b%20"
     ),
@@ -71,6 +81,18 @@ CODE = {
     "escape.yaml": b'"\\x5ftarget_": os.system\n',
     "Makefile": b"all:\n\techo x\n",
     # Ways to hide a tag or a name from a search, each understood by a real loader.
+    "anchored.yaml": b"a: &x !Ref y\n",
+    "question.yaml": b"? !Ref x\n: 1\n",
+    "paragraph.yaml": "a:\u2028!Ref x\n".encode(),
+    "core-like.yaml": b"a: !!floaty x\n",
+    "flow.yaml": b"a: {b: !Ref x,c: 1}\n",
+    "list.yaml": b"- !Ref x\n",
+    "class.txt": b"class A:\n    x = f()\n",
+    "class-far.txt": b"words\nclass A:  # why\r\n\r\n\n\t'text'\n",
+    "class-of.txt": b"class A(Base, x=1):\n    pass\n",
+    "class-over-lines.txt": b"class A(\n    Base,\n):\n    pass\n",
+    "class-in-a-line.txt": b"class A: __import__('os').system('x')\n",
+    "flag.json": b'{"trust_remote_code": 1}',
     "directive.yaml": b'%TAG ! tag:yaml.org,2002:python\n---\n!/object/apply:os.system ["id"]\n',
     "percent.yaml": b"%TAG ! tag:yaml.org,2002:python/\n---\n!%6fbject/apply:os.system [x]\n",
     "folded.yaml": b'model: {? "_targ\\\n  et_" : os.system}\n',
