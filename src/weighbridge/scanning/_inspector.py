@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINE", "build_inspector", "conclude"]
 
-ENGINE = "weighbridge-scan 1; allow-list 1"
+ENGINE = "weighbridge-scan 1; allow-list 2"
 """Name and version of the engine and of its allow-list: same engine, same bytes, same report."""
 
 

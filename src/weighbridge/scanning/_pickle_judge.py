@@ -19,6 +19,7 @@ from weighbridge.scanning._pickle_shapes import (
     adds_items,
     count_values,
     fits_state,
+    is_constant,
 )
 from weighbridge.scanning._pickle_values import (
     UNSAFE,
@@ -378,7 +379,9 @@ class Judge:
 
     def persistent(self, pid: Value, *, at: int) -> Value:
         """Judge a persistent id; PyTorch's two kinds are known, others are up to the loader."""
-        kind = to_text(pid[0]) if type(pid) is tuple and pid else None
+        # A location that is no text would be asked whether it starts with "cuda".
+        literal = type(pid) is tuple and pid and all(map(is_constant, pid[2:]))
+        kind = to_text(pid[0]) if literal else None
         if kind == "storage" and len(pid) in PARTS_OF_STORAGE_ID and self._is_storage(pid):
             return Persistent(known=True)
         if kind == "module" and len(pid) == 4 and isinstance(pid[1], Global):  # noqa: PLR2004

@@ -152,7 +152,7 @@ def is_harmless(value: Value) -> bool:
 
 def is_list(value: Value) -> bool:
     """Return whether ``value`` is a list, tuple, set or dict that the pickle writes down."""
-    return isinstance(value, Items) or (type(value) is tuple)
+    return isinstance(value, Items) or type(value) is tuple
 
 
 # -- arguments -------------------------------------------------------------------------------------
@@ -252,6 +252,8 @@ def fits_state(target: Made, state: Value) -> bool:
 
     A dict, or a pair of dicts, is judged by its keys; that is not done here.
     """
+    if target.path in (STORAGE, SCALAR):  # the first is whatever the pickle inside gave
+        return False
     if state is None:
         return True
     if target.path in ARRAYS:

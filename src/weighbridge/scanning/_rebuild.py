@@ -50,7 +50,8 @@ _BIT_GENERATORS = frozenset(
         "numpy.random._sfc64.SFC64",
     }
 )
-_BASES = frozenset({"dict", "float", "frozenset", "int", "list", "set", "str", "tuple"})
+_CONTAINERS = frozenset({"dict", "frozenset", "list", "set", "tuple"})
+_NUMBERS_AND_TEXTS = frozenset({"bytes", "complex", "float", "int", "str"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,11 @@ def _reconstructor(args: Args) -> str:
         return "it makes an array"
     if base.name == "object":
         return "" if state is None else "it gets a state that its base does not take"
-    plain = is_list(state) or is_constant(state)
-    return "" if base.name in _BASES and plain else "its base or its state is none that is known"
+    if base.name in _CONTAINERS and is_list(state):
+        return ""
+    # A text of an object would tell where it is in memory.
+    right = base.name in _NUMBERS_AND_TEXTS and is_constant(state) and not is_list(state)
+    return "" if right else "its base or its state is none that is known"
 
 
 def _latin1(args: Args) -> str:
