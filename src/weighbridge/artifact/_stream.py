@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Hasher", "hash_range"]
+    from weighbridge.artifact._hashers import Hash
+
+__all__ = ["hash_range"]
 
 _CHUNK_BYTES = 1024 * 1024
 # After each chunk the interpreter's lock has to be won back from whoever parses meanwhile.
@@ -20,16 +22,9 @@ _OVERLAP_BUFFERS = 3
 _OVERLAP_MIN_BYTES = 16 * 1024 * 1024
 
 
-class Hasher(Protocol):
-    """The part of :mod:`hashlib` objects that is used here."""
-
-    def update(self, data: memoryview, /) -> object:
-        """Take in more bytes."""
-
-
 def hash_range(
     descriptor: int,
-    hasher: Hasher,
+    hasher: Hash,
     start: int,
     end: int,
     *,
