@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from weighbridge._version import __version__
 
 if TYPE_CHECKING:
-    from weighbridge.workflow import Reuse
+    from weighbridge.workflow import CertificateTrust, KeylessTrust, KeyTrust, Reuse, SignerSpec
     from weighbridge.workflow import check_artifact as check
     from weighbridge.workflow import create_key_files as keygen
     from weighbridge.workflow import hash_artifact as hash  # noqa: A004 - the command's name
@@ -26,10 +26,27 @@ if TYPE_CHECKING:
     from weighbridge.workflow import sign_artifact as sign
     from weighbridge.workflow import verify_artifact as verify
 
-__all__ = ["Reuse", "__version__", "check", "hash", "keygen", "scan", "sign", "verify"]
+__all__ = [
+    "CertificateTrust",
+    "KeyTrust",
+    "KeylessTrust",
+    "Reuse",
+    "SignerSpec",
+    "__version__",
+    "check",
+    "hash",
+    "keygen",
+    "scan",
+    "sign",
+    "verify",
+]
 
 _NAMES = {
+    "CertificateTrust": "CertificateTrust",
+    "KeyTrust": "KeyTrust",
+    "KeylessTrust": "KeylessTrust",
     "Reuse": "Reuse",
+    "SignerSpec": "SignerSpec",
     "check": "check_artifact",
     "hash": "hash_artifact",
     "keygen": "create_key_files",

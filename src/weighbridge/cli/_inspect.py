@@ -8,12 +8,19 @@ import click
 
 from weighbridge import workflow
 from weighbridge.cli._options import FILE, json_option, print_json
-from weighbridge.core import Method, Part, printable
+from weighbridge.core import (
+    CertificateMaterial,
+    ChainMaterial,
+    Method,
+    Part,
+    PublicKeyMaterial,
+    printable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from weighbridge.core import JsonValue, Serialization
+    from weighbridge.core import JsonValue, Material, Serialization
     from weighbridge.signing import SignedManifest
     from weighbridge.workflow import Inspected
 
@@ -62,10 +69,32 @@ def _to_words(serialization: Serialization) -> str:
     return f"{serialization.hash_type.value} of each shard of {size} bytes"
 
 
+def _describe_material(material: Material) -> str:
+    match material:
+        case PublicKeyMaterial():
+            return f"a key, hint {printable(material.hint) or 'none'}"
+        case ChainMaterial():
+            return f"a chain of {len(material.certificates)} certificates"
+        case CertificateMaterial():
+            return f"a Sigstore certificate and {material.log_entry_count} log entries"
+
+
+def _material_to_json(material: Material) -> dict[str, JsonValue]:
+    match material:
+        case PublicKeyMaterial():
+            return {"proof": "key", "key_hint": material.hint}
+        case ChainMaterial():
+            return {"proof": "certificate", "certificate_count": len(material.certificates)}
+        case CertificateMaterial():
+            return {"proof": "keyless", "log_entry_count": material.log_entry_count}
+
+
 def _to_lines(signature: str, inspected: Inspected, files: int) -> Iterator[str]:
     yield _WARNING
     yield f"signature: {printable(signature)}"
-    yield f"key hint:  {printable(inspected.key_hint) or 'none'}"
+    yield f"proof:     {_describe_material(inspected.bundle.material)}"
+    if inspected.bundle.timestamps:
+        yield f"time:      {len(inspected.bundle.timestamps)} RFC 3161 timestamps"
     yield f"type:      {printable(inspected.statement.predicate_type)}"
     manifest = inspected.manifest
     if manifest is None:
@@ -88,7 +117,8 @@ def _to_json(signature: str, inspected: Inspected, files: int) -> JsonValue:
     value: dict[str, JsonValue] = {
         "verified": False,
         "signature": printable(signature),
-        "key_hint": inspected.key_hint,
+        **_material_to_json(inspected.bundle.material),
+        "timestamp_count": len(inspected.bundle.timestamps),
         "predicate_type": inspected.statement.predicate_type,
     }
     manifest = inspected.manifest

@@ -10,6 +10,7 @@ import click
 
 from weighbridge import workflow
 from weighbridge.cli._options import FILE
+from weighbridge.cli._trust_options import build_trust
 from weighbridge.core import DEFAULT_LIMITS, printable
 from weighbridge.errors import LimitExceededError
 
@@ -46,7 +47,29 @@ _OPTIONS = (
         "--reuse-key",
         type=FILE,
         metavar="PUBLIC",
-        help="EC public key that verifies the old signature  [default: that of --key]",
+        help="EC public key of the old signature  [default: it is by whoever signs now]",
+    ),
+    click.option(
+        "--reuse-certificate-authority",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+        help="Root certificates for the old signature, PEM; repeatable.",
+    ),
+    click.option("--reuse-identity", metavar="NAME", help="Who made the old signature; exactly."),
+    click.option("--reuse-issuer", metavar="URL", help="Who vouches for that account; exactly."),
+    click.option(
+        "--reuse-trust-config",
+        type=FILE,
+        metavar="FILE",
+        help="The Sigstore instance of the old signature.",
+    ),
+    click.option(
+        "--reuse-timestamp-authority",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+        help="Whose timestamps on the old signature are believed, PEM; repeatable.",
     ),
     click.option(
         "--changed",
@@ -86,6 +109,16 @@ _OPTIONS = (
 )
 
 
+_TRUST_NAMES = (
+    "reuse_key",
+    "reuse_certificate_authority",
+    "reuse_identity",
+    "reuse_issuer",
+    "reuse_trust_config",
+    "reuse_timestamp_authority",
+)
+
+
 def reuse_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options; the command is given them as ``reuse``, one value or None."""
 
@@ -93,7 +126,7 @@ def reuse_options(function: Callable[..., Any]) -> Callable[..., Any]:
     def command(**given: Any) -> Any:  # noqa: ANN401 - what click passes
         names = (
             "reuse",
-            "reuse_key",
+            *_TRUST_NAMES,
             "changed",
             "nul",
             "updated",
@@ -127,7 +160,9 @@ def _build(given: dict[str, Any]) -> workflow.Reuse | None:
         raise click.UsageError("-z needs --changed FILE")
     return workflow.Reuse(
         signature=old,
-        key=given["reuse_key"],
+        trust=build_trust(
+            {name.removeprefix("reuse_"): given[name] for name in _TRUST_NAMES}, prefix="--reuse-"
+        ),
         changed=_read_list(given["changed"], nul=given["nul"]),
         updated=[_to_name(path) for path in given["updated"]],
         deleted=[_to_name(path) for path in given["deleted"]],

@@ -6,7 +6,6 @@ import click
 
 from weighbridge import workflow
 from weighbridge.cli._options import (
-    FILE,
     artifact_argument,
     json_option,
     print_json,
@@ -14,6 +13,8 @@ from weighbridge.cli._options import (
 )
 from weighbridge.cli._progress import show_progress
 from weighbridge.cli._reuse_options import reuse_options, reused_to_json, show_reused
+from weighbridge.cli._signer_options import signer_options
+from weighbridge.cli._trust_options import offline_option
 from weighbridge.cli._warnings import describe_collisions, warn
 from weighbridge.core import (
     DEFAULT_SHARD_BYTES,
@@ -31,7 +32,7 @@ __all__ = ["command"]
 
 @click.command("sign")
 @artifact_argument
-@click.option("--key", type=FILE, required=True, metavar="PRIVATE", help="EC private key, PEM.")
+@signer_options
 @signature_option
 @click.option(
     "--method",
@@ -60,17 +61,19 @@ __all__ = ["command"]
     help="Write what this release takes where it strays from the specification.",
 )
 @reuse_options
+@offline_option
 @json_option
 def command(  # noqa: PLR0913 - each is one thing that a user may say
     path: str,
     *,
-    key: str,
+    signer: workflow.SignerSpec,
     signature: str | None,
     method: str,
     shard_size: int | None,
     hash_type: str,
     compat: str | None,
     reuse: workflow.Reuse | None,
+    offline: bool,
     as_json: bool,
 ) -> None:
     """Sign the file or folder PATH: an OpenSSF Model Signing v1.0 bundle.
@@ -86,11 +89,12 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     with show_progress("hashing") as progress:
         signed = workflow.sign_artifact(
             path,
-            key=key,
+            signer=signer,
             signature=signature,
             serialization=serialization,
             dialect=Dialect(compat) if compat else Dialect.SPECIFICATION,
             reuse=reuse,
+            offline=offline,
             progress=progress,
         )
     manifest = signed.manifest

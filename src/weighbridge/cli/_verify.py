@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from weighbridge import workflow
 from weighbridge.cli._options import (
-    FILE,
     artifact_argument,
     json_option,
     print_json,
     signature_option,
 )
 from weighbridge.cli._progress import show_progress
+from weighbridge.cli._trust_options import offline_option, trust_options
 from weighbridge.cli._warnings import describe_collisions, warn
 from weighbridge.core import printable, to_size
 from weighbridge.errors import DigestMismatchError, VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weighbridge.core import Attribution, JsonValue
 
 __all__ = ["command"]
 
 
 @click.command("verify")
 @artifact_argument
-@click.option("--key", type=FILE, required=True, metavar="PUBLIC", help="EC public key, PEM.")
+@trust_options
 @signature_option
 @click.option(
     "--accept-ignored",
@@ -30,20 +37,31 @@ __all__ = ["command"]
     metavar="NAME",
     help="A path that the signer left out of the signature and that you accept; repeatable.",
 )
+@offline_option
 @json_option
 def command(
     path: str,
     *,
-    key: str,
+    trust: workflow.Trust,
     signature: str | None,
+    offline: bool,
     accept_ignored: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Verify that PATH is what the holder of the key signed, file by file."""
+    """Verify that PATH is what somebody who is trusted signed, file by file.
+
+    Trust is a public key, a certificate authority, or with keyless signatures an account and who
+    vouches for it.
+    """
     try:
         with show_progress("verifying") as progress:
             verified = workflow.verify_artifact(
-                path, key=key, signature=signature, accept_ignored=accept_ignored, progress=progress
+                path,
+                trust=trust,
+                signature=signature,
+                offline=offline,
+                accept_ignored=accept_ignored,
+                progress=progress,
             )
     except VerificationError as error:
         if as_json:
@@ -61,7 +79,7 @@ def command(
                 "answer": "pass",
                 "artifact": digest,
                 "signature": printable(str(verified.signature)),
-                "key": printable(str(verified.key)),
+                "signed_by": _to_json(verified.attribution),
                 "file_count": len(manifest.resources),
                 "size_bytes": manifest.size_bytes,
                 "warnings": [*warnings],
@@ -71,4 +89,26 @@ def command(
     mark = click.style("verified", fg="green", bold=True)
     click.echo(f"{mark} {len(manifest.resources):,} files, {to_size(manifest.size_bytes)}")
     click.echo(f"artifact:  {digest}")
-    click.echo(f"signed by: {printable(str(verified.key))}")
+    for line in _to_lines(verified.attribution):
+        click.echo(line)
+
+
+def _to_lines(attribution: Attribution) -> Iterator[str]:
+    issuer = f", by {printable(attribution.issuer)}" if attribution.issuer else ""
+    yield f"signed by: {printable(attribution.signer)}"
+    yield f"proof:     {attribution.method} {printable(attribution.identity)}{issuer}"
+    if attribution.signed_by is not None:
+        yield f"time:      {attribution.signed_by:%Y-%m-%d %H:%M:%S} UTC at the latest, proven"
+    yield from (f"note:      {printable(note)}" for note in attribution.notes)
+
+
+def _to_json(attribution: Attribution) -> JsonValue:
+    time = attribution.signed_by
+    return {
+        "name": printable(attribution.signer),
+        "method": attribution.method,
+        "identity": printable(attribution.identity),
+        "issuer": printable(attribution.issuer),
+        "signed_by": None if time is None else time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "notes": [printable(note) for note in attribution.notes],
+    }

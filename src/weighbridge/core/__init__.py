@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from weighbridge.core._answer import Answer, Severity, worst
     from weighbridge.core._bundle import (
         Bundle,
+        CertificateMaterial,
+        ChainMaterial,
         Envelope,
         EnvelopeSignature,
+        Material,
         PublicKeyMaterial,
         pae,
         parse_bundle,
@@ -58,7 +61,13 @@ if TYPE_CHECKING:
         Part,
         Serialization,
     )
-    from weighbridge.core._statement import Statement, Subject, VerifiedStatement, parse_statement
+    from weighbridge.core._statement import (
+        Attribution,
+        Statement,
+        Subject,
+        VerifiedStatement,
+        parse_statement,
+    )
     from weighbridge.core._text import printable, to_size
     from weighbridge.core._verdict import NotChecked, RuleResult, Verdict
 
@@ -69,9 +78,12 @@ __all__ = [
     "Answer",
     "ArtifactEvidence",
     "ArtifactKind",
+    "Attribution",
     "Bundle",
     "Card",
     "CardEvidence",
+    "CertificateMaterial",
+    "ChainMaterial",
     "Coverage",
     "CoverageStatus",
     "Dialect",
@@ -89,6 +101,7 @@ __all__ = [
     "Location",
     "Manifest",
     "ManifestDiff",
+    "Material",
     "Method",
     "NotChecked",
     "Part",
@@ -122,8 +135,11 @@ _MODULES = {
     "_answer": ("Answer", "Severity", "worst"),
     "_bundle": (
         "Bundle",
+        "CertificateMaterial",
+        "ChainMaterial",
         "Envelope",
         "EnvelopeSignature",
+        "Material",
         "PublicKeyMaterial",
         "pae",
         "parse_bundle",
@@ -153,7 +169,7 @@ _MODULES = {
         "Part",
         "Serialization",
     ),
-    "_statement": ("Statement", "Subject", "VerifiedStatement", "parse_statement"),
+    "_statement": ("Attribution", "Statement", "Subject", "VerifiedStatement", "parse_statement"),
     "_text": ("printable", "to_size"),
     "_verdict": ("NotChecked", "RuleResult", "Verdict"),
 }

@@ -16,18 +16,25 @@ if TYPE_CHECKING:
 
     from weighbridge.core._limits import Limits
 
-__all__ = ["Bundle", "Envelope", "EnvelopeSignature", "PublicKeyMaterial", "pae", "parse_bundle"]
+__all__ = [
+    "Bundle",
+    "CertificateMaterial",
+    "ChainMaterial",
+    "Envelope",
+    "EnvelopeSignature",
+    "Material",
+    "PublicKeyMaterial",
+    "pae",
+    "parse_bundle",
+]
 
 _MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 # A bundle is a few strings, two of them long.
 _MAX_VALUES = 10_000
-
-_OTHER_MATERIALS = {
-    "certificate": "a certificate (keyless signing)",
-    "x509CertificateChain": "a certificate chain",
-}
+_MAX_CERTIFICATES = 10
+_MAX_PROOFS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +76,91 @@ class PublicKeyMaterial:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainMaterial:
+    """Says that the holder of a certificate made the signature.
+
+    Attributes:
+        certificates: In DER, the signer's own first, then those that lead to the authority; one at
+            least. Whether any of them means something is for the verifier to find out.
+    """
+
+    certificates: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateMaterial:
+    """Says that a certificate of a few minutes made the signature: Sigstore's keyless signing.
+
+    Attributes:
+        certificate: In DER.
+        log_entry_count: How many entries of a transparency log come with it; not verified here.
+    """
+
+    certificate: bytes
+    log_entry_count: int
+
+
+Material = PublicKeyMaterial | ChainMaterial | CertificateMaterial
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """A Sigstore bundle v0.3 that holds a DSSE envelope.
 
     Attributes:
-        material: How to verify; later kinds (certificates, keyless) join as a union.
+        material: How to verify.
         envelope: The payload and its one signature.
         raw: The bundle's own bytes, as they were read or are to be written.
+        timestamps: RFC 3161 responses in DER, over the signature's bytes; nobody has verified them.
     """
 
-    material: PublicKeyMaterial
+    material: Material
     envelope: Envelope
     raw: bytes = field(repr=False)
+    timestamps: tuple[bytes, ...] = field(default=(), repr=False)
 
     @classmethod
-    def build(cls, material: PublicKeyMaterial, envelope: Envelope) -> Self:
+    def build(
+        cls,
+        material: PublicKeyMaterial | ChainMaterial,
+        envelope: Envelope,
+        *,
+        timestamps: tuple[bytes, ...] = (),
+    ) -> Self:
         """Fix the bytes of a bundle: JSON on a single line."""
         document = {
             "mediaType": _MEDIA_TYPE,
-            "verificationMaterial": {"publicKey": {"hint": material.hint}, "tlogEntries": []},
+            "verificationMaterial": _material_to_json(material, timestamps),
             "dsseEnvelope": {
-                "payload": base64.b64encode(envelope.payload).decode(),
+                "payload": _to_base64(envelope.payload),
                 "payloadType": envelope.payload_type,
                 "signatures": [
-                    {"sig": base64.b64encode(s.sig).decode(), "keyid": s.keyid}
-                    for s in envelope.signatures
+                    {"sig": _to_base64(s.sig), "keyid": s.keyid} for s in envelope.signatures
                 ],
             },
         }
-        return cls(material, envelope, json.dumps(document, separators=(",", ":")).encode())
+        raw = json.dumps(document, separators=(",", ":")).encode()
+        return cls(material, envelope, raw, timestamps)
+
+
+def _material_to_json(
+    material: PublicKeyMaterial | ChainMaterial, timestamps: tuple[bytes, ...]
+) -> dict[str, object]:
+    document: dict[str, object]
+    if isinstance(material, PublicKeyMaterial):
+        document = {"publicKey": {"hint": material.hint}}
+    else:
+        certificates = [{"rawBytes": _to_base64(der)} for der in material.certificates]
+        document = {"x509CertificateChain": {"certificates": certificates}}
+    document["tlogEntries"] = []
+    if timestamps:
+        entries = [{"signedTimestamp": _to_base64(der)} for der in timestamps]
+        document["timestampVerificationData"] = {"rfc3161Timestamps": entries}
+    return document
+
+
+def _to_base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -114,7 +177,7 @@ def parse_bundle(data: bytes, *, what: str, limits: Limits) -> Bundle:
     """Read a bundle; nothing is verified, and the payload is not looked into.
 
     Everything that would be passed over is refused instead: fields that are not known, a second
-    signature, transparency log entries and timestamps (this version cannot verify them).
+    signature, log entries beside a key or a chain of certificates.
 
     Args:
         data: The whole file, or one line of a claims file.
@@ -143,29 +206,73 @@ def parse_bundle(data: bytes, *, what: str, limits: Limits) -> Bundle:
         reader.refuse(f"has the media type {shown}; {_MEDIA_TYPE} is wanted", "mediaType")
     if document.get("messageSignature") is not None:
         reader.refuse("signs bare bytes and not a statement", "messageSignature")
-    material = _parse_material(reader, document.get("verificationMaterial"))
-    return Bundle(material, _parse_envelope(reader, document.get("dsseEnvelope")), data)
+    material, timestamps = _parse_material(reader, document.get("verificationMaterial"))
+    envelope = _parse_envelope(reader, document.get("dsseEnvelope"))
+    return Bundle(material, envelope, data, timestamps)
 
 
-def _parse_material(reader: _Reader, value: object) -> PublicKeyMaterial:
+def _parse_material(reader: _Reader, value: object) -> tuple[Material, tuple[bytes, ...]]:
     where = "verificationMaterial"
-    known = {"publicKey", "tlogEntries", "timestampVerificationData", *_OTHER_MATERIALS}
-    material = reader.fields(value, where=where, known=known)
-    for name, words in _OTHER_MATERIALS.items():
-        if material.get(name) is not None:
-            message = f"is signed with {words}; this version verifies signatures by bare keys only"
-            reader.refuse(message, f"{where}.{name}")
-    for name in ("tlogEntries", "timestampVerificationData"):
-        if material.get(name):
-            message = "carries a proof of time or transparency, which this version cannot verify"
-            reader.refuse(message, f"{where}.{name}")
+    kinds = ("publicKey", "x509CertificateChain", "certificate")
+    material = reader.fields(
+        value, where=where, known={*kinds, "tlogEntries", "timestampVerificationData"}
+    )
+    named = [kind for kind in kinds if material.get(kind) is not None]
+    if len(named) != 1:
+        found = " and ".join(named) or "nothing"
+        reader.refuse(f"names {found} to verify it with; exactly one is wanted", where)
+    entries = reader.items(material.get("tlogEntries"), f"{where}.tlogEntries", most=_MAX_PROOFS)
+    timestamps = _parse_timestamps(reader, material.get("timestampVerificationData"))
+    if named == ["certificate"]:
+        der = _parse_certificate(reader, material["certificate"], f"{where}.certificate")
+        return CertificateMaterial(der, len(entries)), timestamps
+    if entries:
+        message = "carries entries of a transparency log, which nobody verifies beside a key"
+        reader.refuse(message, f"{where}.tlogEntries")
+    if named == ["x509CertificateChain"]:
+        return _parse_chain(reader, material["x509CertificateChain"]), timestamps
     where = f"{where}.publicKey"
     # Signers before model_signing 1.1 put the key itself here instead of a hint. It is not used:
     # a key that comes with the signature says nothing about who signed.
     key = reader.fields(
-        material.get("publicKey"), where=where, known={"hint", "rawBytes", "keyDetails"}
+        material["publicKey"], where=where, known={"hint", "rawBytes", "keyDetails"}
     )
-    return PublicKeyMaterial(reader.text(key.get("hint"), f"{where}.hint"))
+    return PublicKeyMaterial(reader.text(key.get("hint"), f"{where}.hint")), timestamps
+
+
+def _parse_chain(reader: _Reader, value: object) -> ChainMaterial:
+    where = "verificationMaterial.x509CertificateChain"
+    chain = reader.fields(value, where=where, known={"certificates"})
+    where = f"{where}.certificates"
+    items = reader.items(chain.get("certificates"), where, most=_MAX_CERTIFICATES)
+    if not items:
+        reader.refuse("holds a chain without a certificate", where)
+    return ChainMaterial(
+        tuple(
+            _parse_certificate(reader, item, f"{where}[{index}]")
+            for index, item in enumerate(items)
+        )
+    )
+
+
+def _parse_certificate(reader: _Reader, value: object, where: str) -> bytes:
+    fields = reader.fields(value, where=where, known={"rawBytes"})
+    return reader.base64(fields.get("rawBytes"), f"{where}.rawBytes")
+
+
+def _parse_timestamps(reader: _Reader, value: object) -> tuple[bytes, ...]:
+    where = "verificationMaterial.timestampVerificationData"
+    if value is None:
+        return ()
+    data = reader.fields(value, where=where, known={"rfc3161Timestamps"})
+    where = f"{where}.rfc3161Timestamps"
+    found = []
+    items = reader.items(data.get("rfc3161Timestamps"), where, most=_MAX_PROOFS)
+    for index, item in enumerate(items):
+        at = f"{where}[{index}]"
+        fields = reader.fields(item, where=at, known={"signedTimestamp"})
+        found.append(reader.base64(fields.get("signedTimestamp"), f"{at}.signedTimestamp"))
+    return tuple(found)
 
 
 def _parse_envelope(reader: _Reader, value: object) -> Envelope:
@@ -203,6 +310,16 @@ class _Reader:
             self.refuse("is not a signature bundle: an object is wanted here", where)
         if unknown := sorted(value.keys() - known):
             self.refuse(f"has the field {unknown[0][:80]!r}, which is not known here", where)
+        return value
+
+    def items(self, value: object, where: str, *, most: int) -> list[Any]:
+        """Return a list; null and absent are the empty list, as in protobuf JSON."""
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.refuse("is not a signature bundle: a list is wanted here", where)
+        if len(value) > most:
+            self.refuse(f"lists {len(value):,} things here; {most} at most make sense", where)
         return value
 
     def text(self, value: object, where: str) -> str:

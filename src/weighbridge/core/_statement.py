@@ -13,10 +13,11 @@ from weighbridge.errors import InputError, ParseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from weighbridge.core._limits import Limits
 
-__all__ = ["Statement", "Subject", "VerifiedStatement", "parse_statement"]
+__all__ = ["Attribution", "Statement", "Subject", "VerifiedStatement", "parse_statement"]
 
 _STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 _WHAT = "the signed statement"
@@ -88,16 +89,44 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Attribution:
+    """Whom a signature is by, as its proof tells; not as the signer does.
+
+    Attributes:
+        signer: The verifier's own name for whoever signed.
+        method: ``key``, ``certificate`` or ``keyless``.
+        identity: The fingerprint of the key, the name in the certificate, or the account.
+        issuer: Who vouches for ``identity``: the authority's name or the OpenID Connect issuer;
+            empty for a bare key.
+        signed_by: When the signature existed at the latest, if a timestamp or a log entry that was
+            verified says so.
+        notes: What came with the signature and was not verified, in words.
+    """
+
+    signer: str
+    method: str
+    identity: str
+    issuer: str = ""
+    signed_by: datetime | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedStatement:
     """A statement and who vouches for it. Made by a verifier of ``signing`` and by nothing else.
 
     Attributes:
         statement: Read from exactly the bytes whose signature holds.
-        signers: The verifier's own names for whoever signed, sorted; at least one.
+        attributions: One for each trusted signer, sorted by its name; at least one.
     """
 
     statement: Statement
-    signers: tuple[str, ...]
+    attributions: tuple[Attribution, ...]
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """The verifier's own names for whoever signed, sorted."""
+        return tuple(attribution.signer for attribution in self.attributions)
 
 
 def parse_statement(payload: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Statement:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["ByteSource", "Executor", "Inspector", "Progress", "StrPath"]
+__all__ = ["AskSecret", "ByteSource", "Executor", "Inspector", "Progress", "StrPath"]
 
 # What a caller may give where a path is wanted.
 StrPath: TypeAlias = str | os.PathLike[str]
@@ -52,6 +52,20 @@ class Executor(Protocol):
 
     def map(self, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         """Yield ``function(item)`` for each item, in the items' order; raise the first error."""
+
+
+class AskSecret(Protocol):
+    """Who knows passwords and PINs: a person at a terminal, a file, a vault."""
+
+    def __call__(self, what: str) -> str:
+        """Return the secret.
+
+        Args:
+            what: Which, in words: ``password of release.key``.
+
+        Raises:
+            InputError: Nobody can be asked.
+        """
 
 
 class Progress(Protocol):

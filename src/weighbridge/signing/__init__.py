@@ -25,6 +25,7 @@ from weighbridge.signing._reuse import (
     ReusePlan,
     reconcile,
 )
+from weighbridge.signing._signers import SignerSpec, open_signer
 from weighbridge.signing._verify import verify_bundle
 
 __all__ = [
@@ -37,11 +38,13 @@ __all__ = [
     "ReusePlan",
     "SignedManifest",
     "Signer",
+    "SignerSpec",
     "Verifier",
     "compare_signed",
     "generate_key",
     "load_public_key",
     "load_signer",
+    "open_signer",
     "parse_signed_manifest",
     "reconcile",
     "sign_manifest",

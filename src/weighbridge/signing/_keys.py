@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from weighbridge.artifact import read_document
 from weighbridge.core import (
     DEFAULT_LIMITS,
+    Attribution,
     Bundle,
     Envelope,
     EnvelopeSignature,
@@ -24,6 +25,7 @@ from weighbridge.core import (
 from weighbridge.errors import InputError, SignatureError, TrustError
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -90,24 +92,44 @@ class PublicKey:
         """Return whether ``hint`` names this key; the specification leaves its spelling open."""
         return hint in {self.hint, self.fingerprint}
 
-    def verify(self, bundle: Bundle) -> None:
-        """Return if this key signed the bundle's envelope.
+    def verify(self, bundle: Bundle, *, at: datetime) -> Attribution:  # noqa: ARG002 - no dates
+        """Return that this key signed the bundle's envelope.
 
         Raises:
-            TrustError: The bundle names another key.
+            TrustError: The bundle names another key, or a certificate.
             SignatureError: It names this key, or none, and the signature does not hold.
         """
-        hint = bundle.material.hint
+        material = bundle.material
+        if not isinstance(material, PublicKeyMaterial):
+            raise TrustError(
+                "the signature was made with a certificate and not with a bare key; "
+                "verify it with the authority or the identity that the publisher names"
+            )
+        hint = printable(material.hint, limit=80)
         if hint and not self.answers_to(hint):
-            raise TrustError(f"the bundle names another key than {self.hint}")
+            raise TrustError(
+                f"the signature was made with another key (hint {hint}); "
+                "ask the publisher for the public key that belongs to it"
+            )
+        if not self.holds_for(bundle):
+            unnamed = "" if hint else ", and it does not say which key made it"
+            raise SignatureError(
+                f"the signature does not hold for this key{unnamed}; "
+                "get the signature file again from its publisher"
+            )
+        return Attribution("", "key", self.fingerprint)
+
+    def holds_for(self, bundle: Bundle) -> bool:
+        """Return whether this key made the bundle's one signature over its envelope."""
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - start-up time
 
         (signature,) = bundle.envelope.signatures
         signed = bundle.envelope.to_signed_bytes()
         try:
             self._key.verify(signature.sig, signed, _ecdsa(self._key.curve.name))
-        except InvalidSignature as error:
-            raise SignatureError(f"the signature does not hold for the key {self.hint}") from error
+        except InvalidSignature:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +145,10 @@ class KeySigner:
         sig = self._key.sign(unsigned.to_signed_bytes(), _ecdsa(self._key.curve.name))
         envelope = replace(unsigned, signatures=(EnvelopeSignature(sig),))
         return Bundle.build(PublicKeyMaterial(self.public_key.hint), envelope)
+
+    def own_verifier(self) -> PublicKey:
+        """Return the public half."""
+        return self.public_key
 
 
 def generate_key(curve: str = "P-256") -> KeyPair:

@@ -1,13 +1,32 @@
-"""What every way of signing has in common: bare keys now; certificates and keyless later."""
+"""What every way of signing and of verifying has in common."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from weighbridge.core import Bundle, Statement
+    from datetime import datetime
+
+    from weighbridge.core import Attribution, Bundle, Statement
 
 __all__ = ["Signer", "Verifier"]
+
+
+class Verifier(Protocol):
+    """One entry of a trust map: tells the bundles of the signer that it stands for from others."""
+
+    def verify(self, bundle: Bundle, *, at: datetime) -> Attribution:
+        """Return whom the proof says that the bundle is by; its ``signer`` is left empty.
+
+        Args:
+            bundle: By anybody.
+            at: When it is judged, aware; certificates are judged at a time that was proven
+                instead, if there is one.
+
+        Raises:
+            TrustError: Somebody else signed it, or in another way than this verifier looks for.
+            SignatureError: The bundle may be this signer's, and the signature does not hold.
+        """
 
 
 class Signer(Protocol):
@@ -16,14 +35,5 @@ class Signer(Protocol):
     def sign(self, statement: Statement) -> Bundle:
         """Return a bundle whose payload is exactly ``statement.payload``."""
 
-
-class Verifier(Protocol):
-    """One entry of a trust map: tells the bundles of the signer that it stands for from others."""
-
-    def verify(self, bundle: Bundle) -> None:
-        """Return if this signer signed the bundle.
-
-        Raises:
-            TrustError: The bundle says that somebody else signed it.
-            SignatureError: The bundle may be this signer's, and the signature does not hold.
-        """
+    def own_verifier(self) -> Verifier | None:
+        """Return what verifies this signer's earlier signatures, or None if that cannot be told."""

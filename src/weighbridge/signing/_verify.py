@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from weighbridge.core import (
@@ -14,75 +15,72 @@ from weighbridge.errors import InputError, SignatureError, TrustError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
-    from weighbridge.core import Bundle, Limits
+    from weighbridge.core import Attribution, Bundle, Limits
     from weighbridge.signing._ports import Verifier
 
 __all__ = ["verify_bundle"]
 
 # Signed over a text that is not the DSSE one, by model_signing 0.1 and 0.2.
 _BEFORE_V1 = b'"https://model_signing/Digests/v0.1"'
+_SHOWN = 3
 
 
 def verify_bundle(
-    bundle: Bundle, keys: Mapping[str, Verifier], *, limits: Limits = DEFAULT_LIMITS
+    bundle: Bundle,
+    verifiers: Mapping[str, Verifier],
+    *,
+    at: datetime,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> VerifiedStatement:
     """Find out who signed a bundle, and only then look at what was signed.
 
     Args:
         bundle: As ``core.parse_bundle`` gave it.
-        keys: Everybody who is trusted, by the verifier's own name for them.
+        verifiers: Everybody who is trusted, by the caller's own name for them.
+        at: When it is judged, aware.
         limits: Apply to the statement.
 
     Returns:
-        The statement and the names of all whose key verified it, sorted.
+        The statement and whom it is by, in the words of each verifier for whom it holds.
 
     Raises:
-        SignatureError: Nobody in ``keys`` signed these bytes; says whether it is another's
+        SignatureError: Nobody in ``verifiers`` signed these bytes; says whether it is another's
             signature or one that does not hold.
         ParseError: The signature holds, and what was signed is not an in-toto statement.
-        InputError: ``keys`` is empty.
+        InputError: ``verifiers`` is empty.
 
     Source:
         DSSE v1.0.2, protocol: verify first, parse then.
     """
-    if not keys:
+    if not verifiers:
         raise InputError("no key is trusted; name one to verify with")
-    signers, broken = [], []
-    for name in sorted(keys):
+    found: list[Attribution] = []
+    strange: dict[str, str] = {}
+    broken: dict[str, str] = {}
+    for name in sorted(verifiers):
         try:
-            keys[name].verify(bundle)
-        except TrustError:
-            continue
-        except SignatureError:
-            broken.append(name)
-        else:
-            signers.append(name)
-    if not signers:
-        raise SignatureError(_explain(bundle, broken=broken, names=sorted(keys)))
+            found.append(replace(verifiers[name].verify(bundle, at=at), signer=name))
+        except TrustError as error:
+            strange[name] = str(error)
+        except SignatureError as error:
+            broken[name] = str(error)
+    if not found:
+        raise SignatureError(_explain(bundle, broken | strange))
     statement = parse_statement(bundle.envelope.payload, limits=limits)
-    return VerifiedStatement(statement, tuple(signers))
+    return VerifiedStatement(statement, tuple(found))
 
 
-def _explain(bundle: Bundle, *, broken: list[str], names: list[str]) -> str:
+def _explain(bundle: Bundle, refusals: Mapping[str, str]) -> str:
+    """Say why nobody will do: the signatures that do not hold come first."""
     if _BEFORE_V1 in bundle.envelope.payload:
         return (
             "the signature says that it is of a kind from before version 1 "
             "(https://model_signing/Digests/v0.1), which is not verified; sign the model again"
         )
-    hint = printable(bundle.material.hint, limit=80)
-    if hint and not broken:
-        return (
-            f"the signature was made with another key (hint {hint}), not with {_join(names)}; "
-            "ask the publisher for the public key that belongs to it"
-        )
-    unnamed = "" if hint else ", and it does not say which key made it"
-    return (
-        f"the signature does not hold for {_join(broken)}{unnamed}; "
-        "get the signature file again from its publisher"
-    )
-
-
-def _join(names: list[str]) -> str:
-    shown = ", ".join(printable(name, limit=80) for name in names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"  # noqa: PLR2004
+    if len(refusals) == 1:
+        return next(iter(refusals.values()))
+    shown = [f"{printable(n, limit=80)}: {words}" for n, words in list(refusals.items())[:_SHOWN]]
+    more = f"; and {len(refusals) - _SHOWN} more" if len(refusals) > _SHOWN else ""
+    return f"nobody who is trusted made this signature ({' / '.join(shown)}{more})"

@@ -18,18 +18,26 @@ if TYPE_CHECKING:
     from weighbridge.workflow._reuse import Reuse, Reused
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
+    from weighbridge.workflow._signers import SignerSpec, read_secret
+    from weighbridge.workflow._trust import CertificateTrust, KeylessTrust, KeyTrust, Trust
 
 __all__ = [
+    "CertificateTrust",
     "Inspected",
     "KeyFiles",
+    "KeyTrust",
+    "KeylessTrust",
     "Reuse",
     "Reused",
     "Signed",
+    "SignerSpec",
+    "Trust",
     "Verified",
     "check_artifact",
     "create_key_files",
     "hash_artifact",
     "inspect_signature",
+    "read_secret",
     "scan_artifact",
     "sign_artifact",
     "verify_artifact",
@@ -43,6 +51,8 @@ _MODULES = {
     "_reuse": ("Reuse", "Reused"),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
+    "_signers": ("SignerSpec", "read_secret"),
+    "_trust": ("CertificateTrust", "KeyTrust", "KeylessTrust", "Trust"),
 }
 
 __getattr__ = lazy_getattr(__name__, _MODULES)

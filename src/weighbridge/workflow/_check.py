@@ -34,20 +34,20 @@ from weighbridge.scanning import build_inspector, conclude
 from weighbridge.signing import (
     SignedManifest,
     compare_signed,
-    load_public_key,
     parse_signed_manifest,
     verify_bundle,
 )
 from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._scan import changes_as_failures
 from weighbridge.workflow._signatures import find_signature_path, read_bundle
+from weighbridge.workflow._trust import KeyTrust, load_verifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from weighbridge.core import Bundle
     from weighbridge.core.ports import ByteSource, Executor, Inspector, Progress, StrPath
-    from weighbridge.signing import PublicKey
+    from weighbridge.signing import Verifier
 
 __all__ = ["check_artifact"]
 
@@ -95,10 +95,13 @@ def check_artifact(
     root = to_path(path, what="artifact")
     policy_file = to_optional_path(policy, what="policy")
     rules = load_policy(policy_file, limits=limits)
-    keys = _load_keys(rules, policy_file, limits)
+    judged_at = datetime.now(UTC)
+    verifiers = _load_verifiers(rules, policy_file, limits)
     target = find_signature_path(root, signature)
     bundle, problem = _read_signature(target, limits, named=signature is not None)
-    claim = _verify_signature(bundle, keys, limits) if bundle and keys else None
+    claim = None
+    if bundle and verifiers:
+        claim = _verify_signature(bundle, verifiers, at=judged_at, limits=limits)
     weighed = weigh(
         root,
         executor=executor or ThreadExecutor(),
@@ -141,7 +144,7 @@ def check_artifact(
         card=card,
         license=find_license(card),
     )
-    verdict = evaluate(rules, evidence, at=datetime.now(UTC))
+    verdict = evaluate(rules, evidence, at=judged_at)
     return CheckReport(verdict=verdict, evidence=evidence, version=__version__)
 
 
@@ -163,11 +166,12 @@ def load_policy(path: Path | None, *, limits: Limits) -> Policy:
     return parse_policy(data, name=str(path), limits=limits)
 
 
-def _load_keys(rules: Policy, policy: Path | None, limits: Limits) -> dict[str, PublicKey]:
+def _load_verifiers(rules: Policy, policy: Path | None, limits: Limits) -> dict[str, Verifier]:
     """Load the keys of the policy's signers; their paths are relative to the policy's folder."""
     folder = policy.parent if policy is not None else Path()
     return {
-        signer.name: load_public_key(folder / signer.key, limits=limits) for signer in rules.signers
+        signer.name: load_verifier(KeyTrust(signer.key), limits=limits, folder=folder)
+        for signer in rules.signers
     }
 
 
@@ -218,11 +222,13 @@ class _Claim(NamedTuple):
     problem: str = ""
 
 
-def _verify_signature(bundle: Bundle, keys: Mapping[str, PublicKey], limits: Limits) -> _Claim:
+def _verify_signature(
+    bundle: Bundle, verifiers: Mapping[str, Verifier], *, at: datetime, limits: Limits
+) -> _Claim:
     """Verify before anything is weighed: only who is trusted may say how to hash."""
     signers: tuple[str, ...] = ()
     try:
-        verified = verify_bundle(bundle, keys, limits=limits)
+        verified = verify_bundle(bundle, verifiers, at=at, limits=limits)
         signers = verified.signers
         return _Claim(signers, parse_signed_manifest(verified.statement))
     except WeighbridgeError as error:

@@ -12,7 +12,7 @@ from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._signatures import read_bundle
 
 if TYPE_CHECKING:
-    from weighbridge.core import Statement
+    from weighbridge.core import Bundle, Statement
     from weighbridge.core.ports import StrPath
     from weighbridge.signing import SignedManifest
 
@@ -24,13 +24,13 @@ class Inspected:
     """What a bundle says. Nothing was verified: anybody may have written all of it.
 
     Attributes:
-        key_hint: Which key it says that made it; may be empty.
+        bundle: As it was read.
         statement: What was signed, if anything was.
         manifest: The list of files in it, or None.
         problem: Why there is no list; empty if there is one.
     """
 
-    key_hint: str
+    bundle: Bundle
     statement: Statement
     manifest: SignedManifest | None
     problem: str = ""
@@ -45,8 +45,7 @@ def inspect_signature(signature: StrPath, *, limits: Limits = DEFAULT_LIMITS) ->
     """
     bundle = read_bundle(to_path(signature, what="signature file"), limits=limits)
     statement = parse_statement(bundle.envelope.payload, limits=limits)
-    hint = bundle.material.hint
     try:
-        return Inspected(hint, statement, parse_signed_manifest(statement))
+        return Inspected(bundle, statement, parse_signed_manifest(statement))
     except ParseError as error:
-        return Inspected(hint, statement, None, str(error))
+        return Inspected(bundle, statement, None, str(error))

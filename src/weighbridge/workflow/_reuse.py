@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import Weighed, build_manifest, find_changes, walk, weigh_tree
@@ -14,13 +15,13 @@ from weighbridge.signing import (
     Names,
     Operation,
     OperationKind,
-    load_public_key,
     parse_signed_manifest,
     reconcile,
     verify_bundle,
 )
 from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._signatures import read_bundle
+from weighbridge.workflow._trust import KeyTrust, describe_trust, load_verifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from weighbridge.core import Limits, Serialization
     from weighbridge.core.ports import ByteSource, Executor, Progress, StrPath
     from weighbridge.signing import ReusePlan, SignedManifest, Verifier
+    from weighbridge.workflow._trust import Trust
 
 __all__ = ["Reuse", "Reused", "Weighing", "read_base", "rebuild_manifest"]
 
@@ -49,8 +51,8 @@ class Reuse:
 
     Attributes:
         signature: The old bundle; the one that is going to be replaced, or another.
-        key: The EC public key in PEM that it has to be verified with; by default the public half
-            of the key that signs now.
+        key: The EC public key in PEM that it has to be verified with.
+        trust: The same in general. With neither it has to be by whoever signs now.
         changed: Files that are new, gone or have other bytes; the disk tells which.
         updated: Files that are there with new bytes.
         deleted: Files that are gone.
@@ -64,6 +66,7 @@ class Reuse:
 
     signature: StrPath
     key: StrPath | None = None
+    trust: Trust | None = None
     changed: Sequence[str] | None = None
     updated: Sequence[str] = ()
     deleted: Sequence[str] = ()
@@ -117,25 +120,37 @@ class Weighing:
         )
 
 
-def read_base(reuse: Reuse, own_key: Verifier, *, limits: Limits) -> SignedManifest:
+def read_base(
+    reuse: Reuse, own: Verifier | None, *, limits: Limits, offline: bool = False
+) -> SignedManifest:
     """Read and verify the old signature.
 
     Args:
-        reuse: Says where it is and which key to trust.
-        own_key: Trusted if ``reuse`` names no key.
+        reuse: Says where it is and whose it has to be.
+        own: Trusted if ``reuse`` names nobody.
         limits: Bounds on the signature's size.
+        offline: Whether the network must not be used.
 
     Raises:
-        InputError: The signature or the key cannot be used.
-        SignatureError: It does not hold, or was made with another key.
+        InputError: The signature or what is trusted cannot be used.
+        SignatureError: It does not hold, or somebody else made it.
         LimitExceededError: It is too large.
     """
-    name, key = "the public half of the signing key", own_key
-    if reuse.key is not None:
-        path = to_path(reuse.key, what="old signature's key")
-        name, key = str(path), load_public_key(path, limits=limits)
+    if reuse.key is not None and reuse.trust is not None:
+        raise InputError("the old signature is trusted by a key and by something else; give one")
+    name, verifier = "the signer's own earlier signatures", own
+    trust = reuse.trust if reuse.key is None else KeyTrust(reuse.key)
+    if trust is not None:
+        name = describe_trust(trust)
+        verifier = load_verifier(trust, limits=limits, offline=offline)
+    if verifier is None:
+        raise InputError(
+            "whose the old signature has to be cannot be told from this signer; "
+            "say it, for instance with a public key"
+        )
     bundle = read_bundle(to_path(reuse.signature, what="old signature"), limits=limits)
-    signed = parse_signed_manifest(verify_bundle(bundle, {name: key}, limits=limits).statement)
+    verified = verify_bundle(bundle, {name: verifier}, at=datetime.now(UTC), limits=limits)
+    signed = parse_signed_manifest(verified.statement)
     if signed.serialization != PLAIN:
         raise InputError(
             "the old signature does not list sha256 digests of files, which is all that can be "

@@ -1,8 +1,9 @@
-"""sign and verify: OpenSSF Model Signing with a key."""
+"""sign and verify: OpenSSF Model Signing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import build_manifest, remove_leftovers, write_atomically
@@ -19,8 +20,6 @@ from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import DigestMismatchError, InputError, LimitExceededError
 from weighbridge.signing import (
     compare_signed,
-    load_public_key,
-    load_signer,
     parse_signed_manifest,
     sign_manifest,
     verify_bundle,
@@ -33,14 +32,18 @@ from weighbridge.workflow._signatures import (
     read_bundle,
     refuse_to_replace,
 )
+from weighbridge.workflow._signers import choose_signer
+from weighbridge.workflow._trust import KeyTrust, describe_trust, load_verifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from weighbridge.core import Manifest
+    from weighbridge.core import Attribution, Manifest
     from weighbridge.core.ports import Executor, Progress, StrPath
+    from weighbridge.signing import Signer, SignerSpec
     from weighbridge.workflow._reuse import Reuse
+    from weighbridge.workflow._trust import Trust
 
 __all__ = ["Signed", "Verified", "sign_artifact", "verify_artifact"]
 
@@ -64,29 +67,31 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was verified: the files are those that the key's holder signed.
+    """What was verified: the files are those that somebody who is trusted signed.
 
     Attributes:
         manifest: What was weighed.
         signature: Where the bundle was read.
-        key: Where the key was read.
+        attribution: Whom the signature is by.
         collisions: Names that are one file where case or Unicode form does not count.
     """
 
     manifest: Manifest
     signature: Path
-    key: Path
+    attribution: Attribution
     collisions: tuple[tuple[str, ...], ...] = ()
 
 
 def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     path: StrPath,
     *,
-    key: StrPath,
+    key: StrPath | None = None,
+    signer: str | SignerSpec | Signer | None = None,
     signature: StrPath | None = None,
     serialization: Serialization = PLAIN,
     dialect: Dialect = Dialect.SPECIFICATION,
     reuse: Reuse | None = None,
+    offline: bool = False,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -97,13 +102,15 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
 
     Args:
         path: A file or a folder.
-        key: An EC private key in PEM.
+        key: An EC private key in PEM; or give ``signer``.
+        signer: ``file:PATH``, ``pkcs11:...``, ``sigstore:``, or anything that can sign.
         signature: Where to write; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
         serialization: What is listed: digests of files or of shards, by which hash. The artifact
             digest is computed in the same read.
         dialect: Whose words to use where the reference implementation strays from the
             specification.
         reuse: An old signature and what changed since; only that is read again.
+        offline: Whether the old signature must be verified without the network.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on the number of files and the depth of folders.
         progress: Is told the bytes.
@@ -118,9 +125,9 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         LimitExceededError: Too many files or shards, or too deep.
     """
     root = to_path(path, what="artifact")
-    signer = load_signer(to_path(key, what="key"), limits=limits)
     target = find_signature_path(root, signature)
     refuse_to_replace(target)
+    seal = choose_signer(signer, key, limits=limits)
     remove_leftovers(target.parent)
     weighing = Weighing(executor or ThreadExecutor(), limits, target, progress)
     reused: Reused | None = None
@@ -132,11 +139,11 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
             "or sign in full without reuse"
         )
     else:
-        base = read_base(reuse, signer.public_key, limits=limits)
+        base = read_base(reuse, seal.own_verifier(), limits=limits, offline=offline)
         manifest, reused = rebuild_manifest(root, base, reuse, weighing=weighing)
     bundle = sign_manifest(
         manifest,
-        signer=signer,
+        signer=seal,
         ignore_paths=list_ignored(manifest, root, target),
         dialect=dialect,
     )
@@ -154,21 +161,25 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
 def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     path: StrPath,
     *,
-    key: StrPath,
+    key: StrPath | None = None,
+    trust: Trust | None = None,
     signature: StrPath | None = None,
+    offline: bool = False,
     accept_ignored: Sequence[str] = (),
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> Verified:
-    """Verify that the artifact at ``path`` is the one that the holder of ``key`` signed.
+    """Verify that the artifact at ``path`` is the one that somebody who is trusted signed.
 
     The signature is verified before any file is hashed.
 
     Args:
         path: A file or a folder.
-        key: An EC public key in PEM.
+        key: An EC public key in PEM; or give ``trust``.
+        trust: Whose signature is taken.
         signature: The bundle; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
+        offline: Whether the network must not be used.
         accept_ignored: Paths that the signer left out, beyond the usual scope, and you accept.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on the files and on the signature's size.
@@ -184,11 +195,15 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     """
     root = to_path(path, what="artifact")
     target = find_signature_path(root, signature)
-    key_file = to_path(key, what="key")
-    public_key = load_public_key(key_file, limits=limits)
+    if (key is None) == (trust is None):
+        raise InputError("say whose signature is trusted: a key or another trust, and one of them")
+    trusted = trust or KeyTrust(key or "")
+    verifier = load_verifier(trusted, limits=limits, offline=offline)
     bundle = read_bundle(target, limits=limits)
-    statement = verify_bundle(bundle, {str(key): public_key}, limits=limits)
-    signed = parse_signed_manifest(statement.statement)
+    verified = verify_bundle(
+        bundle, {describe_trust(trusted): verifier}, at=datetime.now(UTC), limits=limits
+    )
+    signed = parse_signed_manifest(verified.statement)
     manifest = build_manifest(
         root,
         executor=executor or ThreadExecutor(),
@@ -202,7 +217,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         raise DigestMismatchError(
             f"{printable(str(path))} is not what was signed: {diff.to_words()}", diff=diff
         )
-    return Verified(manifest, target, key_file, _find_collisions(manifest))
+    return Verified(manifest, target, verified.attributions[0], _find_collisions(manifest))
 
 
 def _find_collisions(manifest: Manifest) -> tuple[tuple[str, ...], ...]:

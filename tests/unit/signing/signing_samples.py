@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +38,8 @@ from weighbridge.signing import (
     sign_manifest,
     verify_bundle,
 )
+
+NOW = datetime.now(UTC)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -105,7 +108,7 @@ def read_bundle(data: bytes) -> Bundle:
 
 
 def verified(data: bytes, *, by: str = "release") -> VerifiedStatement:
-    return verify_bundle(read_bundle(data), {by: public_key_of(by)})
+    return verify_bundle(read_bundle(data), {by: public_key_of(by)}, at=NOW)
 
 
 def b64(data: bytes) -> str:

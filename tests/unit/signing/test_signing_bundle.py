@@ -99,15 +99,29 @@ BAD_BUNDLES: dict[str, tuple[Change, str, str]] = {
     ),
     "no envelope": (lambda d: d.pop("dsseEnvelope"), "an object is wanted", "dsseEnvelope"),
     "envelope a string": (lambda d: d.update(dsseEnvelope=""), "an object", "dsseEnvelope"),
-    "keyless": (
-        set_material("certificate", {"rawBytes": "AAAA"}),
-        "a certificate (keyless signing); this version verifies signatures by bare keys only",
-        "verificationMaterial.certificate",
+    "certificate without bytes": (
+        lambda d: d.update(verificationMaterial={"certificate": {}}),
+        "empty or missing",
+        "verificationMaterial.certificate.rawBytes",
     ),
-    "chain": (
-        set_material("x509CertificateChain", {"certificates": []}),
-        "a certificate chain; this version verifies signatures by bare keys only",
-        "verificationMaterial.x509CertificateChain",
+    "empty chain": (
+        lambda d: d.update(verificationMaterial={"x509CertificateChain": {"certificates": []}}),
+        "a chain without a certificate",
+        "verificationMaterial.x509CertificateChain.certificates",
+    ),
+    "long chain": (
+        lambda d: d.update(
+            verificationMaterial={"x509CertificateChain": {"certificates": [{}] * 11}}
+        ),
+        "11 things",
+        "verificationMaterial.x509CertificateChain.certificates",
+    ),
+    "broken timestamp": (
+        lambda d: d["verificationMaterial"].update(
+            timestampVerificationData={"rfc3161Timestamps": [{"signedTimestamp": "?"}]}
+        ),
+        "broken base64",
+        "verificationMaterial.timestampVerificationData.rfc3161Timestamps[0].signedTimestamp",
     ),
     "unknown material": (
         set_material("passkey", {}),
@@ -116,17 +130,17 @@ BAD_BUNDLES: dict[str, tuple[Change, str, str]] = {
     ),
     "key and certificate": (
         lambda d: d["verificationMaterial"].update(certificate={}),
-        "a certificate",
-        "verificationMaterial.certificate",
+        "names publicKey and certificate",
+        "verificationMaterial",
     ),
     "log entries": (
         lambda d: d["verificationMaterial"].update(tlogEntries=[{}]),
-        "cannot verify",
+        "nobody verifies beside a key",
         "verificationMaterial.tlogEntries",
     ),
     "timestamps": (
         lambda d: d["verificationMaterial"].update(timestampVerificationData={"a": 1}),
-        "cannot verify",
+        "'a', which is not known",
         "verificationMaterial.timestampVerificationData",
     ),
     "hint a number": (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from unit.signing.signing_samples import manifest_of, openssl, read_bundle, read_key, sha256
+from unit.signing.signing_samples import NOW, manifest_of, openssl, read_bundle, read_key, sha256
 from weighbridge.errors import InputError, LimitExceededError
 from weighbridge.signing import (
     generate_key,
@@ -32,7 +32,7 @@ def signer_from(folder: Path, pem: bytes) -> KeySigner:
 
 def assert_works(signer: KeySigner, public_key: PublicKey) -> None:
     data = sign_manifest(manifest_of({"a": b"1"}), signer=signer, ignore_paths=[])
-    assert verify_bundle(read_bundle(data), {"it": public_key}).signers == ("it",)
+    assert verify_bundle(read_bundle(data), {"it": public_key}, at=NOW).signers == ("it",)
 
 
 @pytest.mark.parametrize("curve", ["P-256", "P-384", "P-521"])
@@ -94,7 +94,7 @@ def test_a_bundle_may_name_its_key_by_the_hash_of_the_der(tmp_path: Path) -> Non
     data = sign_manifest(manifest_of({"a": b"1"}), signer=signer, ignore_paths=[])
     other = data.replace(public_key.hint.encode(), public_key.fingerprint.encode())
     assert other != data
-    assert verify_bundle(read_bundle(other), {"it": public_key}).signers == ("it",)
+    assert verify_bundle(read_bundle(other), {"it": public_key}, at=NOW).signers == ("it",)
 
 
 P256 = ["ecparam", "-name", "prime256v1", "-genkey", "-noout"]

@@ -1,0 +1,107 @@
+"""The options that say who signs."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import click
+
+from weighbridge import workflow
+from weighbridge.cli._options import FILE
+from weighbridge.cli._secrets import ask_for_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["signer_options"]
+
+_OPTIONS = (
+    click.option("--key", type=FILE, metavar="PRIVATE", help="EC private key, PEM."),
+    click.option(
+        "--signer",
+        metavar="URI",
+        help="Who signs: file:KEY, pkcs11:... (RFC 7512), sigstore:, or what a plug-in adds.",
+    ),
+    click.option("--keyless", is_flag=True, help="Sign with Sigstore: --signer sigstore:."),
+    click.option("--certificate", type=FILE, metavar="FILE", help="The signer's certificate, PEM."),
+    click.option(
+        "--certificate-chain",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+        help="Certificates between it and the authority, PEM; repeatable.",
+    ),
+    click.option(
+        "--password-file",
+        type=FILE,
+        metavar="FILE",
+        help="Read the password or PIN there; by default it is asked for at the terminal.",
+    ),
+    click.option(
+        "--trust-config",
+        type=FILE,
+        metavar="FILE",
+        help="A Sigstore instance of your own: its client trust config  [default: the public one]",
+    ),
+    click.option(
+        "--identity-token-file",
+        type=FILE,
+        metavar="FILE",
+        help="An OpenID Connect token  [default: that of the CI job, else a browser is opened]",
+    ),
+    click.option(
+        "--timestamp",
+        "timestamp_url",
+        metavar="URL",
+        help="Have the signature timestamped by this RFC 3161 authority.",
+    ),
+)
+_NAMES = (
+    "key",
+    "signer",
+    "keyless",
+    "certificate",
+    "certificate_chain",
+    "password_file",
+    "trust_config",
+    "identity_token_file",
+    "timestamp_url",
+)
+
+
+def signer_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options; the command is given them as ``signer``, one value."""
+
+    @wraps(function)
+    def command(*, offline: bool, **given: Any) -> Any:  # noqa: ANN401 - what click passes
+        mine = {name: given.pop(name) for name in _NAMES}
+        return function(**given, offline=offline, signer=_build(mine, offline=offline))
+
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _build(given: dict[str, Any], *, offline: bool) -> workflow.SignerSpec:
+    ways = {
+        "--key": None if given["key"] is None else f"file:{quote(given['key'])}",
+        "--signer": given["signer"],
+        "--keyless": "sigstore:" if given["keyless"] else None,
+    }
+    named = [option for option, uri in ways.items() if uri is not None]
+    if len(named) != 1:
+        found = f"{named[0]} and {named[1]} exclude each other" if named else "who signs?"
+        raise click.UsageError(f"{found}; give --key, --signer or --keyless")
+    token_file = given["identity_token_file"]
+    return workflow.SignerSpec(
+        ways[named[0]] or "",
+        certificate=given["certificate"],
+        certificate_chain=given["certificate_chain"],
+        trust_config=given["trust_config"],
+        identity_token=None if token_file is None else workflow.read_secret(token_file),
+        timestamp_url=given["timestamp_url"] or "",
+        ask_secret=ask_for_secret(given["password_file"]),
+        offline=offline,
+    )

@@ -1,0 +1,107 @@
+"""Trust: whose signatures a caller takes, in words, and the verifier that it leads to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weighbridge.errors import InputError
+from weighbridge.signing import load_public_key
+from weighbridge.workflow._paths import to_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weighbridge.core import Limits
+    from weighbridge.core.ports import StrPath
+    from weighbridge.signing import Verifier
+
+__all__ = [
+    "CertificateTrust",
+    "KeyTrust",
+    "KeylessTrust",
+    "Trust",
+    "describe_trust",
+    "load_verifier",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTrust:
+    """Whoever holds the private half of a key.
+
+    Attributes:
+        key: The public key, in PEM.
+        timestamp_authorities: Files with the certificates of the authorities whose RFC 3161
+            timestamps are believed, in PEM.
+    """
+
+    key: StrPath
+    timestamp_authorities: Sequence[StrPath] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateTrust:
+    """Whoever has a code-signing certificate by an authority.
+
+    Attributes:
+        authorities: Files with root certificates, in PEM; never those of the system or the web.
+        identity: A name that the certificate has to bear; empty for any, if everybody whom the
+            authority certifies is trusted.
+        timestamp_authorities: As in :class:`KeyTrust`.
+    """
+
+    authorities: Sequence[StrPath]
+    identity: str = ""
+    timestamp_authorities: Sequence[StrPath] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeylessTrust:
+    """Whoever could log in as somebody: Sigstore's keyless signing.
+
+    Attributes:
+        identity: The account, exactly: a mail address, or the URI of a CI workflow.
+        issuer: The OpenID Connect issuer that vouches for it, exactly.
+        trust_config: Which Sigstore instance, as its client trust config in JSON; by default the
+            public one.
+    """
+
+    identity: str
+    issuer: str
+    trust_config: StrPath | None = None
+
+
+Trust = KeyTrust | CertificateTrust | KeylessTrust
+
+
+def load_verifier(
+    trust: Trust, *, limits: Limits, offline: bool = False, folder: Path | None = None
+) -> Verifier:
+    """Read what ``trust`` names.
+
+    Args:
+        trust: From the user, or from a policy.
+        limits: Bounds on what is read.
+        offline: Whether the network must not be used.
+        folder: What relative paths are relative to; by default the current folder.
+
+    Raises:
+        InputError: A file is missing or is not what it is named as.
+    """
+    del offline
+    if isinstance(trust, KeyTrust):
+        return load_public_key((folder or Path()) / to_path(trust.key, what="key"), limits=limits)
+    raise InputError("only keys can be trusted yet")
+
+
+def describe_trust(trust: Trust) -> str:
+    """Return a short name for whoever is trusted."""
+    match trust:
+        case KeyTrust():
+            return str(trust.key)
+        case CertificateTrust():
+            return trust.identity or " ".join(str(path) for path in trust.authorities)
+        case KeylessTrust():
+            return trust.identity
