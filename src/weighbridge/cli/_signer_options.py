@@ -91,9 +91,10 @@ def _build(given: dict[str, Any], *, offline: bool) -> workflow.SignerSpec:
         "--keyless": "sigstore:" if given["keyless"] else None,
     }
     named = [option for option, uri in ways.items() if uri is not None]
-    if len(named) != 1:
-        found = f"{named[0]} and {named[1]} exclude each other" if named else "who signs?"
-        raise click.UsageError(f"{found}; give --key, --signer or --keyless")
+    if not named:
+        raise click.UsageError("who signs? Give --key, --keyless or --signer")
+    if len(named) > 1:
+        raise click.UsageError(f"{named[0]} and {named[1]} exclude each other")
     token_file = given["identity_token_file"]
     return workflow.SignerSpec(
         ways[named[0]] or "",
