@@ -13,6 +13,7 @@ from weighbridge.cli._options import (
 )
 from weighbridge.cli._progress import show_progress
 from weighbridge.cli._reuse_options import reuse_options, reused_to_json, show_reused
+from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import signer_options
 from weighbridge.cli._trust_options import offline_option
 from weighbridge.cli._warnings import describe_collisions, warn
@@ -30,7 +31,44 @@ from weighbridge.errors import InputError
 __all__ = ["command"]
 
 
-@click.command("sign")
+_SECTIONS = {
+    "Who signs": (
+        "--key",
+        "--keyless",
+        "--signer",
+        "--certificate",
+        "--certificate-chain",
+        "--password-file",
+        "--identity-token-file",
+        "--trust-config",
+        "--timestamp",
+    ),
+    "What is listed": ("--method", "--shard-size", "--hash", "--compat"),
+    "The old signature, to sign again": (
+        "--reuse",
+        "--reuse-key",
+        "--reuse-certificate-authority",
+        "--reuse-identity",
+        "--reuse-issuer",
+        "--reuse-trust-config",
+        "--reuse-timestamp-authority",
+    ),
+    "What changed since then": (
+        "--changed",
+        "-z",
+        "--updated",
+        "--deleted",
+        "--renamed",
+        "--git-status",
+        "--git-diff",
+        "--strict",
+        "--audit",
+        "--full",
+    ),
+}
+
+
+@click.command("sign", cls=SectionedCommand, sections=_SECTIONS)
 @artifact_argument
 @signer_options
 @signature_option

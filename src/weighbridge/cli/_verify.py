@@ -14,6 +14,7 @@ from weighbridge.cli._options import (
     signature_option,
 )
 from weighbridge.cli._progress import show_progress
+from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._trust_options import offline_option, trust_options
 from weighbridge.cli._warnings import describe_collisions, warn
 from weighbridge.core import printable, to_size
@@ -27,7 +28,19 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("verify")
+_SECTIONS = {
+    "Whose signature is trusted": (
+        "--key",
+        "--certificate-authority",
+        "--identity",
+        "--issuer",
+        "--trust-config",
+        "--timestamp-authority",
+    ),
+}
+
+
+@click.command("verify", cls=SectionedCommand, sections=_SECTIONS)
 @artifact_argument
 @trust_options
 @signature_option
