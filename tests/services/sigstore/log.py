@@ -25,8 +25,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from services.keys import PrivateKey, b64, key_id, new_key, sha256, sign
+
 from .faults import Faults
-from .keys import PrivateKey, b64, key_id, new_key, sha256, sign
 from .merkle import to_leaf, to_path, to_root
 from .web import Reply, Request, to_json
 

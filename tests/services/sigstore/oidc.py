@@ -15,8 +15,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 
+from services.keys import new_key
+
 from .faults import Faults
-from .keys import new_key
 from .web import Reply, Request, to_json
 
 AUDIENCE = "sigstore"
