@@ -266,6 +266,13 @@ def test_a_bundle_of_a_failing_service_is_refused(local_sigstore: LocalSigstore,
     verify(local_sigstore, assemble(local_sigstore))
 
 
+def test_a_false_promise_is_refused(local_sigstore: LocalSigstore) -> None:
+    with local_sigstore.failing(wrong_promise=True):
+        bundle = assemble(local_sigstore, 1)
+    with pytest.raises(VerificationError, match="inclusion promise"):
+        verify(local_sigstore, bundle)
+
+
 def test_the_logs_clock_counts_without_a_time_stamp(local_sigstore: LocalSigstore) -> None:
     with local_sigstore.failing(log_clock_offset_s=3600), pytest.raises(VerificationError):
         verify(local_sigstore, assemble(local_sigstore, 1, timestamped=False))
