@@ -206,7 +206,20 @@ BAD_AUTHORITIES = {
             ),
         ),
         None,
-        "nameConstraints",
+        "name ?[cC]onstraint",
+    ),
+    "other sites": (
+        replace(
+            CA,
+            extra=(
+                (
+                    x509.NameConstraints(None, [x509.UniformResourceIdentifier("example.com")]),
+                    False,
+                ),
+            ),
+        ),
+        None,
+        "name ?[cC]onstraint",
     ),
 }
 
