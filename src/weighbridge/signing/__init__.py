@@ -3,7 +3,10 @@
 ``cryptography`` is imported by the functions that need it, not with this door.
 """
 
+from weighbridge.signing._certificates import CertificateSigner, add_certificate
+from weighbridge.signing._chains import CertificateVerifier, load_certificate_verifier
 from weighbridge.signing._keys import (
+    CURVE_NAMES,
     KeyPair,
     KeySigner,
     PublicKey,
@@ -17,7 +20,7 @@ from weighbridge.signing._oms import (
     parse_signed_manifest,
     sign_manifest,
 )
-from weighbridge.signing._ports import Signer, Verifier
+from weighbridge.signing._ports import Signer, TimeSource, Verifier
 from weighbridge.signing._reuse import (
     Names,
     Operation,
@@ -29,6 +32,9 @@ from weighbridge.signing._signers import SignerSpec, open_signer
 from weighbridge.signing._verify import verify_bundle
 
 __all__ = [
+    "CURVE_NAMES",
+    "CertificateSigner",
+    "CertificateVerifier",
     "KeyPair",
     "KeySigner",
     "Names",
@@ -39,9 +45,12 @@ __all__ = [
     "SignedManifest",
     "Signer",
     "SignerSpec",
+    "TimeSource",
     "Verifier",
+    "add_certificate",
     "compare_signed",
     "generate_key",
+    "load_certificate_verifier",
     "load_public_key",
     "load_signer",
     "open_signer",
