@@ -17,7 +17,7 @@ from weighbridge.signing._oms import (
     parse_signed_manifest,
     sign_manifest,
 )
-from weighbridge.signing._ports import Signer, Verifier
+from weighbridge.signing._ports import Signer, TimeSource, Verifier
 from weighbridge.signing._reuse import (
     Names,
     Operation,
@@ -39,6 +39,7 @@ __all__ = [
     "SignedManifest",
     "Signer",
     "SignerSpec",
+    "TimeSource",
     "Verifier",
     "compare_signed",
     "generate_key",
