@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import InputError
-from weighbridge.signing import load_public_key
+from weighbridge.signing import (
+    TimestampedVerifier,
+    load_public_key,
+    load_timestamp_authorities,
+)
 from weighbridge.workflow._paths import to_path
 
 if TYPE_CHECKING:
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Limits
     from weighbridge.core.ports import StrPath
-    from weighbridge.signing import Verifier
+    from weighbridge.signing import TimeSource, Verifier
 
 __all__ = [
     "CertificateTrust",
@@ -92,8 +96,21 @@ def load_verifier(
     """
     del offline
     if isinstance(trust, KeyTrust):
-        return load_public_key((folder or Path()) / to_path(trust.key, what="key"), limits=limits)
+        key = load_public_key((folder or Path()) / to_path(trust.key, what="key"), limits=limits)
+        times = _load_times(trust, limits=limits, folder=folder)
+        return key if times is None else TimestampedVerifier(key, times)
     raise InputError("only keys can be trusted yet")
+
+
+def _load_times(
+    trust: KeyTrust | CertificateTrust, *, limits: Limits, folder: Path | None
+) -> TimeSource | None:
+    """Return whose timestamps are believed; None if nobody's are."""
+    files = [
+        (folder or Path()) / to_path(path, what="certificate file")
+        for path in trust.timestamp_authorities
+    ]
+    return load_timestamp_authorities(files, limits=limits) if files else None
 
 
 def describe_trust(trust: Trust) -> str:
