@@ -32,11 +32,11 @@ from sigstore.oidc import IdentityToken
 from sigstore.sign import SigningContext
 from sigstore.verify import Verifier, policy
 
+from services import keys
 from services.sigstore import (
     LocalSigstore,
     LocalTsa,
     assemble_bundle,
-    keys,
     merkle,
     start,
     start_tsa,
@@ -266,6 +266,13 @@ def test_a_bundle_of_a_failing_service_is_refused(local_sigstore: LocalSigstore,
     verify(local_sigstore, assemble(local_sigstore))
 
 
+def test_a_false_promise_is_refused(local_sigstore: LocalSigstore) -> None:
+    with local_sigstore.failing(wrong_promise=True):
+        bundle = assemble(local_sigstore, 1)
+    with pytest.raises(VerificationError, match="inclusion promise"):
+        verify(local_sigstore, bundle)
+
+
 def test_the_logs_clock_counts_without_a_time_stamp(local_sigstore: LocalSigstore) -> None:
     with local_sigstore.failing(log_clock_offset_s=3600), pytest.raises(VerificationError):
         verify(local_sigstore, assemble(local_sigstore, 1, timestamped=False))
@@ -316,11 +323,11 @@ def test_every_leaf_leads_to_the_root(entries: list[bytes], data: st.DataObject)
     for other in merkle.to_path(index, leaves):
         assert last > 0
         if node % 2 or node == last:
-            found = merkle.sha256(b"\1" + other + found)
+            found = keys.sha256(b"\1" + other + found)
             while not node % 2 and node:
                 node, last = node >> 1, last >> 1
         else:
-            found = merkle.sha256(b"\1" + found + other)
+            found = keys.sha256(b"\1" + found + other)
         node, last = node >> 1, last >> 1
     assert last == 0
     assert found == merkle.to_root(leaves)

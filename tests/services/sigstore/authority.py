@@ -21,8 +21,20 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
+from services.keys import (
+    build_ca,
+    identifiers,
+    key_id,
+    new_key,
+    now,
+    sha256,
+    sign,
+    to_pem,
+    to_spki,
+    usage,
+)
+
 from .faults import Faults
-from .keys import build_ca, identifiers, key_id, new_key, now, sha256, sign, to_pem, to_spki, usage
 from .oidc import AUDIENCE, Provider
 from .web import Reply, Request, to_json
 

@@ -15,7 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .keys import b64, new_key, sha256, sign, to_pem
+from services.keys import b64, new_key, sha256, sign, to_pem
+
 from .log import to_pae
 from .tsa import to_imprint
 

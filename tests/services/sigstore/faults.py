@@ -23,6 +23,7 @@ class Faults:
         log_down: The transparency log answers 503.
         log_without_proof: Entries come without their proof of inclusion.
         wrong_checkpoint_key: Checkpoints are signed by a key that nobody trusts.
+        wrong_promise: Version 1 promises with a key that nobody trusts.
         wrong_root: The proof leads to another root than the checkpoint's.
         log_clock_offset_s: Added to the log's clock (version 1 says when it took an entry in).
         tsa: down (503), hangs, wrong-nonce, rejected (by status), html, or replayed (an earlier
@@ -40,6 +41,7 @@ class Faults:
     log_down: bool = False
     log_without_proof: bool = False
     wrong_checkpoint_key: bool = False
+    wrong_promise: bool = False
     wrong_root: bool = False
     log_clock_offset_s: int = 0
     tsa: TsaFault = ""

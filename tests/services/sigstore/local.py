@@ -12,9 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from services.keys import YEAR, now, to_pem
+
 from .authority import CertificateAuthority
 from .faults import Faults
-from .keys import YEAR, now, to_pem
 from .log import Log
 from .oidc import Provider
 from .trust import Keys, Period, build_signing_config, build_trust_config, build_trusted_root

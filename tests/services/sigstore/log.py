@@ -25,8 +25,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from services.keys import PrivateKey, b64, key_id, new_key, sha256, sign
+
 from .faults import Faults
-from .keys import PrivateKey, b64, key_id, new_key, sha256, sign
 from .merkle import to_leaf, to_path, to_root
 from .web import Reply, Request, to_json
 
@@ -132,12 +133,13 @@ class Log:
 
     def _sign_checkpoint(self, size: int, root: bytes) -> str:
         note = f"{self.origin}\n{size}\n{b64(root)}\n"
-        wrong = self._faults.wrong_checkpoint_key
-        signature = sign(another_key(self.key) if wrong else self.key, note.encode())
+        key = another_key(self.key) if self._faults.wrong_checkpoint_key else self.key
+        signature = sign(key, note.encode())
         return f"{note}\n\u2014 {self.origin.split()[0]} {b64(self.id[:4] + signature)}\n"
 
     def _promise(self, entry: Entry) -> bytes:
-        return sign(self.key, rfc8785.dumps(self._to_payload(entry)))
+        key = another_key(self.key) if self._faults.wrong_promise else self.key
+        return sign(key, rfc8785.dumps(self._to_payload(entry)))
 
     def _to_payload(self, entry: Entry) -> dict[str, Any]:
         return {

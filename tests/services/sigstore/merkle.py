@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .keys import sha256
+from services.keys import sha256
 
 
 def to_leaf(data: bytes) -> bytes:

@@ -15,8 +15,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 
+from services.keys import new_key
+
 from .faults import Faults
-from .keys import new_key
 from .web import Reply, Request, to_json
 
 AUDIENCE = "sigstore"
@@ -151,10 +152,8 @@ class Provider:
 
     def _ambient(self, request: Request) -> Reply:
         """Give a workflow its token, as GitHub's runner does."""
-        if (
-            request.headers.get("Authorization", "").lower()
-            != f"bearer {self.request_token}".lower()
-        ):
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or token != self.request_token:
             return to_json({"message": "unauthorized"}, status=401)
         audience = request.query.get("audience", AUDIENCE)
         return to_json({"value": self.workflow_token(audience=audience)})

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .keys import ORGANIZATION, PrivateKey, b64, key_id, to_spki
+from services.keys import ORGANIZATION, PrivateKey, b64, key_id, to_spki
 
 MEDIA = "application/vnd.dev.sigstore."
 

@@ -17,8 +17,20 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from services.keys import (
+    YEAR,
+    build_ca,
+    identifiers,
+    new_key,
+    now,
+    sha256,
+    sign,
+    to_name,
+    to_pem,
+    usage,
+)
+
 from .faults import Faults
-from .keys import YEAR, build_ca, identifiers, new_key, now, sha256, sign, to_name, to_pem, usage
 from .web import Reply, Request, Server
 
 PATH = "/api/v1/timestamp"

@@ -20,8 +20,9 @@ from tuf.api.metadata import (
     Timestamp,
 )
 
+from services.keys import now
+
 from .faults import Faults
-from .keys import now
 from .web import Reply, Request
 
 PATH = "/tuf/"

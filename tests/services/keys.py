@@ -1,4 +1,4 @@
-"""Keys and certificates of the services."""
+"""Keys and certificates that several services need."""
 
 from __future__ import annotations
 
