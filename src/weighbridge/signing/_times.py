@@ -39,6 +39,7 @@ __all__ = [
 MAX_SKEW = timedelta(minutes=5)
 
 _GRANTED = 0
+_ADVICE = "ask its publisher for a new one"
 _IMPRINTS = {
     "2.16.840.1.101.3.4.2.1": "SHA256",
     "2.16.840.1.101.3.4.2.2": "SHA384",
@@ -92,7 +93,7 @@ class TimestampAuthorities:
         if not bundle.timestamps:
             return None
         if len(set(bundle.timestamps)) != len(bundle.timestamps):
-            raise SignatureError("the signature carries one timestamp twice; sign again")
+            raise SignatureError(f"the signature carries one timestamp twice; {_ADVICE}")
         (signature,) = bundle.envelope.signatures
         times, refusals = [], []
         stamps = [
@@ -126,7 +127,7 @@ class TimestampAuthorities:
         names = ", ".join(printable(authority.name) for authority in self._authorities)
         raise SignatureError(
             f"the signature's timestamp is by nobody whose time is believed ({names}), or was "
-            "changed; get the authority's certificates from whoever signed, or sign again"
+            "changed; ask the publisher for that authority's certificates, or for a new signature"
         ) from reasons[-1]
 
 
@@ -192,9 +193,11 @@ def read_timestamp(der: bytes, signed: bytes, *, limits: Limits) -> TimeStampRes
         name = _IMPRINTS.get(imprint.hash_algorithm.dotted_string)
         said = imprint.message
     if name is None:
-        raise SignatureError("the signature's timestamp uses a hash other than SHA-256, 384 or 512")
+        raise SignatureError(
+            f"the signature's timestamp uses a hash other than SHA-256, 384 or 512; {_ADVICE}"
+        )
     if hashlib.new(name, signed).digest() != said:
-        raise SignatureError("the signature carries a timestamp of another signature; sign again")
+        raise SignatureError(f"the signature carries a timestamp of another signature; {_ADVICE}")
     return stamp
 
 
@@ -223,13 +226,15 @@ def _parse(der: bytes, *, limits: Limits) -> TimeStampResponse:
     if len(der) > limits.max_timestamp_bytes:
         raise SignatureError(
             f"the signature carries a timestamp of {len(der):,} bytes, over the limit "
-            f"max_timestamp_bytes = {limits.max_timestamp_bytes:,}; sign again"
+            f"max_timestamp_bytes = {limits.max_timestamp_bytes:,}; {_ADVICE}"
         )
     with _translated("the signature's timestamp cannot be read"):
         stamp = decode_timestamp_response(der)
         status = stamp.status
     if status != _GRANTED:
-        raise SignatureError("the signature carries an authority's refusal to timestamp it")
+        raise SignatureError(
+            f"the signature carries an authority's refusal to timestamp it; {_ADVICE}"
+        )
     return stamp
 
 
@@ -241,7 +246,7 @@ def _translated(words: str) -> Iterator[None]:
     except SignatureError:
         raise
     except Exception as error:
-        raise SignatureError(f"{words}: it is malformed or was changed") from error
+        raise SignatureError(f"{words}: it is malformed or was changed; {_ADVICE}") from error
 
 
 def _build_verifiers(authority: _Authority) -> Iterator[VerifierBuilder]:

@@ -119,7 +119,8 @@ def _judge(url: str, answer: Answer | Exception, *, timeout_s: float) -> Answer:
             raise IncompleteError(
                 f"{who} did not answer within {timeout_s:g} s; try again, or name another"
             ) from answer
-        words = printable(str(reason), limit=200) or type(answer).__name__
+        words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        words = printable(str(words), limit=200)
         raise IncompleteError(
             f"{who} cannot be reached ({words}); check the address, or name another"
         ) from answer

@@ -124,7 +124,8 @@ def add_timestamp(bundle: Bundle, service: TimestampService) -> Bundle:
             alone = Bundle.build(material, bundle.envelope, timestamps=(answer.body,))
             service.believed.prove(alone, at=datetime.now(UTC))
     except SignatureError as error:
-        raise IncompleteError(f"{who} gave a timestamp of no use: {error}") from error
+        reason = str(error).partition(";")[0]  # the advice there is for whoever verifies
+        raise IncompleteError(f"{who} is of no use: {reason}; name another") from error
     return stamped
 
 
