@@ -7,13 +7,16 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from services.sigstore import LocalTsa, start_tsa
 from support import WEIGHBRIDGE, build_model, run_cli
+from unit.signing.certificate_samples import Cert, build_chain
 
 NO_SOCKETS = """\
 import os, sys
@@ -123,6 +126,27 @@ def test_an_unreadable_timestamp_is_shown_as_that(model: Path, authority: Path) 
     assert "cannot be read" in done.stderr
 
 
+def test_a_timestamp_outlives_the_signers_certificate(
+    model: Path, tsa: LocalTsa, authority: Path, tmp_path: Path
+) -> None:
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=6)
+    build_chain(Cert(ends=ends)).write(tmp_path)
+    by = ("--key", tmp_path / "leaf.key", "--certificate", tmp_path / "leaf.pem")
+    chain = ("--certificate-chain", tmp_path / "middle.pem")
+    done = run_cli("sign", model, *by, *chain, "--timestamp", tsa.url)
+    assert done.returncode == 0, done.stderr
+    time.sleep(max((ends - datetime.now(UTC)).total_seconds() + 1, 0))
+
+    trust = ("verify", model, "--certificate-authority", tmp_path / "root.pem")
+    done = run_cli(*trust)
+    assert done.returncode == 1
+    assert "expired" in done.stderr
+    done = run_cli(*trust, "--timestamp-authority", authority)
+    assert done.returncode == 0, done.stderr
+    assert "proof:     certificate release@example.com" in done.stdout
+    assert "UTC at the latest, proven" in done.stdout
+
+
 @pytest.mark.parametrize("fault", ["down", "html", "rejected", "wrong-nonce", "replayed"])
 def test_without_a_timestamp_nothing_is_written(model: Path, tsa: LocalTsa, fault: str) -> None:
     assert sign(model).returncode == 0
@@ -171,7 +195,7 @@ def test_the_reference_implementation_takes_the_bundle(model: Path, tsa: LocalTs
         (("--timestamp-authority", "tsa.pem"), "--timestamp-authority needs --timestamp URL"),
         (
             ("--timestamp", "http://127.0.0.1/", "--timestamp-authority", "release.pub"),
-            "certificates in PEM are wanted",
+            "holds a public key; give a file with certificates alone",
         ),
     ],
 )

@@ -3,7 +3,10 @@
 ``cryptography`` is imported by the functions that need it, not with this door.
 """
 
+from weighbridge.signing._certificates import CertificateSigner, add_certificate
+from weighbridge.signing._chains import CertificateVerifier, load_certificate_verifier
 from weighbridge.signing._keys import (
+    CURVE_NAMES,
     KeyPair,
     KeySigner,
     PublicKey,
@@ -40,6 +43,9 @@ from weighbridge.signing._timestamps import (
 from weighbridge.signing._verify import verify_bundle
 
 __all__ = [
+    "CURVE_NAMES",
+    "CertificateSigner",
+    "CertificateVerifier",
     "KeyPair",
     "KeySigner",
     "Names",
@@ -56,9 +62,11 @@ __all__ = [
     "TimestampedVerifier",
     "TimestampingSigner",
     "Verifier",
+    "add_certificate",
     "add_timestamp",
     "compare_signed",
     "generate_key",
+    "load_certificate_verifier",
     "load_public_key",
     "load_signer",
     "load_timestamp_authorities",

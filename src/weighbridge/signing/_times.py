@@ -11,9 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import read_document
 from weighbridge.core import DEFAULT_LIMITS, Limits, printable
 from weighbridge.errors import InputError, SignatureError
+from weighbridge.signing._certificates import (
+    describe_subject,
+    is_issued_by,
+    read_certificates,
+    read_facts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +43,7 @@ __all__ = [
 # How far two clocks may differ before one of them is said to be wrong.
 MAX_SKEW = timedelta(minutes=5)
 
+_TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
 _GRANTED = 0
 _ADVICE = "ask its publisher for a new one"
 _IMPRINTS = {
@@ -261,26 +267,15 @@ def _build_verifiers(authority: _Authority) -> Iterator[VerifierBuilder]:
 
 
 def _load_authority(path: Path, *, limits: Limits) -> _Authority:
-    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - start-up time
-
     shown = printable(str(path))
-    data = read_document(
-        path, what="certificate file", limit_name="max_key_bytes", limit_bytes=limits.max_key_bytes
-    )
-    try:
-        # A set, for a chain that was put together from files often holds its root twice.
-        found = dict.fromkeys(load_pem_x509_certificates(data))
-        kinds = {certificate: _classify(certificate) for certificate in found}
-    except Exception as error:
-        raise InputError(
-            f"{shown} holds no certificates that can be read; certificates in PEM are wanted"
-        ) from error
+    # A chain that was put together from several files often holds its root twice.
+    found = dict.fromkeys(read_certificates(path, limits=limits))
+    kinds = {certificate: _classify(certificate) for certificate in found}
     for certificate, kind in kinds.items():
         if not kind:
-            subject = printable(certificate.subject.rfc4514_string(), limit=120)
             raise InputError(
-                f"{shown} holds the certificate of {subject}, which neither signs certificates "
-                "nor timestamps; leave it out"
+                f"{shown} holds the certificate of {describe_subject(certificate)}, which neither "
+                "signs certificates nor timestamps; leave it out"
             )
     roots, intermediates, signers = (
         tuple(certificate for certificate, kind in kinds.items() if name in kind)
@@ -295,36 +290,14 @@ def _load_authority(path: Path, *, limits: Limits) -> _Authority:
 
 def _classify(certificate: Certificate) -> frozenset[str]:
     """Say what a certificate may be in a chain to a timestamp; one that signs itself may be two."""
-    from cryptography import x509  # noqa: PLC0415 - start-up time
-    from cryptography.x509.oid import ExtendedKeyUsageOID  # noqa: PLC0415
-
-    def find(kind: type[x509.ExtensionType]) -> x509.ExtensionType | None:
-        try:
-            return certificate.extensions.get_extension_for_class(kind).value
-        except x509.ExtensionNotFound:
-            return None
-
-    constraints, usage = find(x509.BasicConstraints), find(x509.ExtendedKeyUsage)
-    is_authority = isinstance(constraints, x509.BasicConstraints) and constraints.ca
-    stamps = (
-        isinstance(usage, x509.ExtendedKeyUsage)
-        and ExtendedKeyUsageOID.TIME_STAMPING in usage
-        and not is_authority
-    )
-    signs_itself = certificate.issuer == certificate.subject and _is_signed_by_itself(certificate)
+    facts = read_facts(certificate)
+    if facts is None:
+        return frozenset()
+    stamps = _TIME_STAMPING in facts.purposes and not facts.is_authority
+    signs_itself = is_issued_by(certificate, certificate)
     kinds = {
-        "root": signs_itself and (is_authority or stamps),
-        "intermediate": is_authority and not signs_itself,
+        "root": signs_itself and (facts.is_authority or stamps),
+        "intermediate": facts.is_authority and not signs_itself,
         "signer": stamps,
     }
     return frozenset(name for name, holds in kinds.items() if holds)
-
-
-def _is_signed_by_itself(certificate: Certificate) -> bool:
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - start-up time
-
-    try:
-        certificate.verify_directly_issued_by(certificate)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from weighbridge.errors import InputError
 from weighbridge.signing import (
     TimestampedVerifier,
+    load_certificate_verifier,
     load_public_key,
     load_timestamp_authorities,
 )
@@ -95,22 +96,27 @@ def load_verifier(
         InputError: A file is missing or is not what it is named as.
     """
     del offline
-    if isinstance(trust, KeyTrust):
-        key = load_public_key((folder or Path()) / to_path(trust.key, what="key"), limits=limits)
-        times = _load_times(trust, limits=limits, folder=folder)
-        return key if times is None else TimestampedVerifier(key, times)
-    raise InputError("only keys can be trusted yet")
+    base = folder or Path()
+    match trust:
+        case KeyTrust():
+            key = load_public_key(base / to_path(trust.key, what="key"), limits=limits)
+            times = _load_times(trust.timestamp_authorities, base=base, limits=limits)
+            return key if times is None else TimestampedVerifier(key, times)
+        case CertificateTrust():
+            return load_certificate_verifier(
+                [base / to_path(path, what="certificate") for path in trust.authorities],
+                identity=trust.identity,
+                timestamps=_load_times(trust.timestamp_authorities, base=base, limits=limits),
+                limits=limits,
+            )
+        case KeylessTrust():
+            raise InputError("keyless signatures cannot be verified yet")
 
 
-def _load_times(
-    trust: KeyTrust | CertificateTrust, *, limits: Limits, folder: Path | None
-) -> TimeSource | None:
+def _load_times(files: Sequence[StrPath], *, base: Path, limits: Limits) -> TimeSource | None:
     """Return whose timestamps are believed; None if nobody's are."""
-    files = [
-        (folder or Path()) / to_path(path, what="certificate file")
-        for path in trust.timestamp_authorities
-    ]
-    return load_timestamp_authorities(files, limits=limits) if files else None
+    paths = [base / to_path(file, what="certificate file") for file in files]
+    return load_timestamp_authorities(paths, limits=limits) if paths else None
 
 
 def describe_trust(trust: Trust) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import HealthCheck, example, given, settings
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from services.keys import YEAR, build_ca, new_key
 from services.sigstore.tsa import refuse, to_imprint
+from unit.signing.certificate_samples import AUTHORITY, DAY, Cert, Chain, build_chain
 from unit.signing.signing_samples import openssl, public_key_of
 from unit.signing.timestamp_samples import (
     STAMPING,
@@ -29,10 +33,12 @@ from unit.signing.timestamp_samples import (
     unstamped,
     with_stamps,
 )
-from weighbridge.core import DEFAULT_LIMITS, Bundle, Limits
+from weighbridge.core import DEFAULT_LIMITS, Bundle, ChainMaterial, EnvelopeSignature, Limits
 from weighbridge.errors import InputError, LimitExceededError, SignatureError
 from weighbridge.signing import (
+    TimestampAuthorities,
     TimestampedVerifier,
+    load_certificate_verifier,
     load_timestamp_authorities,
     read_claimed_times,
     verify_bundle,
@@ -309,7 +315,7 @@ class TestFiles:
         ids=["empty", "words", "broken"],
     )
     def test_what_is_no_certificate_is_refused(self, tmp_path: Path, text: str) -> None:
-        with pytest.raises(InputError, match="certificates in PEM are wanted"):
+        with pytest.raises(InputError, match=r"tsa\.pem holds (no|a) certificate"):
             load_timestamp_authorities(self.write(tmp_path, text))
 
     def test_files_are_bounded_and_have_to_be_there(self, tmp_path: Path) -> None:
@@ -346,6 +352,69 @@ class TestAttribution:
         verifier = TimestampedVerifier(public_key_of("other"), believe(tmp_path, honest.chain))
         with pytest.raises(SignatureError, match="another key"):
             verify_bundle(stamped(honest), {"other": verifier}, at=NOW)
+
+
+class TestCertificates:
+    """A certificate of four days last week, judged now."""
+
+    @pytest.fixture
+    def chain(self) -> Chain:
+        old = replace(AUTHORITY, starts=NOW - 90 * DAY)
+        return build_chain(
+            Cert(starts=NOW - 9 * DAY, ends=NOW - 5 * DAY),
+            root=replace(old, key=new_key()),
+            middle=replace(old, cn="Issuing", key=new_key()),
+        )
+
+    def seal(self, chain: Chain) -> Bundle:
+        plain = unstamped().envelope
+        sig = chain.leaf.key.sign(plain.to_signed_bytes(), ec.ECDSA(hashes.SHA256()))
+        envelope = replace(plain, signatures=(EnvelopeSignature(sig),))
+        return Bundle.build(ChainMaterial((chain.leaf.der, chain.middle.der)), envelope)
+
+    def verify(
+        self, bundle: Bundle, chain: Chain, folder: Path, *, times: TimestampAuthorities | None
+    ) -> datetime | None:
+        (folder / "root.pem").write_bytes(chain.root.pem)
+        verifier = load_certificate_verifier([folder / "root.pem"], timestamps=times)
+        (found,) = verify_bundle(bundle, {"it": verifier}, at=NOW).attributions
+        return found.signed_by
+
+    def test_a_timestamp_from_then_keeps_it_valid(
+        self, tmp_path: Path, chain: Chain, honest: Stamper
+    ) -> None:
+        bundle = self.seal(chain)
+        stamp = honest.stamp_at(query_for(signature_of(bundle)), -7 * DAY)
+        bundle = with_stamps(bundle, stamp)
+        times = believe(tmp_path, honest.chain)
+        proven = self.verify(bundle, chain, tmp_path, times=times)
+        assert abs(in_seconds(proven) - (NOW - 7 * DAY).timestamp()) < 60
+        with pytest.raises(SignatureError, match="expired"):
+            self.verify(bundle, chain, tmp_path, times=None)
+        with pytest.raises(SignatureError, match="nobody whose time is believed"):
+            self.verify(bundle, chain, tmp_path, times=believe(tmp_path, Stamper().chain))
+
+    def test_one_from_before_or_after_does_not(
+        self, tmp_path: Path, chain: Chain, honest: Stamper
+    ) -> None:
+        times = believe(tmp_path, honest.chain)
+        bundle = self.seal(chain)
+        query = query_for(signature_of(bundle))
+        for days, words in ((-4, "expired"), (-10, "not valid before|starts|not yet")):
+            stamped_then = with_stamps(bundle, honest.stamp_at(query, days * DAY))
+            with pytest.raises(SignatureError, match=words):
+                self.verify(stamped_then, chain, tmp_path, times=times)
+        with pytest.raises(SignatureError, match="expired"):
+            self.verify(bundle, chain, tmp_path, times=times)
+
+    def test_one_of_another_signature_does_not(
+        self, tmp_path: Path, chain: Chain, honest: Stamper
+    ) -> None:
+        """What a thief of an expired key would try."""
+        stamp = honest.stamp_at(query_for(signature_of(self.seal(chain))), -7 * DAY)
+        again = with_stamps(self.seal(chain), stamp)
+        with pytest.raises(SignatureError, match="of another signature"):
+            self.verify(again, chain, tmp_path, times=believe(tmp_path, honest.chain))
 
 
 class TestOpenssl:

@@ -22,7 +22,7 @@ from services.keys import YEAR, build_ca, identifiers, new_key, now, to_name, to
 from services.sigstore import Faults
 from services.sigstore.tsa import TimestampAuthority
 from unit.signing.signing_samples import FILES, read_bundle, signed_bytes
-from weighbridge.core import Bundle, PublicKeyMaterial
+from weighbridge.core import Bundle, CertificateMaterial
 from weighbridge.signing import TimestampAuthorities, load_timestamp_authorities
 
 STAMPING = ExtendedKeyUsageOID.TIME_STAMPING
@@ -120,7 +120,7 @@ def signature_of(bundle: Bundle) -> bytes:
 
 def with_stamps(bundle: Bundle, *stamps: bytes) -> Bundle:
     """Return the bundle with these timestamps, read from its bytes as any other is."""
-    assert isinstance(bundle.material, PublicKeyMaterial)
+    assert not isinstance(bundle.material, CertificateMaterial)
     return read_bundle(Bundle.build(bundle.material, bundle.envelope, timestamps=stamps).raw)
 
 
