@@ -65,7 +65,7 @@ _CURVES = {
     "secp521r1": _Curve("P-521", "SECP521R1", "SHA512"),
 }
 # It leaves signature algorithms to Sigstore's registry, which has this one too; what is signed is
-# the PAE itself and not its hash (ADR 7).
+# the PAE itself and not its hash.
 _ED25519 = "Ed25519"
 CURVE_NAMES = (*(row.label for row in _CURVES.values()), _ED25519)
 _WANTED = "an EC key on P-256, P-384 or P-521, or an Ed25519 key, is wanted"

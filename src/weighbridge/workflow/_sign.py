@@ -105,7 +105,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
 
     Args:
         path: A file or a folder.
-        key: An EC private key in PEM; or give ``signer``.
+        key: A private key in PEM; or give ``signer``.
         signer: ``file:PATH``, ``pkcs11:...``, ``sigstore:``, or anything that can sign.
         signature: Where to write; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
         serialization: What is listed: digests of files or of shards, by which hash. The artifact
@@ -179,7 +179,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
 
     Args:
         path: A file or a folder.
-        key: An EC public key in PEM; or give ``trust``.
+        key: A public key in PEM; or give ``trust``.
         trust: Whose signature is taken.
         signature: The bundle; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
         offline: Whether the network must not be used.

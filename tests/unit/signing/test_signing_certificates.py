@@ -84,7 +84,9 @@ def sign(chain: Chain, folder: Path) -> Bundle:
     return read_bundle(sign_manifest(MANIFEST, signer=open_signer(spec), ignore_paths=[]))
 
 
-@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=str)
+@pytest.mark.parametrize(
+    "curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda c: c.name
+)
 def test_a_chain_signs_and_verifies_and_leaves_the_root_out(
     tmp_path: Path, curve: ec.EllipticCurve
 ) -> None:

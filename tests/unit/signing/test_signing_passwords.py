@@ -77,8 +77,8 @@ def test_our_own_protected_keys_are_read_by_everybody(tmp_path: Path, curve: str
     assert pair.private_pem.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
     signer = load_signer(write(tmp_path, pair.private_pem), ask_secret=knows(PASSWORD))
     assert signer.public_key.curve == curve
-    passin = ("-passin", f"pass:{PASSWORD}")
-    assert openssl("pkey", "-pubout", *passin, data=pair.private_pem) == pair.public_pem
+    how = ("-passin", f"pass:{PASSWORD}")
+    assert openssl("pkey", "-pubout", *how, data=pair.private_pem) == pair.public_pem
     assert serialization.load_pem_private_key(pair.private_pem, PASSWORD.encode())
     shown = openssl("asn1parse", data=pair.private_pem)
     assert b"PBKDF2" in shown
