@@ -76,7 +76,7 @@ def test_sign_inspect_verify(model: Path, tsa: LocalTsa, authority: Path) -> Non
 
     done = verify(model)
     assert done.returncode == 0
-    assert "note:      carries a timestamp that nobody verified" in done.stdout
+    assert "note:      a timestamp, since no authority is named for it" in done.stdout
     assert "proven" not in done.stdout
 
     done = verify(model, "--timestamp-authority", authority, "--offline")
@@ -168,7 +168,7 @@ def test_signing_again_keeps_no_old_timestamp(model: Path, tsa: LocalTsa, author
     assert sign(model, *again).returncode == 0
     done = verify(model, "--timestamp-authority", authority)
     assert done.returncode == 0
-    assert "carries no timestamp" in done.stdout
+    assert "the time of signing, since there is no timestamp" in done.stdout
 
 
 def test_the_reference_implementation_takes_the_bundle(model: Path, tsa: LocalTsa) -> None:
@@ -215,6 +215,26 @@ def test_an_authority_without_a_root_is_an_input_error(
     done = verify(model, "--timestamp-authority", tmp_path / "leaf.pem")
     assert done.returncode == 2
     assert "holds no root certificate" in done.stderr
+
+
+def test_the_gate_believes_the_authorities_that_the_policy_names(
+    model: Path, tsa: LocalTsa, authority: Path, tmp_path: Path
+) -> None:
+    assert sign(model, "--timestamp", tsa.url).returncode == 0
+    policy = tmp_path / "weighbridge.toml"
+    policy.write_text(
+        "version = 1\n[trust.signers.release]\nkey = 'release.pub'\nroles = ['publisher']\n"
+        "timestamp-authority = 'tsa.pem'\n[require]\nsignature = { by = ['release'] }\n"
+    )
+    assert authority.name == "tsa.pem"
+    done = run_cli("check", model, "--policy", policy, "--json")
+    assert done.returncode == 0, done.stderr
+    assert '"signed_by": "20' in done.stdout
+    with start_tsa() as other:
+        authority.write_text(other.chain_pem)
+    done = run_cli("check", model, "--policy", policy)
+    assert done.returncode == 1
+    assert "nobody whose time is believed" in " ".join(done.stdout.split())
 
 
 class TestWithoutNetwork:

@@ -158,7 +158,7 @@ class TimestampedVerifier:
         attribution = self.verifier.verify(bundle, at=at)
         proven = self.times.prove(bundle, at=at)
         if proven is None:
-            note = "carries no timestamp, so that nothing tells when it was signed"
+            note = "the time of signing, since there is no timestamp"
             return replace(attribution, notes=(*attribution.notes, note))
         return replace(attribution, signed_by=proven)
 

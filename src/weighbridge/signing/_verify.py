@@ -74,10 +74,10 @@ def verify_bundle(
 
 
 def _note(bundle: Bundle, attribution: Attribution) -> tuple[str, ...]:
-    """Add that a timestamp was passed over to what was not verified."""
+    """Return what was not verified; a timestamp that nobody looked at is part of it."""
     if not bundle.timestamps or attribution.signed_by is not None:
         return attribution.notes
-    return (*attribution.notes, "carries a timestamp that nobody verified")
+    return (*attribution.notes, "a timestamp, since no authority is named for it")
 
 
 def _explain(bundle: Bundle, refusals: Mapping[str, str]) -> str:
