@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from weighbridge.core import DEFAULT_LIMITS, Attribution, Bundle, ChainMaterial, printable
 from weighbridge.errors import InputError, SignatureError, TrustError
 from weighbridge.signing._keys import build_public_key
-from weighbridge.signing._pem import read_pem, to_pem
+from weighbridge.signing._pem import decode_body, read_pem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -207,12 +208,8 @@ def read_certificates(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> list[x5
 
 
 def _parse_pem(body: bytes) -> x509.Certificate | None:
-    from cryptography import x509  # noqa: PLC0415 - start-up time
-
-    try:
-        return x509.load_pem_x509_certificate(to_pem(b"CERTIFICATE", body))
-    except (ValueError, x509.InvalidVersion):
-        return None
+    der = decode_body(body)
+    return None if der is None else parse_certificate(der)
 
 
 def parse_certificate(der: bytes) -> x509.Certificate | None:
@@ -222,8 +219,11 @@ def parse_certificate(der: bytes) -> x509.Certificate | None:
     if len(der) > _MAX_CERTIFICATE_BYTES:
         return None
     try:
-        return x509.load_der_x509_certificate(der)
-    except (ValueError, x509.InvalidVersion):
+        # What ``cryptography`` warns of here, such as a negative serial number, RFC 5280 forbids.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return x509.load_der_x509_certificate(der)
+    except (ValueError, x509.InvalidVersion, UserWarning, DeprecationWarning):
         return None
 
 

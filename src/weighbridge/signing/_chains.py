@@ -203,7 +203,7 @@ def load_certificate_verifier(
 
 
 def _parse_chain(material: ChainMaterial) -> list[x509.Certificate]:
-    chain = []
+    chain: list[x509.Certificate] = []
     for index, der in enumerate(material.certificates):
         certificate = parse_certificate(der)
         if certificate is None:
@@ -211,8 +211,18 @@ def _parse_chain(material: ChainMaterial) -> list[x509.Certificate]:
                 f"certificate {index + 1} of the signature cannot be read; "
                 "get the signature file again from its publisher"
             )
-        chain.append(certificate)
+        # Roots beside the signature prove nothing, and several of one name and one key multiply the
+        # paths to try; so only the signer's own and those between it and a root are kept.
+        if not chain or not _is_self_issued(certificate):
+            chain.append(certificate)
     return chain
+
+
+def _is_self_issued(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.subject == certificate.issuer
+    except ValueError:
+        return True  # it cannot be read and leads nowhere
 
 
 def _to_refusal(reason: str, *, proven: datetime | None) -> str:

@@ -270,6 +270,21 @@ def test_a_long_chain_ends(tmp_path: Path) -> None:
     assert verify(seal(near, near, *way[:5]), tmp_path, root)
 
 
+def test_authorities_that_issue_each_other_in_circles_end(tmp_path: Path) -> None:
+    """Nine of one name and one key would be 9^5 paths, if nobody left them out."""
+    key = new_key()
+    same = [issue(replace(CA, key=key)) for _ in range(9)]
+    leaf = issue(Cert(), same[0])
+    with pytest.raises(SignatureError, match="whoever issued that of CN=Release is not there"):
+        verify(seal(leaf, leaf, *same), tmp_path, SHARED.root)
+    one, two = issue(replace(CA, cn="A", key=key)), issue(replace(CA, cn="B", key=key))
+    circle = [issue(replace(CA, cn="A", key=key), two) for _ in range(4)]
+    circle += [issue(replace(CA, cn="B", key=key), one) for _ in range(5)]
+    leaf = issue(Cert(), one)
+    with pytest.raises(SignatureError, match="does not lead to an authority"):
+        verify(seal(leaf, leaf, *circle), tmp_path, SHARED.root)
+
+
 def test_a_tampered_payload_is_noticed(tmp_path: Path) -> None:
     chain = build_chain()
     bundle = sign(chain, tmp_path)
