@@ -57,6 +57,14 @@ _OPTIONS = (
         metavar="URL",
         help="Have the signature timestamped by this RFC 3161 authority.",
     ),
+    click.option(
+        "--timestamp-authority",
+        "timestamp_authorities",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+        help="Its certificates, PEM: verify the timestamp before it is kept; repeatable.",
+    ),
 )
 _NAMES = (
     "key",
@@ -68,6 +76,7 @@ _NAMES = (
     "trust_config",
     "identity_token_file",
     "timestamp_url",
+    "timestamp_authorities",
 )
 
 
@@ -95,6 +104,8 @@ def _build(given: dict[str, Any], *, offline: bool) -> workflow.SignerSpec:
         raise click.UsageError("who signs? Give --key, --keyless or --signer")
     if len(named) > 1:
         raise click.UsageError(f"{named[0]} and {named[1]} exclude each other")
+    if given["timestamp_authorities"] and not given["timestamp_url"]:
+        raise click.UsageError("--timestamp-authority needs --timestamp URL")
     token_file = given["identity_token_file"]
     return workflow.SignerSpec(
         ways[named[0]] or "",
@@ -103,6 +114,7 @@ def _build(given: dict[str, Any], *, offline: bool) -> workflow.SignerSpec:
         trust_config=given["trust_config"],
         identity_token=None if token_file is None else workflow.read_secret(token_file),
         timestamp_url=given["timestamp_url"] or "",
+        timestamp_authorities=given["timestamp_authorities"],
         ask_secret=ask_for_secret(given["password_file"]),
         offline=offline,
     )

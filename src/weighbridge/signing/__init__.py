@@ -29,6 +29,17 @@ from weighbridge.signing._reuse import (
     reconcile,
 )
 from weighbridge.signing._signers import SignerSpec, open_signer
+from weighbridge.signing._times import (
+    TimestampAuthorities,
+    TimestampedVerifier,
+    load_timestamp_authorities,
+    read_claimed_times,
+)
+from weighbridge.signing._timestamps import (
+    TimestampingSigner,
+    TimestampService,
+    add_timestamp,
+)
 from weighbridge.signing._verify import verify_bundle
 
 __all__ = [
@@ -46,15 +57,22 @@ __all__ = [
     "Signer",
     "SignerSpec",
     "TimeSource",
+    "TimestampAuthorities",
+    "TimestampService",
+    "TimestampedVerifier",
+    "TimestampingSigner",
     "Verifier",
     "add_certificate",
+    "add_timestamp",
     "compare_signed",
     "generate_key",
     "load_certificate_verifier",
     "load_public_key",
     "load_signer",
+    "load_timestamp_authorities",
     "open_signer",
     "parse_signed_manifest",
+    "read_claimed_times",
     "reconcile",
     "sign_manifest",
     "verify_bundle",

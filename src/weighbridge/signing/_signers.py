@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -11,6 +11,7 @@ from weighbridge.core import DEFAULT_LIMITS, Limits, printable
 from weighbridge.errors import InputError
 from weighbridge.signing._certificates import add_certificate
 from weighbridge.signing._keys import load_signer
+from weighbridge.signing._timestamps import TimestampingSigner, prepare_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,8 @@ class SignerSpec:
         identity_token: An OpenID Connect token for keyless signing; by default that of the CI job,
             else one is asked for in a browser.
         timestamp_url: Where to have the signature timestamped (RFC 3161); empty for nowhere.
+        timestamp_authorities: Files with the certificates of the authority there, in PEM: its
+            timestamps are verified at once. By default that is left to whoever verifies.
         ask_secret: Who knows passwords and PINs; by default nobody.
         offline: Whether anything that needs the network is an error.
     """
@@ -45,6 +48,7 @@ class SignerSpec:
     trust_config: StrPath | None = None
     identity_token: str | None = field(default=None, repr=False)
     timestamp_url: str = ""
+    timestamp_authorities: Sequence[StrPath] = ()
     ask_secret: AskSecret | None = None
     offline: bool = False
 
@@ -60,6 +64,11 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
         InputError: Nobody knows the scheme, or the key, certificate or token cannot be used.
         MissingExtraError: The scheme needs a part that is not installed.
     """
+    if spec.timestamp_url:
+        service = prepare_timestamps(spec, limits=limits)  # before any password is asked for
+        return TimestampingSigner(
+            open_signer(replace(spec, timestamp_url=""), limits=limits), service
+        )
     scheme = urlsplit(spec.uri).scheme
     if scheme != "file":
         raise InputError(

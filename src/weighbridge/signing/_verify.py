@@ -61,7 +61,8 @@ def verify_bundle(
     broken: dict[str, str] = {}
     for name in sorted(verifiers):
         try:
-            found.append(replace(verifiers[name].verify(bundle, at=at), signer=name))
+            attribution = verifiers[name].verify(bundle, at=at)
+            found.append(replace(attribution, signer=name, notes=_note(bundle, attribution)))
         except TrustError as error:
             strange[name] = str(error)
         except SignatureError as error:
@@ -70,6 +71,13 @@ def verify_bundle(
         raise SignatureError(_explain(bundle, broken | strange))
     statement = parse_statement(bundle.envelope.payload, limits=limits)
     return VerifiedStatement(statement, tuple(found))
+
+
+def _note(bundle: Bundle, attribution: Attribution) -> tuple[str, ...]:
+    """Return what was not verified; a timestamp that nobody looked at is part of it."""
+    if not bundle.timestamps or attribution.signed_by is not None:
+        return attribution.notes
+    return (*attribution.notes, "a timestamp, since no authority is named for it")
 
 
 def _explain(bundle: Bundle, refusals: Mapping[str, str]) -> str:
