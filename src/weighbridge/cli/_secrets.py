@@ -31,7 +31,7 @@ def ask_for_secret(file: str | None) -> AskSecret:
                 f"the {what} is needed and nobody can be asked; "
                 f"give --password-file FILE or set {_VARIABLE}"
             )
-        secret: str = click.prompt(what.capitalize(), hide_input=True, err=True)
+        secret: str = click.prompt(what[:1].upper() + what[1:], hide_input=True, err=True)
         return secret
 
     return ask

@@ -15,15 +15,23 @@ from weighbridge.cli._secrets import ask_for_secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["signer_options"]
+__all__ = ["key_options", "signer_options"]
 
+_KEY = click.option("--key", type=FILE, metavar="PRIVATE", help="EC private key, PEM.")
+_SIGNER = click.option(
+    "--signer",
+    metavar="URI",
+    help="Who signs: file:KEY, pkcs11:... (RFC 7512), sigstore:, or what a plug-in adds.",
+)
+_PASSWORD_FILE = click.option(
+    "--password-file",
+    type=FILE,
+    metavar="FILE",
+    help="Read the password or PIN there; by default it is asked for at the terminal.",
+)
 _OPTIONS = (
-    click.option("--key", type=FILE, metavar="PRIVATE", help="EC private key, PEM."),
-    click.option(
-        "--signer",
-        metavar="URI",
-        help="Who signs: file:KEY, pkcs11:... (RFC 7512), sigstore:, or what a plug-in adds.",
-    ),
+    _KEY,
+    _SIGNER,
     click.option("--keyless", is_flag=True, help="Sign with Sigstore: --signer sigstore:."),
     click.option("--certificate", type=FILE, metavar="FILE", help="The signer's certificate, PEM."),
     click.option(
@@ -33,12 +41,7 @@ _OPTIONS = (
         metavar="FILE",
         help="Certificates between it and the authority, PEM; repeatable.",
     ),
-    click.option(
-        "--password-file",
-        type=FILE,
-        metavar="FILE",
-        help="Read the password or PIN there; by default it is asked for at the terminal.",
-    ),
+    _PASSWORD_FILE,
     click.option(
         "--trust-config",
         type=FILE,
@@ -80,6 +83,26 @@ def signer_options(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(**given, offline=offline, signer=_build(mine, offline=offline))
 
     for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add those that say which key; the command is given them as ``signer``, one value."""
+
+    @wraps(function)
+    def command(
+        *, key: str | None, signer: str | None, password_file: str | None, **given: Any
+    ) -> Any:  # noqa: ANN401 - what click passes
+        if (key is None) == (signer is None):
+            raise click.UsageError("whose public key? Give --key or --signer, and one of them")
+        spec = workflow.SignerSpec(
+            signer if key is None else f"file:{quote(key)}",
+            ask_secret=ask_for_secret(password_file),
+        )
+        return function(**given, signer=spec)
+
+    for option in (_PASSWORD_FILE, _SIGNER, _KEY):
         command = option(command)
     return command
 

@@ -3,6 +3,7 @@
 ``cryptography`` is imported by the functions that need it, not with this door.
 """
 
+from weighbridge.signing._digest_signer import DigestSigner
 from weighbridge.signing._keys import (
     KeyPair,
     KeySigner,
@@ -10,6 +11,7 @@ from weighbridge.signing._keys import (
     generate_key,
     load_public_key,
     load_signer,
+    parse_public_key,
 )
 from weighbridge.signing._oms import (
     SignedManifest,
@@ -25,10 +27,12 @@ from weighbridge.signing._reuse import (
     ReusePlan,
     reconcile,
 )
+from weighbridge.signing._secrets import load_secret
 from weighbridge.signing._signers import SignerSpec, open_signer
 from weighbridge.signing._verify import verify_bundle
 
 __all__ = [
+    "DigestSigner",
     "KeyPair",
     "KeySigner",
     "Names",
@@ -43,8 +47,10 @@ __all__ = [
     "compare_signed",
     "generate_key",
     "load_public_key",
+    "load_secret",
     "load_signer",
     "open_signer",
+    "parse_public_key",
     "parse_signed_manifest",
     "reconcile",
     "sign_manifest",

@@ -32,7 +32,15 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Limits, Statement
 
-__all__ = ["KeyPair", "KeySigner", "PublicKey", "generate_key", "load_public_key", "load_signer"]
+__all__ = [
+    "KeyPair",
+    "KeySigner",
+    "PublicKey",
+    "generate_key",
+    "load_public_key",
+    "load_signer",
+    "parse_public_key",
+]
 
 
 class _Curve(NamedTuple):
@@ -118,6 +126,10 @@ class PublicKey:
                 "get the signature file again from its publisher"
             )
         return Attribution("", "key", self.fingerprint)
+
+    def to_pem(self) -> bytes:
+        """Return its SubjectPublicKeyInfo in PEM, as :func:`load_public_key` reads it."""
+        return _to_spki(self._key)[0]
 
     def holds_for(self, bundle: Bundle) -> bool:
         """Return whether this key made the bundle's one signature over its envelope."""
@@ -210,8 +222,25 @@ def load_public_key(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> PublicKey
         InputError: Missing, not a regular file, too large, not PEM, a private key, a certificate,
             or not an EC key on one of the three curves.
     """
-    shown = printable(str(path))
-    pem = _read_key(path, wanted=_PUBLIC_LABELS, limits=limits)
+    data = read_document(
+        path, what="key", limit_name="max_key_bytes", limit_bytes=limits.max_key_bytes
+    )
+    return parse_public_key(data, what=str(path))
+
+
+def parse_public_key(data: bytes, *, what: str) -> PublicKey:
+    """Read a public key that came from elsewhere than a file: SubjectPublicKeyInfo in PEM.
+
+    Args:
+        data: The text; a few hundred bytes.
+        what: Whose it is, for messages.
+
+    Raises:
+        InputError: Not PEM, a private key, a certificate, or not an EC key on one of the three
+            curves.
+    """
+    shown = printable(what)
+    pem = _find_key(data, shown=shown, wanted=_PUBLIC_LABELS)
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - start-up time
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
@@ -226,13 +255,16 @@ def load_public_key(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> PublicKey
 
 
 def _read_key(path: Path, *, wanted: frozenset[bytes], limits: Limits) -> bytes:
-    """Return the one PEM block of the file if it is a key of the wanted kind."""
     data = read_document(
         path, what="key", limit_name="max_key_bytes", limit_bytes=limits.max_key_bytes
     )
+    return _find_key(data, shown=printable(str(path)), wanted=wanted)
+
+
+def _find_key(data: bytes, *, shown: str, wanted: frozenset[bytes]) -> bytes:
+    """Return the one PEM block if it is a key of the wanted kind."""
     # ``openssl ecparam -genkey`` writes the name of the curve before the key; the key has it too.
     blocks = [block for block in _split_pem(data) if block[0] != b"EC PARAMETERS"]
-    shown = printable(str(path))
     if not blocks:
         raise InputError(f"{shown} holds no key in PEM (-----BEGIN ... KEY-----)")
     if len(blocks) > 1:

@@ -10,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 from weighbridge.core import DEFAULT_LIMITS, Limits, printable
 from weighbridge.errors import InputError
 from weighbridge.signing._keys import load_signer
+from weighbridge.signing._pkcs11 import open_pkcs11_signer
+from weighbridge.signing._plugins import open_plugin_signer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,12 +61,11 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
         InputError: Nobody knows the scheme, or the key, certificate or token cannot be used.
         MissingExtraError: The scheme needs a part that is not installed.
     """
-    scheme = urlsplit(spec.uri).scheme
+    scheme = spec.uri.partition(":")[0].lower()
+    if scheme == "pkcs11":
+        return open_pkcs11_signer(spec, limits=limits)
     if scheme != "file":
-        raise InputError(
-            f"no signer is known for {printable(spec.uri, limit=80)!r}; "
-            "a file: URI with a private key is wanted"
-        )
+        return open_plugin_signer(spec, limits=limits)
     return load_signer(_to_path(spec.uri), limits=limits)
 
 
