@@ -24,6 +24,7 @@ HOMES = {
     "distributed": {"engines"},
     "fsspec": {"store"},
     "license_expression": {"formats"},
+    "pkcs11": {"signing"},
     "pyarrow": {"datasets"},
     "pydantic": {"policy"},
     "rich": {"cli"},

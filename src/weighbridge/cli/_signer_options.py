@@ -91,16 +91,13 @@ def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add those that say which key; the command is given them as ``signer``, one value."""
 
     @wraps(function)
-    def command(
-        *, key: str | None, signer: str | None, password_file: str | None, **given: Any
-    ) -> Any:  # noqa: ANN401 - what click passes
-        if (key is None) == (signer is None):
+    def command(**given: Any) -> Any:  # noqa: ANN401 - what click passes
+        mine = {name: given.pop(name) for name in ("key", "signer", "password_file")}
+        if (mine["key"] is None) == (mine["signer"] is None):
             raise click.UsageError("whose public key? Give --key or --signer, and one of them")
-        spec = workflow.SignerSpec(
-            signer if key is None else f"file:{quote(key)}",
-            ask_secret=ask_for_secret(password_file),
-        )
-        return function(**given, signer=spec)
+        uri = mine["signer"] or f"file:{quote(mine['key'] or '')}"
+        ask = ask_for_secret(mine["password_file"])
+        return function(**given, signer=workflow.SignerSpec(uri, ask_secret=ask))
 
     for option in (_PASSWORD_FILE, _SIGNER, _KEY):
         command = option(command)

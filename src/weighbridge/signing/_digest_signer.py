@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import Bundle, Envelope, EnvelopeSignature, PublicKeyMaterial
 from weighbridge.errors import InputError
-from weighbridge.signing._keys import PublicKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weighbridge.core import Statement
+    from weighbridge.signing._keys import PublicKey
 
 __all__ = ["DigestSigner"]
 

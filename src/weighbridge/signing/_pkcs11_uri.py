@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 
 from weighbridge.core import printable
@@ -15,12 +15,26 @@ __all__ = ["Pkcs11Uri", "parse_pkcs11_uri"]
 _SCHEME = "pkcs11:"
 _MAX_CHARS = 4096
 # RFC 7512, 2.3, pk11-pchar and pk11-qchar: what may stand for itself.
-_PLAIN = "A-Za-z0-9._~:\\[\\]@!$'()*+,=-"
+_PLAIN = "A-Za-z0-9._~:\\[\\]@!$'()*+,=\\-"
 _PATH_VALUE = re.compile(f"(?:[{_PLAIN}&]|%[0-9A-Fa-f]{{2}})+")
 _QUERY_VALUE = re.compile(f"(?:[{_PLAIN}/?|]|%[0-9A-Fa-f]{{2}})+")
-_SLOT_ID = re.compile("[0-9]{1,19}", re.ASCII)
-_LIBRARY_VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?", re.ASCII)
-_TYPES = ("cert", "data", "private", "public", "secret-key")
+_FILE = (
+    re.compile("/(?!/).*", re.DOTALL),
+    "is not the absolute path of a file on this machine",
+)
+_FORMS = {
+    "slot-id": (re.compile("0|[1-9][0-9]{0,18}"), "is not a number"),
+    "library-version": (
+        re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?"),
+        "is not a version such as 2 or 2.6",
+    ),
+    "type": (
+        re.compile("cert|data|private|public|secret-key"),
+        "is none of cert, data, private, public, secret-key",
+    ),
+    "module-path": _FILE,
+    "pin-source": _FILE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +116,7 @@ def parse_pkcs11_uri(uri: str) -> Pkcs11Uri:
     if len(uri) > _MAX_CHARS:
         raise InputError(f"the pkcs11: URI is longer than {_MAX_CHARS} characters; shorten it")
     path, mark, query = uri[len(_SCHEME) :].partition("?")
-    found: dict[str, str | bytes | int] = {}
+    found: dict[str, Any] = {}
     for name, raw in _split(path, ";"):
         if name not in _PATH:
             _refuse(name, _misplaced(name, _QUERY, "behind '?'"))
@@ -111,7 +125,7 @@ def parse_pkcs11_uri(uri: str) -> Pkcs11Uri:
         if name not in _QUERY:
             _refuse(name, _HINTS.get(name) or _misplaced(name, _PATH, "before '?'"))
         _add(found, name, _decode(name, raw, _QUERY_VALUE))
-    return Pkcs11Uri(**found)  # type: ignore[arg-type] - _READERS gives each its type
+    return Pkcs11Uri(**found)
 
 
 _HINTS = {
@@ -141,38 +155,30 @@ def _split(part: str, separator: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def _add(found: dict[str, str | bytes | int], name: str, value: bytes) -> None:
+def _add(found: dict[str, Any], name: str, value: bytes) -> None:
     field = name.replace("-", "_")
     if field in found:
         _refuse(name, "comes twice")
+    found[field] = _read_value(name, value)
+
+
+def _read_value(name: str, value: bytes) -> str | bytes | int:
     if name == "id":
-        found[field] = value
-        return
+        return value
     try:
         text = value.decode()
     except UnicodeDecodeError:
         _refuse(name, "is not UTF-8")
     if "\0" in text:
         _refuse(name, "holds a NUL")
-    match name:
-        case "slot-id":
-            if not _SLOT_ID.fullmatch(text):
-                _refuse(name, "is not a number")
-            found[field] = int(text)
-        case "library-version":
-            if not _LIBRARY_VERSION.fullmatch(text):
-                _refuse(name, "is not a version such as 2 or 2.6")
-            found[field] = text
-        case "type":
-            if text not in _TYPES:
-                _refuse(name, f"is none of {', '.join(_TYPES)}")
-            found[field] = text
-        case "pin-source":
-            found[field] = _to_file(name, text.removeprefix("file://").removeprefix("file:"))
-        case "module-path":
-            found[field] = _to_file(name, text)
-        case _:
-            found[field] = text
+    if name == "pin-source":
+        text = text.removeprefix("file://") if text.startswith("file:/") else text
+        text = text.removeprefix("file:")
+    if form := _FORMS.get(name):
+        pattern, why = form
+        if not pattern.fullmatch(text):
+            _refuse(name, why)
+    return int(text) if name == "slot-id" else text
 
 
 def _decode(name: str, raw: str, pattern: re.Pattern[str]) -> bytes:
@@ -181,12 +187,6 @@ def _decode(name: str, raw: str, pattern: re.Pattern[str]) -> bytes:
     if not pattern.fullmatch(raw):
         _refuse(name, "holds a character that has to be written as %XX")
     return unquote_to_bytes(raw)
-
-
-def _to_file(name: str, path: str) -> str:
-    if not path.startswith("/") or path.startswith("//"):
-        _refuse(name, "is not the absolute path of a file on this machine")
-    return path
 
 
 def _refuse(name: str, why: str) -> NoReturn:
