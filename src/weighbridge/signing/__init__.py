@@ -3,7 +3,7 @@
 ``cryptography`` is imported by the functions that need it, not with this door.
 """
 
-from weighbridge.signing._digest_signer import DigestSigner
+from weighbridge.signing._digest_signer import DigestSigner, parse_public_key
 from weighbridge.signing._keys import (
     KeyPair,
     KeySigner,
@@ -11,7 +11,6 @@ from weighbridge.signing._keys import (
     generate_key,
     load_public_key,
     load_signer,
-    parse_public_key,
 )
 from weighbridge.signing._oms import (
     SignedManifest,

@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Bundle, Envelope, EnvelopeSignature, PublicKeyMaterial
+from weighbridge.core import Bundle, Envelope, EnvelopeSignature, PublicKeyMaterial, printable
 from weighbridge.errors import InputError
+from weighbridge.signing._keys import build_public_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from weighbridge.core import Statement
     from weighbridge.signing._keys import PublicKey
 
-__all__ = ["DigestSigner"]
+__all__ = ["DigestSigner", "parse_public_key"]
 
+_WANTED = "an EC key on P-256, P-384 or P-521 is wanted"
 _HASHES = {"P-256": "sha256", "P-384": "sha384", "P-521": "sha512"}
 
 
@@ -59,3 +61,29 @@ class DigestSigner:
     def own_verifier(self) -> PublicKey:
         """Return the public half."""
         return self.public_key
+
+
+def parse_public_key(data: bytes, *, what: str) -> PublicKey:
+    """Read the public key of whoever keeps the private one.
+
+    Args:
+        data: SubjectPublicKeyInfo in PEM or in DER.
+        what: Whose it is, for messages: ``the key in the token``.
+
+    Raises:
+        InputError: Not such a key, or not an EC key on P-256, P-384 or P-521.
+    """
+    shown = printable(what, limit=120)
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - start-up time
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+
+    is_pem = data.lstrip().startswith(b"-----BEGIN")
+    load = serialization.load_pem_public_key if is_pem else serialization.load_der_public_key
+    try:
+        key = load(data)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError(f"{shown} cannot be read; {_WANTED}") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise InputError(f"{shown} is not an EC key; {_WANTED}")
+    return build_public_key(shown, key)

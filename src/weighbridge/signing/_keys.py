@@ -36,10 +36,10 @@ __all__ = [
     "KeyPair",
     "KeySigner",
     "PublicKey",
+    "build_public_key",
     "generate_key",
     "load_public_key",
     "load_signer",
-    "parse_public_key",
 ]
 
 
@@ -208,7 +208,7 @@ def load_signer(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> KeySigner:
         raise InputError(f"{shown} holds a private key that cannot be read: {_WANTED}") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise InputError(_other_kind(shown, key))
-    return KeySigner(_build_public_key(shown, key.public_key()), key)
+    return KeySigner(build_public_key(shown, key.public_key()), key)
 
 
 def load_public_key(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> PublicKey:
@@ -222,25 +222,8 @@ def load_public_key(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> PublicKey
         InputError: Missing, not a regular file, too large, not PEM, a private key, a certificate,
             or not an EC key on one of the three curves.
     """
-    data = read_document(
-        path, what="key", limit_name="max_key_bytes", limit_bytes=limits.max_key_bytes
-    )
-    return parse_public_key(data, what=str(path))
-
-
-def parse_public_key(data: bytes, *, what: str) -> PublicKey:
-    """Read a public key that came from elsewhere than a file: SubjectPublicKeyInfo in PEM.
-
-    Args:
-        data: The text; a few hundred bytes.
-        what: Whose it is, for messages.
-
-    Raises:
-        InputError: Not PEM, a private key, a certificate, or not an EC key on one of the three
-            curves.
-    """
-    shown = printable(what)
-    pem = _find_key(data, shown=shown, wanted=_PUBLIC_LABELS)
+    shown = printable(str(path))
+    pem = _read_key(path, wanted=_PUBLIC_LABELS, limits=limits)
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - start-up time
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
@@ -251,20 +234,17 @@ def parse_public_key(data: bytes, *, what: str) -> PublicKey:
         raise InputError(f"{shown} holds a public key that cannot be read: {_WANTED}") from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise InputError(_other_kind(shown, key))
-    return _build_public_key(shown, key)
+    return build_public_key(shown, key)
 
 
 def _read_key(path: Path, *, wanted: frozenset[bytes], limits: Limits) -> bytes:
+    """Return the one PEM block of the file if it is a key of the wanted kind."""
     data = read_document(
         path, what="key", limit_name="max_key_bytes", limit_bytes=limits.max_key_bytes
     )
-    return _find_key(data, shown=printable(str(path)), wanted=wanted)
-
-
-def _find_key(data: bytes, *, shown: str, wanted: frozenset[bytes]) -> bytes:
-    """Return the one PEM block if it is a key of the wanted kind."""
     # ``openssl ecparam -genkey`` writes the name of the curve before the key; the key has it too.
     blocks = [block for block in _split_pem(data) if block[0] != b"EC PARAMETERS"]
+    shown = printable(str(path))
     if not blocks:
         raise InputError(f"{shown} holds no key in PEM (-----BEGIN ... KEY-----)")
     if len(blocks) > 1:
@@ -321,7 +301,12 @@ def _other_kind(shown: str, key: object) -> str:
     return f"{shown} is {article} {kind} key; {_WANTED}"
 
 
-def _build_public_key(shown: str, key: ec.EllipticCurvePublicKey) -> PublicKey:
+def build_public_key(shown: str, key: ec.EllipticCurvePublicKey) -> PublicKey:
+    """Return a key that ``cryptography`` has read.
+
+    Raises:
+        InputError: It is on another curve.
+    """
     curve = _CURVES.get(key.curve.name)
     if curve is None:
         raise InputError(f"{shown} is an EC key on the curve {key.curve.name}; {_WANTED}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.core import printable
 from weighbridge.errors import InputError
-from weighbridge.signing._keys import parse_public_key
+from weighbridge.signing._digest_signer import parse_public_key
 
 if TYPE_CHECKING:
     from pkcs11 import Session
@@ -230,10 +230,10 @@ def _key_of(certificate: bytes) -> bytes:
 def _list_keys(keys: list[Any]) -> str:
     from pkcs11 import Attribute  # noqa: PLC0415 - an extra
 
-    shown = [
+    named = sorted(
         f"{printable(_read(key, Attribute.LABEL, default=''), limit=40)!r} with id "
         f"{_read(key, Attribute.ID, default=b'').hex() or 'none'}"
-        for key in islice(keys, _MAX_SHOWN)
-    ]
-    more = len(keys) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+        for key in keys
+    )
+    more = len(named) - _MAX_SHOWN
+    return ", ".join(named[:_MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
