@@ -36,6 +36,8 @@ _INPUT = {
     "KeyTypeInconsistent": "holds no EC key under that name; name another key",
     "FunctionNotSupported": "cannot sign; a token that can is needed",
 }
+# Codes for which python-pkcs11 has no name.
+_CODES = {"Unmapped error code 0x68": "KeyFunctionNotPermitted"}
 _INCOMPLETE = {
     "DeviceRemoved": _GONE,
     "TokenNotPresent": _GONE,
@@ -68,7 +70,7 @@ def translate(what: str) -> Iterator[None]:
     try:
         yield
     except PKCS11Error as error:
-        name = type(error).__name__
+        name = _CODES.get(str(error), type(error).__name__)
         if name in _INPUT:
             raise InputError(f"the {what} {_INPUT[name]}") from error
         words = _INCOMPLETE.get(name)
