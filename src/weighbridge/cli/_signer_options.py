@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["key_options", "signer_options"]
 
-_KEY = click.option("--key", type=FILE, metavar="PRIVATE", help="EC private key, PEM.")
+_KEY = click.option("--key", type=FILE, metavar="PRIVATE", help="Private key, PEM.")
 _SIGNER = click.option(
     "--signer",
     metavar="URI",

@@ -3,8 +3,11 @@
 ``cryptography`` is imported by the functions that need it, not with this door.
 """
 
+from weighbridge.signing._certificates import CertificateSigner, add_certificate
+from weighbridge.signing._chains import CertificateVerifier, load_certificate_verifier
 from weighbridge.signing._digest_signer import DigestSigner, parse_public_key
 from weighbridge.signing._keys import (
+    CURVE_NAMES,
     KeyPair,
     KeySigner,
     PublicKey,
@@ -18,7 +21,7 @@ from weighbridge.signing._oms import (
     parse_signed_manifest,
     sign_manifest,
 )
-from weighbridge.signing._ports import Signer, Verifier
+from weighbridge.signing._ports import Signer, TimeSource, Verifier
 from weighbridge.signing._reuse import (
     Names,
     Operation,
@@ -31,6 +34,9 @@ from weighbridge.signing._signers import SignerSpec, open_signer
 from weighbridge.signing._verify import verify_bundle
 
 __all__ = [
+    "CURVE_NAMES",
+    "CertificateSigner",
+    "CertificateVerifier",
     "DigestSigner",
     "KeyPair",
     "KeySigner",
@@ -42,9 +48,12 @@ __all__ = [
     "SignedManifest",
     "Signer",
     "SignerSpec",
+    "TimeSource",
     "Verifier",
+    "add_certificate",
     "compare_signed",
     "generate_key",
+    "load_certificate_verifier",
     "load_public_key",
     "load_secret",
     "load_signer",

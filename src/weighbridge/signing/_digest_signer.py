@@ -76,14 +76,15 @@ def parse_public_key(data: bytes, *, what: str) -> PublicKey:
     shown = printable(what, limit=120)
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - start-up time
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
 
     is_pem = data.lstrip().startswith(b"-----BEGIN")
     load = serialization.load_pem_public_key if is_pem else serialization.load_der_public_key
     try:
-        key = load(data)
+        key = build_public_key(shown, load(data))
+    except InputError:
+        raise
     except (ValueError, UnsupportedAlgorithm) as error:
         raise InputError(f"{shown} cannot be read; {_WANTED}") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise InputError(f"{shown} is not an EC key; {_WANTED}")
-    return build_public_key(shown, key)
+    if key.curve not in _HASHES:  # Ed25519 does not sign digests
+        raise InputError(f"{shown} is on {key.curve}; {_WANTED}")
+    return key

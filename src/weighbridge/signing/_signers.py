@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from weighbridge.core import DEFAULT_LIMITS, Limits, printable
 from weighbridge.errors import InputError
+from weighbridge.signing._certificates import add_certificate
 from weighbridge.signing._keys import load_signer
 from weighbridge.signing._pkcs11 import open_pkcs11_signer
 from weighbridge.signing._plugins import open_plugin_signer
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weighbridge.core.ports import AskSecret, StrPath
+    from weighbridge.signing._digest_signer import DigestSigner
+    from weighbridge.signing._keys import KeySigner
     from weighbridge.signing._ports import Signer
 
 __all__ = ["SignerSpec", "open_signer"]
@@ -63,10 +66,21 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
     """
     scheme = spec.uri.partition(":")[0].lower()
     if scheme == "pkcs11":
-        return open_pkcs11_signer(spec, limits=limits)
+        return _certify(open_pkcs11_signer(spec, limits=limits), spec, limits=limits)
     if scheme != "file":
         return open_plugin_signer(spec, limits=limits)
-    return load_signer(_to_path(spec.uri), limits=limits)
+    holder = load_signer(_to_path(spec.uri), ask_secret=spec.ask_secret, limits=limits)
+    return _certify(holder, spec, limits=limits)
+
+
+def _certify(holder: KeySigner | DigestSigner, spec: SignerSpec, *, limits: Limits) -> Signer:
+    """Return the holder of a key, with the certificate if one is named."""
+    if spec.certificate is not None:
+        chain = [Path(path) for path in spec.certificate_chain]
+        return add_certificate(holder, Path(spec.certificate), chain, limits=limits)
+    if spec.certificate_chain:
+        raise InputError("a certificate chain leads on from a certificate; give that one too")
+    return holder
 
 
 def _to_path(uri: str) -> Path:

@@ -66,11 +66,11 @@ def test_the_signature_of_another_key_is_not_passed_on() -> None:
         (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "cannot be read"),
         (
             rsa.generate_private_key(65537, 2048).public_key().public_bytes(Encoding.DER, SPKI),
-            "not an EC key",
+            "is a RSA key",
         ),
         (
             ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, SPKI),
-            "not an EC key",
+            "is on Ed25519",
         ),
         (
             ec.generate_private_key(ec.SECP256K1()).public_key().public_bytes(Encoding.PEM, SPKI),
