@@ -150,6 +150,40 @@ def test_a_person_is_asked_for_the_pin(place: Path, softhsm: SoftHsm) -> None:
     assert softhsm.pin.encode() not in said
 
 
+@pytest.mark.parametrize("certificate", ["{folder}/p256.crt", "pkcs11:", "pkcs11:id=%01;type=cert"])
+def test_with_a_certificate(place: Path, softhsm: SoftHsm, certificate: str) -> None:
+    given = certificate.format(folder=softhsm.folder)
+    sign(place, uri_of(softhsm, "object=p256"), "--certificate", given)
+    authority = ("--certificate-authority", softhsm.folder / "ca.crt", "--identity", "p256")
+    assert run_cli("verify", "model", *authority, cwd=place).returncode == 0
+    again = ("--certificate", given, "--reuse", "model/model.sig", "--updated", "README.md")
+    (place / "model" / "README.md").write_text("changed\n")
+    sign(place, uri_of(softhsm, "object=p256"), *again)
+    assert run_cli("verify", "model", *authority, cwd=place).returncode == 0
+    stranger = (*authority[:2], "--identity", "p384")
+    assert run_cli("verify", "model", *stranger, cwd=place).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "certificate", "words"),
+    [
+        ("p256", "{folder}/p384.crt", "is for another key"),
+        ("p256", "pkcs11:object=p384", "is for another key"),
+        ("p256", "pkcs11:object=nope", "holds no certificate of that name"),
+        ("p256", "pkcs11:token=other", "in the token of the key"),
+        ("p256", "pkcs11:type=public", "names a public object"),
+        ("id=%05", "pkcs11:", "holds no certificate with the key's id"),
+        ("p256", "/nowhere.crt", "/nowhere.crt"),
+    ],
+)
+def test_certificates_that_do_not_do(
+    place: Path, softhsm: SoftHsm, key: str, certificate: str, words: str
+) -> None:
+    uri = uri_of(softhsm, key if "=" in key else f"object={key}")
+    given = certificate.format(folder=softhsm.folder)
+    sign(place, uri, "--certificate", given, code=2, words=words)
+
+
 BAD_URIS = [
     ("object=twice", "2 private keys in the token 'weighbridge tests' match"),
     ("", "add object= or id="),

@@ -17,8 +17,14 @@ from weighbridge.core import printable
 from weighbridge.errors import IncompleteError, InputError, MissingExtraError
 from weighbridge.signing._digest_signer import DigestSigner
 from weighbridge.signing._pkcs11_errors import translate
-from weighbridge.signing._pkcs11_objects import TokenKey, find_key, read_public_key, to_der
-from weighbridge.signing._pkcs11_uri import Pkcs11Uri, parse_pkcs11_uri
+from weighbridge.signing._pkcs11_objects import (
+    TokenKey,
+    find_key,
+    read_certificate,
+    read_public_key,
+    to_der,
+)
+from weighbridge.signing._pkcs11_uri import Pkcs11Uri, is_pkcs11_uri, parse_pkcs11_uri
 from weighbridge.signing._secrets import load_secret
 
 if TYPE_CHECKING:
@@ -57,14 +63,18 @@ class _Access:
                 yield session
 
 
-def open_pkcs11_signer(spec: SignerSpec, *, limits: Limits) -> DigestSigner:
+def open_pkcs11_signer(spec: SignerSpec, *, limits: Limits) -> tuple[DigestSigner, bytes | None]:
     """Find the key that a ``pkcs11:`` URI names and make sure that it can sign.
 
     The PIN is tried once. The session is closed again; signing opens another one.
 
     Args:
-        spec: Its ``uri`` and ``ask_secret`` count.
+        spec: Its ``uri`` and ``ask_secret`` count, and its ``certificate`` if that is a ``pkcs11:``
+            URI: one in the same token, by default that with the key's id.
         limits: ``max_key_bytes`` applies to the file with the PIN.
+
+    Returns:
+        The signer, and the DER of the certificate in the token if one is asked for.
 
     Raises:
         InputError: The URI, the module, the token, the PIN or the key cannot be used.
@@ -77,6 +87,7 @@ def open_pkcs11_signer(spec: SignerSpec, *, limits: Limits) -> DigestSigner:
     uri = parse_pkcs11_uri(spec.uri)
     if uri.type not in (None, "private"):
         raise InputError(f"the pkcs11: URI names a {uri.type} object; a private key signs")
+    wanted = _parse_certificate_uri(spec)
     token = _find_token(_load_module(uri), uri)
     what = f"token {printable(token.label, limit=80)!r}"
     _check_mechanism(token, what)
@@ -84,12 +95,26 @@ def open_pkcs11_signer(spec: SignerSpec, *, limits: Limits) -> DigestSigner:
     with access.open_session() as session:
         key = find_key(session, uri, what=what)
         public_key = read_public_key(session, key, what=what)
+        certificate = None if wanted is None else read_certificate(session, key, wanted, what=what)
 
     def sign_digest(digest: bytes) -> bytes:
         with access.open_session() as session:
             return _sign(find_key(session, uri, what=what), digest, access.pin)
 
-    return DigestSigner(public_key, sign_digest)
+    return DigestSigner(public_key, sign_digest), certificate
+
+
+def _parse_certificate_uri(spec: SignerSpec) -> Pkcs11Uri | None:
+    if not isinstance(spec.certificate, str) or not is_pkcs11_uri(spec.certificate):
+        return None
+    uri = parse_pkcs11_uri(spec.certificate)
+    if uri != Pkcs11Uri(object=uri.object, id=uri.id, type=uri.type):
+        raise InputError(
+            "the certificate is looked for in the token of the key; name it by object and id alone"
+        )
+    if uri.type not in (None, "cert"):
+        raise InputError(f"the certificate's URI names a {uri.type} object and no certificate")
+    return uri
 
 
 def _sign(key: TokenKey, digest: bytes, pin: object) -> bytes:

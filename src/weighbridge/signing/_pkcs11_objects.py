@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from weighbridge.signing._keys import PublicKey
     from weighbridge.signing._pkcs11_uri import Pkcs11Uri
 
-__all__ = ["TokenKey", "find_certificates", "find_key", "read_public_key", "to_der"]
+__all__ = ["TokenKey", "find_key", "read_certificate", "read_public_key", "to_der"]
 
 _MAX_OBJECTS = 32
 _MAX_SHOWN = 5
@@ -108,7 +108,7 @@ def read_public_key(session: Session, key: TokenKey, *, what: str) -> PublicKey:
     }
     pems = {_to_pem(item, what=what) for item in _read_objects(session, wanted)}
     if not pems:
-        pems = {_key_of(der) for der in find_certificates(session, key)}
+        pems = {_key_of(der) for der in _find_certificates(session, _like(key))}
     if not pems:
         raise InputError(
             f"the {what} holds neither the public key nor a certificate with the private key's "
@@ -122,19 +122,30 @@ def read_public_key(session: Session, key: TokenKey, *, what: str) -> PublicKey:
     return parse_public_key(pems.pop(), what=f"the key in the {what}")
 
 
-def find_certificates(
-    session: Session, key: TokenKey, *, label: str | None = None, id_: bytes | None = None
-) -> list[bytes]:
-    """Return the DER of the X.509 certificates with that label and id, else with the key's."""
+def read_certificate(session: Session, key: TokenKey, uri: Pkcs11Uri, *, what: str) -> bytes:
+    """Return the DER of the one X.509 certificate with that label and id, else with the key's.
+
+    Raises:
+        InputError: There is none, or several.
+    """
+    from pkcs11 import Attribute  # noqa: PLC0415 - an extra
+
+    named: dict[Any, Any] = {} if uri.object is None else {Attribute.LABEL: uri.object}
+    if uri.id is not None:
+        named[Attribute.ID] = uri.id
+    found = _find_certificates(session, named or _like(key))
+    if len(found) != 1:
+        many = f"{len(found)} certificates" if found else "no certificate"
+        which = "of that name" if named else "with the key's id"
+        raise InputError(f"the {what} holds {many} {which}; name another one, or give it as a file")
+    return found[0]
+
+
+def _find_certificates(session: Session, named: dict[Any, Any]) -> list[bytes]:
     from pkcs11 import Attribute, ObjectClass  # noqa: PLC0415 - an extra
 
-    like = _like(key)
-    if label is not None or id_ is not None:
-        like = {} if label is None else {Attribute.LABEL: label}
-        like |= {} if id_ is None else {Attribute.ID: id_}
-    wanted = {Attribute.CLASS: ObjectClass.CERTIFICATE, **like}
-    found = (bytes(item[Attribute.VALUE]) for item in _read_objects(session, wanted))
-    return sorted(set(found))
+    wanted = {Attribute.CLASS: ObjectClass.CERTIFICATE, **named}
+    return sorted({bytes(item[Attribute.VALUE]) for item in _read_objects(session, wanted)})
 
 
 def to_der(raw: bytes) -> bytes:

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 from weighbridge.core import printable
 from weighbridge.errors import InputError
 
-__all__ = ["Pkcs11Uri", "parse_pkcs11_uri"]
+__all__ = ["Pkcs11Uri", "is_pkcs11_uri", "parse_pkcs11_uri"]
 
 _SCHEME = "pkcs11:"
 _MAX_CHARS = 4096
@@ -99,6 +99,11 @@ _PREFIXES = {"pin-source": "file:"}
 _PATH = frozenset(_to_name(field.name) for field in fields(Pkcs11Uri)) - _QUERY
 
 
+def is_pkcs11_uri(text: str) -> bool:
+    """Return whether ``text`` has the scheme."""
+    return text[: len(_SCHEME)].lower() == _SCHEME
+
+
 def parse_pkcs11_uri(uri: str) -> Pkcs11Uri:
     """Read a ``pkcs11:`` URI; nothing in it is passed over.
 
@@ -111,7 +116,7 @@ def parse_pkcs11_uri(uri: str) -> Pkcs11Uri:
     Source:
         RFC 7512, 2.3 (grammar) and 2.4 (comparing).
     """
-    if uri[: len(_SCHEME)].lower() != _SCHEME:
+    if not is_pkcs11_uri(uri):
         raise InputError("a URI of a key in a token begins with pkcs11: (RFC 7512)")
     if len(uri) > _MAX_CHARS:
         raise InputError(f"the pkcs11: URI is longer than {_MAX_CHARS} characters; shorten it")

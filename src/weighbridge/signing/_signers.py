@@ -32,7 +32,8 @@ class SignerSpec:
     Attributes:
         uri: ``file:PATH`` of a private key in PEM; ``pkcs11:...`` of a key in a module (RFC 7512);
             ``sigstore:`` for keyless signing; or a scheme that a plug-in registered.
-        certificate: The signer's certificate in PEM; the bundle then carries it.
+        certificate: The signer's certificate in PEM; the bundle then carries it. For a key in a
+            token also ``pkcs11:``, the one beside it.
         certificate_chain: Files with the certificates that lead from there to the authority.
         trust_config: Which Sigstore instance, as its client trust config in JSON; by default the
             public one.
@@ -66,18 +67,25 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
     """
     scheme = spec.uri.partition(":")[0].lower()
     if scheme == "pkcs11":
-        return _certify(open_pkcs11_signer(spec, limits=limits), spec, limits=limits)
+        in_token, certificate = open_pkcs11_signer(spec, limits=limits)
+        return _certify(in_token, spec, certificate, limits=limits)
     if scheme != "file":
         return open_plugin_signer(spec, limits=limits)
     holder = load_signer(_to_path(spec.uri), ask_secret=spec.ask_secret, limits=limits)
     return _certify(holder, spec, limits=limits)
 
 
-def _certify(holder: KeySigner | DigestSigner, spec: SignerSpec, *, limits: Limits) -> Signer:
-    """Return the holder of a key, with the certificate if one is named."""
+def _certify(
+    holder: KeySigner | DigestSigner,
+    spec: SignerSpec,
+    certificate: bytes | None = None,
+    *,
+    limits: Limits,
+) -> Signer:
+    """Return the holder of a key, with the certificate if one is named or came from its token."""
     if spec.certificate is not None:
         chain = [Path(path) for path in spec.certificate_chain]
-        return add_certificate(holder, Path(spec.certificate), chain, limits=limits)
+        return add_certificate(holder, certificate or Path(spec.certificate), chain, limits=limits)
     if spec.certificate_chain:
         raise InputError("a certificate chain leads on from a certificate; give that one too")
     return holder
