@@ -276,7 +276,7 @@ def test_without_the_extra(place: Path, softhsm: SoftHsm) -> None:
     assert "pip install 'weighbridge[pkcs11]'" in done.stderr
 
 
-@pytest.mark.parametrize("pin", ["wrong", "1234-Pi", "1234-Pin ", "x" * 300, "ünï"])
+@pytest.mark.parametrize("pin", ["mistaken", "1234-Pi", "1234-Pin ", "x" * 300, "ünï"])
 def test_a_wrong_pin(place: Path, softhsm: SoftHsm, pin: str) -> None:
     (place / "pin").write_text(pin)
     said = sign(place, uri_of(softhsm, "object=p256"), code=2, words="refused the PIN")
@@ -379,7 +379,7 @@ def test_a_key_that_may_not_sign(place: Path, softhsm: SoftHsm, spare: Spare) ->
 
 def test_a_token_that_cannot_sign_with_ecdsa(place: Path, softhsm: SoftHsm, spare: Spare) -> None:
     spare.fill(make_pair)
-    spare.configure("slots.mechanisms = -CKM_ECDSA\n")
+    spare.configure("slots.mechanisms = CKM_RSA_PKCS,CKM_SHA256\n")
     words = "cannot sign with ECDSA (CKM_ECDSA)"
     sign(place, uri_of(softhsm, "object=k"), code=2, words=words)
 

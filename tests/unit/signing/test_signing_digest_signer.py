@@ -66,7 +66,7 @@ def test_the_signature_of_another_key_is_not_passed_on() -> None:
         (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "cannot be read"),
         (
             rsa.generate_private_key(65537, 2048).public_key().public_bytes(Encoding.DER, SPKI),
-            "is a RSA key",
+            "is an RSA key",
         ),
         (
             ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, SPKI),

@@ -6,7 +6,7 @@ from dataclasses import fields
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from weighbridge.errors import InputError
@@ -33,11 +33,13 @@ URIS = st.builds(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(URIS)
 def test_what_is_written_is_read_again(uri: Pkcs11Uri) -> None:
     assert parse_pkcs11_uri(uri.to_text()) == uri
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(URIS, st.randoms(use_true_random=False))
 def test_neither_order_nor_needless_escapes_matter(uri: Pkcs11Uri, random: Random) -> None:
     path, _, query = uri.to_text().removeprefix("pkcs11:").partition("?")
