@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow import CertificateTrust, KeylessTrust, KeyTrust, Reuse, SignerSpec
     from weighbridge.workflow import check_artifact as check
     from weighbridge.workflow import create_key_files as keygen
+    from weighbridge.workflow import export_public_key as public_key
     from weighbridge.workflow import hash_artifact as hash  # noqa: A004 - the command's name
     from weighbridge.workflow import scan_artifact as scan
     from weighbridge.workflow import sign_artifact as sign
@@ -36,6 +37,7 @@ __all__ = [
     "check",
     "hash",
     "keygen",
+    "public_key",
     "scan",
     "sign",
     "verify",
@@ -50,6 +52,7 @@ _NAMES = {
     "check": "check_artifact",
     "hash": "hash_artifact",
     "keygen": "create_key_files",
+    "public_key": "export_public_key",
     "scan": "scan_artifact",
     "sign": "sign_artifact",
     "verify": "verify_artifact",

@@ -15,15 +15,23 @@ from weighbridge.cli._secrets import ask_for_secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["signer_options"]
+__all__ = ["key_options", "signer_options"]
 
+_KEY = click.option("--key", type=FILE, metavar="PRIVATE", help="Private key, PEM.")
+_SIGNER = click.option(
+    "--signer",
+    metavar="URI",
+    help="Who signs: file:KEY, pkcs11:... (RFC 7512), sigstore:, or what a plug-in adds.",
+)
+_PASSWORD_FILE = click.option(
+    "--password-file",
+    type=FILE,
+    metavar="FILE",
+    help="Read the password or PIN there; by default it is asked for at the terminal.",
+)
 _OPTIONS = (
-    click.option("--key", type=FILE, metavar="PRIVATE", help="Private key, PEM."),
-    click.option(
-        "--signer",
-        metavar="URI",
-        help="Who signs: file:KEY, pkcs11:... (RFC 7512), sigstore:, or what a plug-in adds.",
-    ),
+    _KEY,
+    _SIGNER,
     click.option("--keyless", is_flag=True, help="Sign with Sigstore: --signer sigstore:."),
     click.option("--certificate", type=FILE, metavar="FILE", help="The signer's certificate, PEM."),
     click.option(
@@ -33,12 +41,7 @@ _OPTIONS = (
         metavar="FILE",
         help="Certificates between it and the authority, PEM; repeatable.",
     ),
-    click.option(
-        "--password-file",
-        type=FILE,
-        metavar="FILE",
-        help="Read the password or PIN there; by default it is asked for at the terminal.",
-    ),
+    _PASSWORD_FILE,
     click.option(
         "--trust-config",
         type=FILE,
@@ -89,6 +92,23 @@ def signer_options(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(**given, offline=offline, signer=_build(mine, offline=offline))
 
     for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add those that say which key; the command is given them as ``signer``, one value."""
+
+    @wraps(function)
+    def command(**given: Any) -> Any:  # noqa: ANN401 - what click passes
+        mine = {name: given.pop(name) for name in ("key", "signer", "password_file")}
+        if (mine["key"] is None) == (mine["signer"] is None):
+            raise click.UsageError("whose public key? Give --key or --signer, and one of them")
+        uri = mine["signer"] or f"file:{quote(mine['key'] or '')}"
+        ask = ask_for_secret(mine["password_file"])
+        return function(**given, signer=workflow.SignerSpec(uri, ask_secret=ask))
+
+    for option in (_PASSWORD_FILE, _SIGNER, _KEY):
         command = option(command)
     return command
 

@@ -5,6 +5,7 @@
 
 from weighbridge.signing._certificates import CertificateSigner, add_certificate
 from weighbridge.signing._chains import CertificateVerifier, load_certificate_verifier
+from weighbridge.signing._digest_signer import DigestSigner, parse_public_key
 from weighbridge.signing._keys import (
     CURVE_NAMES,
     KeyPair,
@@ -28,6 +29,7 @@ from weighbridge.signing._reuse import (
     ReusePlan,
     reconcile,
 )
+from weighbridge.signing._secrets import load_secret
 from weighbridge.signing._signers import SignerSpec, open_signer
 from weighbridge.signing._times import (
     TimestampAuthorities,
@@ -46,6 +48,7 @@ __all__ = [
     "CURVE_NAMES",
     "CertificateSigner",
     "CertificateVerifier",
+    "DigestSigner",
     "KeyPair",
     "KeySigner",
     "Names",
@@ -68,9 +71,11 @@ __all__ = [
     "generate_key",
     "load_certificate_verifier",
     "load_public_key",
+    "load_secret",
     "load_signer",
     "load_timestamp_authorities",
     "open_signer",
+    "parse_public_key",
     "parse_signed_manifest",
     "read_claimed_times",
     "reconcile",

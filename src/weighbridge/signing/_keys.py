@@ -138,6 +138,10 @@ class PublicKey:
             )
         return Attribution("", "key", self.fingerprint)
 
+    def to_pem(self) -> bytes:
+        """Return its SubjectPublicKeyInfo in PEM, as :func:`load_public_key` reads it."""
+        return _to_spki(self._key)[0]
+
     def holds_for(self, bundle: Bundle) -> bool:
         """Return whether this key made the bundle's one signature over its envelope."""
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - start-up time

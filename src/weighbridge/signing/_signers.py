@@ -11,12 +11,16 @@ from weighbridge.core import DEFAULT_LIMITS, Limits, printable
 from weighbridge.errors import InputError
 from weighbridge.signing._certificates import add_certificate
 from weighbridge.signing._keys import load_signer
+from weighbridge.signing._pkcs11 import open_pkcs11_signer
+from weighbridge.signing._plugins import open_plugin_signer
 from weighbridge.signing._timestamps import TimestampingSigner, prepare_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weighbridge.core.ports import AskSecret, StrPath
+    from weighbridge.signing._digest_signer import DigestSigner
+    from weighbridge.signing._keys import KeySigner
     from weighbridge.signing._ports import Signer
 
 __all__ = ["SignerSpec", "open_signer"]
@@ -29,7 +33,8 @@ class SignerSpec:
     Attributes:
         uri: ``file:PATH`` of a private key in PEM; ``pkcs11:...`` of a key in a module (RFC 7512);
             ``sigstore:`` for keyless signing; or a scheme that a plug-in registered.
-        certificate: The signer's certificate in PEM; the bundle then carries it.
+        certificate: The signer's certificate in PEM; the bundle then carries it. For a key in a
+            token also ``pkcs11:``, the one beside it.
         certificate_chain: Files with the certificates that lead from there to the authority.
         trust_config: Which Sigstore instance, as its client trust config in JSON; by default the
             public one.
@@ -69,19 +74,30 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
         return TimestampingSigner(
             open_signer(replace(spec, timestamp_url=""), limits=limits), service
         )
-    scheme = urlsplit(spec.uri).scheme
+    scheme = spec.uri.partition(":")[0].lower()
+    if scheme == "pkcs11":
+        in_token, certificate = open_pkcs11_signer(spec, limits=limits)
+        return _certify(in_token, spec, certificate, limits=limits)
     if scheme != "file":
-        raise InputError(
-            f"no signer is known for {printable(spec.uri, limit=80)!r}; "
-            "a file: URI with a private key is wanted"
-        )
-    signer = load_signer(_to_path(spec.uri), ask_secret=spec.ask_secret, limits=limits)
+        return open_plugin_signer(spec, limits=limits)
+    holder = load_signer(_to_path(spec.uri), ask_secret=spec.ask_secret, limits=limits)
+    return _certify(holder, spec, limits=limits)
+
+
+def _certify(
+    holder: KeySigner | DigestSigner,
+    spec: SignerSpec,
+    certificate: bytes | None = None,
+    *,
+    limits: Limits,
+) -> Signer:
+    """Return the holder of a key, with the certificate if one is named or came from its token."""
     if spec.certificate is not None:
         chain = [Path(path) for path in spec.certificate_chain]
-        return add_certificate(signer, Path(spec.certificate), chain, limits=limits)
+        return add_certificate(holder, certificate or Path(spec.certificate), chain, limits=limits)
     if spec.certificate_chain:
         raise InputError("a certificate chain leads on from a certificate; give that one too")
-    return signer
+    return holder
 
 
 def _to_path(uri: str) -> Path:

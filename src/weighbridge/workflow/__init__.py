@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._hash import hash_artifact
     from weighbridge.workflow._inspect import Inspected, inspect_signature
     from weighbridge.workflow._keys import KeyFiles, create_key_files
+    from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._reuse import Reuse, Reused
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
@@ -35,6 +36,7 @@ __all__ = [
     "Verified",
     "check_artifact",
     "create_key_files",
+    "export_public_key",
     "hash_artifact",
     "inspect_signature",
     "read_secret",
@@ -48,6 +50,7 @@ _MODULES = {
     "_hash": ("hash_artifact",),
     "_inspect": ("Inspected", "inspect_signature"),
     "_keys": ("KeyFiles", "create_key_files"),
+    "_public_key": ("export_public_key",),
     "_reuse": ("Reuse", "Reused"),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
