@@ -1,8 +1,14 @@
 """Signing: keys, signatures, and what a signature says about an artifact's files.
 
-``cryptography`` is imported by the functions that need it, not with this door.
+``cryptography`` is imported by the functions that need it, not with this door; what is keyless, when
+it is first used.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge._lazy import lazy_getattr
 from weighbridge.signing._keys import (
     KeyPair,
     KeySigner,
@@ -28,6 +34,15 @@ from weighbridge.signing._reuse import (
 from weighbridge.signing._signers import SignerSpec, open_signer
 from weighbridge.signing._verify import verify_bundle
 
+if TYPE_CHECKING:
+    from weighbridge.signing._keyless import load_keyless_verifier
+    from weighbridge.signing._keyless_trust import (
+        TrustedParty,
+        TrustRoot,
+        read_trust_root,
+        update_trust_root,
+    )
+
 __all__ = [
     "KeyPair",
     "KeySigner",
@@ -39,14 +54,26 @@ __all__ = [
     "SignedManifest",
     "Signer",
     "SignerSpec",
+    "TrustRoot",
+    "TrustedParty",
     "Verifier",
     "compare_signed",
     "generate_key",
+    "load_keyless_verifier",
     "load_public_key",
     "load_signer",
     "open_signer",
     "parse_signed_manifest",
+    "read_trust_root",
     "reconcile",
     "sign_manifest",
+    "update_trust_root",
     "verify_bundle",
 ]
+
+_MODULES = {
+    "_keyless": ("load_keyless_verifier",),
+    "_keyless_trust": ("TrustRoot", "TrustedParty", "read_trust_root", "update_trust_root"),
+}
+
+__getattr__ = lazy_getattr(__name__, _MODULES)

@@ -26,7 +26,8 @@ class SignerSpec:
 
     Attributes:
         uri: ``file:PATH`` of a private key in PEM; ``pkcs11:...`` of a key in a module (RFC 7512);
-            ``sigstore:`` for keyless signing; or a scheme that a plug-in registered.
+            ``sigstore:`` for keyless signing, or ``sigstore:URL`` of an instance's update
+            repository; or a scheme that a plug-in registered.
         certificate: The signer's certificate in PEM; the bundle then carries it.
         certificate_chain: Files with the certificates that lead from there to the authority.
         trust_config: Which Sigstore instance, as its client trust config in JSON; by default the
@@ -58,8 +59,13 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
     Raises:
         InputError: Nobody knows the scheme, or the key, certificate or token cannot be used.
         MissingExtraError: The scheme needs a part that is not installed.
+        IncompleteError: A service that has to answer first does not.
     """
     scheme = urlsplit(spec.uri).scheme
+    if scheme == "sigstore":
+        from weighbridge.signing._keyless_sign import open_keyless_signer  # noqa: PLC0415
+
+        return open_keyless_signer(spec, limits=limits)
     if scheme != "file":
         raise InputError(
             f"no signer is known for {printable(spec.uri, limit=80)!r}; "

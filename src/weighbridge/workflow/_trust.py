@@ -66,11 +66,14 @@ class KeylessTrust:
         issuer: The OpenID Connect issuer that vouches for it, exactly.
         trust_config: Which Sigstore instance, as its client trust config in JSON; by default the
             public one.
+        instance: Or the address of its update repository, which ``weighbridge trust update`` was
+            told of once.
     """
 
     identity: str
     issuer: str
     trust_config: StrPath | None = None
+    instance: str = ""
 
 
 Trust = KeyTrust | CertificateTrust | KeylessTrust
@@ -89,11 +92,27 @@ def load_verifier(
 
     Raises:
         InputError: A file is missing or is not what it is named as.
+        IncompleteError: A Sigstore instance could not be asked for news.
     """
-    del offline
+    if isinstance(trust, KeylessTrust):
+        return _load_keyless(trust, limits=limits, offline=offline, folder=folder or Path())
     if isinstance(trust, KeyTrust):
         return load_public_key((folder or Path()) / to_path(trust.key, what="key"), limits=limits)
     raise InputError("only keys can be trusted yet")
+
+
+def _load_keyless(trust: KeylessTrust, *, limits: Limits, offline: bool, folder: Path) -> Verifier:
+    from weighbridge.signing import load_keyless_verifier  # noqa: PLC0415 - start-up time
+
+    config = trust.trust_config
+    return load_keyless_verifier(
+        trust.identity,
+        trust.issuer,
+        trust_config=None if config is None else folder / to_path(config, what="trust config"),
+        instance=trust.instance,
+        offline=offline,
+        limits=limits,
+    )
 
 
 def describe_trust(trust: Trust) -> str:
