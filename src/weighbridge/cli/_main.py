@@ -32,6 +32,7 @@ _COMMANDS = {
     "keygen": ("_keygen", "Make a key pair for signing."),
     "scan": ("_scan", "Look for dangerous content; execute nothing."),
     "sign": ("_sign", "Sign a model (OpenSSF Model Signing)."),
+    "trust": ("_trust", "Refresh or show whom keyless signatures are verified against."),
     "verify": ("_verify", "Verify a model's signature and files."),
 }
 

@@ -22,7 +22,7 @@ _OPTIONS = (
     click.option(
         "--signer",
         metavar="URI",
-        help="Who signs: file:KEY, pkcs11:... (RFC 7512), sigstore:, or what a plug-in adds.",
+        help="Who signs: file:KEY, pkcs11:... (RFC 7512), sigstore:[URL], or what a plug-in adds.",
     ),
     click.option("--keyless", is_flag=True, help="Sign with Sigstore: --signer sigstore:."),
     click.option("--certificate", type=FILE, metavar="FILE", help="The signer's certificate, PEM."),

@@ -20,7 +20,7 @@ class Limits:
         max_path_depth: Folders below each other.
         max_signature_bytes: Size of a signature file.
         max_policy_bytes: Size of a policy file.
-        max_key_bytes: Size of a file with a key, a secret or what a Sigstore instance is trusted for.
+        max_key_bytes: Size of a file with a key, a secret, or a Sigstore instance's trust config.
         max_list_bytes: Size of a list of files that changed, given or told by git.
         max_json_depth: Lists and objects inside each other, in any JSON, YAML or
             TOML.

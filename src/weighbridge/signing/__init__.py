@@ -1,7 +1,7 @@
 """Signing: keys, signatures, and what a signature says about an artifact's files.
 
-``cryptography`` is imported by the functions that need it, not with this door; what is keyless, when
-it is first used.
+``cryptography`` is imported by the functions that need it, not with this door; what is keyless
+is imported when it is first used.
 """
 
 from __future__ import annotations

@@ -41,15 +41,15 @@ def bound(client: Any, what: str, limits: Limits, *, refuses_people: bool = Fals
             raise
         except Exception as error:  # the network, in whatever words
             raise IncompleteError(
-                f"{shown} does not answer ({_to_reason(error)}); nothing was signed, try later"
+                f"{shown} does not answer ({_to_reason(error)}); no signature was made, try later"
             ) from error
         code = int(response.status_code)
         if refuses_people and _BAD_REQUEST <= code < _SERVER_ERROR:
-            said = printable(str(response.text), limit=200)
+            said = printable(_read_message(response), limit=200)
             raise InputError(f"{shown} refuses the identity token (HTTP {code}: {said})")
         if not response.ok or response.is_redirect:
             raise IncompleteError(
-                f"{shown} answers with HTTP {code}; nothing was signed, try later"
+                f"{shown} answers with HTTP {code}; no signature was made, try later"
             )
         return response
 
@@ -66,6 +66,14 @@ def _read(raw: Any, deadline: float) -> bytes:  # noqa: ANN401 - a response of u
         if time.monotonic() > deadline:
             raise TimeoutError("too slow")
     return b"".join(parts)
+
+
+def _read_message(response: Any) -> str:  # noqa: ANN401 - as requests has it
+    """Return the words of a refusal: Fulcio wraps them in JSON."""
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return str(response.text)
 
 
 def _to_reason(error: Exception) -> str:

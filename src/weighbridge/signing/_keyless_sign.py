@@ -160,9 +160,12 @@ def _begin(token: str | None, config: ClientTrustConfig, limits: Limits) -> _Ses
 
 
 def _no_use(error: Exception) -> IncompleteError:
-    words = printable((str(error).splitlines() or [""])[0] or type(error).__name__, limit=200)
+    words = (str(error).splitlines() or [""])[0] or type(error).__name__
+    if isinstance(error, WeighbridgeError):
+        words = words.partition(";")[0]  # what to do next is for whoever verifies
     return IncompleteError(
-        f"what the Sigstore instance answers cannot be used ({words}); nothing was signed"
+        f"what the Sigstore instance answers cannot be used ({printable(words, limit=200)}); "
+        "no signature was made"
     )
 
 
