@@ -99,7 +99,10 @@ class KeylessVerifier:
             proven = Verifier(trusted_root=self._root)._establish_time(theirs)  # noqa: SLF001
             times = sorted(one.time for one in proven)
             if not times:
-                raise SignatureError(f"nothing proves when the signature was made; {_AGAIN}")
+                raise SignatureError(
+                    "nobody whom this Sigstore instance names proves when the signature was made; "
+                    "if another instance made it, name that one"
+                )
             for signed_at in times:
                 root = restrict(self._root, signed_at=signed_at, issued_at=issued_at)
                 _check_restricted(root, signed_at)

@@ -331,10 +331,14 @@ def _load_from_tuf(url: str, *, offline: bool, root: Path | None = None) -> Clie
 
     _hush()
     shown = printable(url, limit=200)
-    first = f"weighbridge trust update --instance {shown} --root ROOT.json"
+    first = "weighbridge trust update"
+    if url != PUBLIC_INSTANCE:
+        first += f" --instance {shown} --root ROOT.json"
     folders = _find_cache(url)
     for folder in folders:
         _prepare(folder)
+    if root is None and not offline:
+        _check_cached_root(folders[0], first)
     try:
         return ClientTrustConfig.from_tuf(url, offline, root)
     except TUFError as error:
@@ -354,10 +358,28 @@ def _load_from_tuf(url: str, *, offline: bool, root: Path | None = None) -> Clie
     except OSError as error:
         raise _no_cache(folders[1], error) from error
     except Exception as error:  # whatever a library does with a damaged file
-        raise InputError(
-            f"the cached trust root {printable(str(folders[1]))} is damaged; "
-            "remove that folder, then run weighbridge trust update"
-        ) from error
+        raise _damaged(folders[1], first) from error
+
+
+def _check_cached_root(metadata: Path, first: str) -> None:
+    """Refuse a damaged cache by name; the library calls that a failure to refresh."""
+    try:
+        data = (metadata / "root.json").read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _no_cache(metadata, error) from error
+    try:
+        parse_json(data, what="", limits=DEFAULT_LIMITS, max_values=_MAX_VALUES)
+    except InputError as error:
+        raise _damaged(metadata, first) from error
+
+
+def _damaged(folder: Path, first: str) -> InputError:
+    return InputError(
+        f"the cached trust root in {printable(str(folder))} is damaged; "
+        f"remove that folder, then run {first}"
+    )
 
 
 def _reason(error: BaseException) -> str:
