@@ -8,9 +8,6 @@ unless it must not be; what it said last lies in sigstore-python's cache, which 
 from __future__ import annotations
 
 import json
-import logging
-import os
-import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,7 +15,8 @@ from urllib.parse import urlsplit
 
 from weighbridge.artifact import read_document
 from weighbridge.core import DEFAULT_LIMITS, parse_json, printable
-from weighbridge.errors import IncompleteError, InputError
+from weighbridge.errors import InputError
+from weighbridge.signing._keyless_cache import PUBLIC_INSTANCE, find_cache, hush, load_from_tuf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from weighbridge.core import Limits
 
 __all__ = [
-    "PUBLIC_INSTANCE",
     "SigstoreInstance",
     "TrustRoot",
     "TrustedParty",
@@ -39,8 +36,6 @@ __all__ = [
     "restrict",
     "update_trust_root",
 ]
-
-PUBLIC_INSTANCE = "https://tuf-repo-cdn.sigstore.dev"
 
 _MEDIA = "application/vnd.dev.sigstore."
 _CONFIG_TYPE = f"{_MEDIA}clienttrustconfig.v0.1+json"
@@ -171,7 +166,7 @@ def update_trust_root(
     instance = SigstoreInstance.build(None, url)
     if root is not None:
         _check_tuf_root(root, limits)
-    _check(_load_from_tuf(instance.url, offline=False, root=root), instance.url)
+    _check(load_from_tuf(instance.url, offline=False, root=root), instance.url)
     return read_trust_root(instance.url)
 
 
@@ -182,8 +177,8 @@ def read_trust_root(url: str = "") -> TrustRoot:
         InputError: Nothing is, or it is damaged.
     """
     instance = SigstoreInstance.build(None, url)
-    config = _load_from_tuf(instance.url, offline=True)
-    metadata, targets = _find_cache(instance.url)
+    config = load_from_tuf(instance.url, offline=True)
+    metadata, targets = find_cache(instance.url)
     try:
         refreshed = datetime.fromtimestamp((metadata / "timestamp.json").stat().st_mtime, UTC)
     except OSError:
@@ -228,9 +223,9 @@ def _covers(one: Any, at: datetime) -> bool:  # noqa: ANN401 - a key or an autho
 def _load(
     instance: SigstoreInstance, *, limits: Limits, offline: bool, for_signing: bool
 ) -> ClientTrustConfig:
-    _hush()
+    hush()
     if instance.trust_config is None:
-        config, what = _load_from_tuf(instance.url, offline=offline), instance.url
+        config, what = load_from_tuf(instance.url, offline=offline), instance.url
     else:
         what = f"the trust config {printable(str(instance.trust_config))}"
         config = _read_config(instance.trust_config, what, limits=limits, for_signing=for_signing)
@@ -238,14 +233,6 @@ def _load(
     if for_signing:
         _check_services(config, what)
     return config
-
-
-def _hush() -> None:
-    """Keep the libraries' warnings off stderr; what matters in them comes as an error."""
-    for name in ("sigstore", "tuf"):
-        logger = logging.getLogger(name)
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())
 
 
 def _read_config(path: Path, what: str, *, limits: Limits, for_signing: bool) -> ClientTrustConfig:
@@ -323,107 +310,6 @@ def _check_tuf_root(path: Path, limits: Limits) -> None:
     signed = document.get("signed") if isinstance(document, dict) else None
     if not isinstance(signed, dict) or signed.get("_type") != "root":
         raise InputError(f"{what} is not the root of a TUF repository (N.root.json); get it anew")
-
-
-def _load_from_tuf(url: str, *, offline: bool, root: Path | None = None) -> ClientTrustConfig:
-    from sigstore.errors import TUFError  # noqa: PLC0415 - start-up time
-    from sigstore.models import ClientTrustConfig  # noqa: PLC0415
-
-    _hush()
-    shown = printable(url, limit=200)
-    first = "weighbridge trust update"
-    if url != PUBLIC_INSTANCE:
-        first += f" --instance {shown} --root ROOT.json"
-    folders = _find_cache(url)
-    for folder in folders:
-        _prepare(folder)
-    if root is None and not offline:
-        _check_cached_root(folders[0], first)
-    try:
-        return ClientTrustConfig.from_tuf(url, offline, root)
-    except TUFError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise InputError(
-                f"nothing is known of the Sigstore instance {shown}; get its first root from "
-                f"whoever runs it, then run {first}"
-            ) from error
-        raise IncompleteError(
-            f"the trust root of {shown} could not be refreshed ({_reason(error)}); "
-            "try again, or use what is cached with --offline"
-        ) from error
-    except FileNotFoundError as error:
-        raise InputError(
-            f"nothing is cached of the Sigstore instance {shown}; run {first}, with the network"
-        ) from error
-    except OSError as error:
-        raise _no_cache(folders[1], error) from error
-    except Exception as error:  # whatever a library does with a damaged file
-        raise _damaged(folders[1], first) from error
-
-
-def _check_cached_root(metadata: Path, first: str) -> None:
-    """Refuse a damaged cache by name; the library calls that a failure to refresh."""
-    try:
-        data = (metadata / "root.json").read_bytes()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _no_cache(metadata, error) from error
-    try:
-        parse_json(data, what="", limits=DEFAULT_LIMITS, max_values=_MAX_VALUES)
-    except InputError as error:
-        raise _damaged(metadata, first) from error
-
-
-def _damaged(folder: Path, first: str) -> InputError:
-    return InputError(
-        f"the cached trust root in {printable(str(folder))} is damaged; "
-        f"remove that folder, then run {first}"
-    )
-
-
-def _reason(error: BaseException) -> str:
-    """Return the innermost words: the outer ones only say that something failed."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = str(error).splitlines() or [type(error).__name__]
-    return printable(lines[0], limit=200)
-
-
-def _find_cache(url: str) -> tuple[Path, Path]:
-    """Return the folders of an instance's metadata and of its targets."""
-    from sigstore._internal.tuf import _get_dirs  # noqa: PLC0415 - start-up time
-
-    return _get_dirs(url)
-
-
-def _prepare(folder: Path) -> None:
-    """Make a folder of the cache that only its owner may enter; refuse one that others may write.
-
-    Raises:
-        InputError: It cannot be made, belongs to somebody else, or everybody may write to it.
-    """
-    try:
-        for parent in reversed(folder.parents):
-            if not parent.exists():
-                parent.mkdir(mode=0o700, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.stat()
-    except OSError as error:
-        raise _no_cache(folder, error) from error
-    if status.st_uid not in (0, os.geteuid()) or status.st_mode & stat.S_IWOTH:
-        raise InputError(
-            f"others may write to the cache of trust roots {printable(str(folder))}; "
-            "remove it, or name another with XDG_DATA_HOME and XDG_CACHE_HOME"
-        )
-
-
-def _no_cache(folder: Path, error: OSError) -> InputError:
-    reason = (error.strerror or str(error)).lower()
-    return InputError(
-        f"the cache of trust roots {printable(str(folder))} cannot be used ({printable(reason)}); "
-        "name another with XDG_DATA_HOME and XDG_CACHE_HOME, or give a trust config"
-    )
 
 
 def _list_parties(root: TrustedRoot) -> Iterator[TrustedParty]:
