@@ -18,6 +18,7 @@ from weighbridge.core import (
 )
 from weighbridge.errors import InputError, SignatureError, TrustError, WeighbridgeError
 from weighbridge.signing._keyless_trust import SigstoreInstance, load_trusted_root, restrict
+from weighbridge.signing._keyless_words import to_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,11 +84,14 @@ class KeylessVerifier:
                 f"{printable(issuer, limit=200)} says, and not by {printable(self.identity)}, as "
                 f"{printable(self.issuer)} says"
             )
-        signed_by = self._verify_proof(bundle, material)
-        return Attribution("", "keyless", identity, issuer, signed_by)
+        signed_by, stamped = self._verify_proof(bundle, material)
+        notes: tuple[str, ...] = ()
+        if strange := len(bundle.timestamps) - stamped:
+            notes = (f"timestamps that this Sigstore instance does not vouch for: {strange}",)
+        return Attribution("", "keyless", identity, issuer, signed_by, notes)
 
-    def _verify_proof(self, bundle: Bundle, material: CertificateMaterial) -> datetime:
-        """Return the earliest time that is proven for the signature."""
+    def _verify_proof(self, bundle: Bundle, material: CertificateMaterial) -> tuple[datetime, int]:
+        """Return the earliest time that is proven, and how many timestamps hold."""
         from sigstore.models import Bundle as SigstoreBundle  # noqa: PLC0415 - start-up time
         from sigstore.verify import Verifier  # noqa: PLC0415
 
@@ -108,7 +112,8 @@ class KeylessVerifier:
                 _check_restricted(root, signed_at)
                 verified = Verifier(trusted_root=root).verify_dsse(theirs, policy)
                 _check_same(bundle, material, theirs, verified=verified)
-        return times[0]
+        stamped = [one for one in proven if one.source.name == "TIMESTAMP_AUTHORITY"]
+        return times[0], len(stamped)
 
 
 @contextmanager
@@ -119,8 +124,7 @@ def _hostile(what: str) -> Iterator[None]:
     except WeighbridgeError:
         raise
     except Exception as error:
-        words = printable((str(error).splitlines() or ["unreadable"])[0], limit=200)
-        raise SignatureError(f"{what} ({words}); {_AGAIN}") from error
+        raise SignatureError(f"{what} ({to_words(error)}); {_AGAIN}") from error
 
 
 def _check_restricted(root: TrustedRoot, signed_at: datetime) -> None:

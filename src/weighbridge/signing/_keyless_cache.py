@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import DEFAULT_LIMITS, parse_json, printable
 from weighbridge.errors import IncompleteError, InputError
+from weighbridge.signing._keyless_words import to_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,8 +95,7 @@ def _reason(error: BaseException) -> str:
     """Return the innermost words: the outer ones only say that something failed."""
     while error.__cause__ is not None:
         error = error.__cause__
-    lines = str(error).splitlines() or [type(error).__name__]
-    return printable(lines[0], limit=200)
+    return to_words(error)
 
 
 def find_cache(url: str) -> tuple[Path, Path]:

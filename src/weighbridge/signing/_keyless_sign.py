@@ -13,6 +13,7 @@ from weighbridge.signing._keyless import KeylessVerifier, read_account
 from weighbridge.signing._keyless_network import bound
 from weighbridge.signing._keyless_token import find_token
 from weighbridge.signing._keyless_trust import SigstoreInstance, load_client_config
+from weighbridge.signing._keyless_words import to_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,11 +161,8 @@ def _begin(token: str | None, config: ClientTrustConfig, limits: Limits) -> _Ses
 
 
 def _no_use(error: Exception) -> IncompleteError:
-    words = (str(error).splitlines() or [""])[0] or type(error).__name__
-    if isinstance(error, WeighbridgeError):
-        words = words.partition(";")[0]  # what to do next is for whoever verifies
     return IncompleteError(
-        f"what the Sigstore instance answers cannot be used ({printable(words, limit=200)}); "
+        f"what the Sigstore instance answers cannot be used ({to_words(error)}); "
         "no signature was made"
     )
 

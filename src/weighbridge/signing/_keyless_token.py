@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import printable
 from weighbridge.errors import IncompleteError, InputError
+from weighbridge.signing._keyless_words import to_words
 
 if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig
@@ -72,11 +73,13 @@ def _find_ambient() -> str | None:
             raise InputError(
                 "this job may not have an identity token; give it the permission id-token: write"
             ) from error
-        words = printable(str(error), limit=200)
-        raise IncompleteError(f"the identity of this CI job could not be had ({words})") from error
+        raise IncompleteError(
+            f"the identity of this CI job could not be had ({to_words(error)})"
+        ) from error
     except Exception as error:  # the network, in whatever words
-        words = printable(str(error), limit=200)
-        raise IncompleteError(f"the identity of this CI job could not be had ({words})") from error
+        raise IncompleteError(
+            f"the identity of this CI job could not be had ({to_words(error)})"
+        ) from error
 
 
 def _log_in(config: ClientTrustConfig) -> IdentityToken:
@@ -106,12 +109,14 @@ def _log_in(config: ClientTrustConfig) -> IdentityToken:
             "no browser could be opened and nobody gave a code; give --identity-token-file FILE"
         ) from error
     except IdentityError as error:
-        words = printable(str(error), limit=200)
-        raise InputError(f"{shown} did not log anybody in ({words}); try again") from error
+        raise InputError(
+            f"{shown} did not log anybody in ({to_words(error)}); try again"
+        ) from error
     except (NetworkError, IssuerError) as error:
         raise IncompleteError(
             f"{shown}, where people log in, does not answer; try later"
         ) from error
     except Exception as error:  # what a server may answer is up to it
-        words = printable(str(error), limit=200)
-        raise IncompleteError(f"logging in at {shown} failed ({words}); try later") from error
+        raise IncompleteError(
+            f"logging in at {shown} failed ({to_words(error)}); try later"
+        ) from error

@@ -17,6 +17,7 @@ from weighbridge.artifact import read_document
 from weighbridge.core import DEFAULT_LIMITS, parse_json, printable
 from weighbridge.errors import InputError
 from weighbridge.signing._keyless_cache import PUBLIC_INSTANCE, find_cache, hush, load_from_tuf
+from weighbridge.signing._keyless_words import to_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -293,10 +294,8 @@ def _check_services(config: ClientTrustConfig, what: str) -> None:
 
 
 def _unusable(what: str, error: Exception) -> InputError:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = ": ".join(lines[1:3] if len(lines) > 2 else lines[:1])  # noqa: PLR2004 - pydantic's
     return InputError(
-        f"{what} cannot be used ({printable(reason, limit=200)}); "
+        f"{what} cannot be used ({to_words(error)}); "
         "ask whoever runs the Sigstore instance for its trust config"
     )
 
