@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core import printable
@@ -35,7 +36,8 @@ def bound(client: Any, what: str, limits: Limits, *, refuses_people: bool = Fals
         options |= {"timeout": limits.max_wait_s, "stream": True, "allow_redirects": False}
         try:
             response = ask(*arguments, **options)
-            response._content = _read(response.raw, deadline)  # noqa: SLF001 - no public way
+            with closing(response.raw):
+                response._content = _read(response.raw, deadline)  # noqa: SLF001 - no public way
             response._content_consumed = True  # noqa: SLF001
         except WeighbridgeError:
             raise

@@ -86,11 +86,13 @@ class KeylessSigner:
             raise _no_use(error) from error
         try:
             bundle = parse_bundle(data, what="the new bundle", limits=self._limits)
-            self.own_verifier().verify(bundle, at=datetime.now(UTC))
+            found = self.own_verifier().verify(bundle, at=datetime.now(UTC))
         except (InputError, VerificationError) as error:
             raise _no_use(error) from error
         if bundle.envelope.payload != statement.payload:
             raise _no_use(ValueError("another payload was signed"))
+        if found.notes:
+            raise _no_use(ValueError(found.notes[0]))
         return bundle
 
     def own_verifier(self) -> KeylessVerifier:

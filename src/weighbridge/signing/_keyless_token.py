@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["find_token"]
 
 _AUDIENCE = "sigstore"
-# By the name of what PyJWT raises; sigstore-python says the same words of all of them.
+# By the name of what PyJWT raises, of which sigstore-python says the same words in every case;
+# empty for what sigstore-python finds by itself.
 _REASONS = {
+    "": "has expired or is not valid yet; get a new one, or check the clock",
     "ExpiredSignatureError": "has expired; get a new one",
     "ImmatureSignatureError": "is not valid yet; check the clock",
     "InvalidAudienceError": f"is for somebody else; ask for one with the audience {_AUDIENCE!r}",
@@ -57,7 +59,7 @@ def _read_token(text: str) -> IdentityToken:
     except IdentityError as error:
         name = type(error.__cause__).__name__
         if error.__cause__ is None and "validity" in str(error):
-            name = "ExpiredSignatureError"
+            name = ""
         reason = _REASONS.get(name, "is not an OpenID Connect token; get a new one")
         raise InputError(f"the identity token {reason}") from error
 
