@@ -23,13 +23,16 @@ HOMES = {
     "dask": {"engines"},
     "distributed": {"engines"},
     "fsspec": {"store"},
+    "id": {"signing"},
     "license_expression": {"formats"},
     "pyarrow": {"datasets"},
     "pydantic": {"policy"},
     "rich": {"cli"},
     "sigstore": {"signing"},
+    "sigstore_models": {"signing"},
     "sqlalchemy": {"store"},
     "starlette": {"server"},
+    "tuf": {"signing"},
     "yaml": {"formats"},
 }
 # What would run what is being examined. Nobody needs it.

@@ -16,6 +16,7 @@ from weighbridge.cli._options import (
 )
 from weighbridge.cli._outputs import check_outputs, write_output
 from weighbridge.cli._progress import show_progress
+from weighbridge.cli._trust_options import offline_option
 
 __all__ = ["command"]
 
@@ -24,14 +25,16 @@ __all__ = ["command"]
 @artifact_argument
 @click.option("--policy", type=FILE, metavar="FILE", help="A weighbridge.toml  [default: built in]")
 @signature_option
+@offline_option
 @json_option
 @click.option("--html", type=FILE, metavar="FILE", help="Also write one self-contained page.")
 @click.option("--sarif", type=FILE, metavar="FILE", help="Also write SARIF 2.1.0.")
-def command(
+def command(  # noqa: PLR0913 - each is one thing that a user may say
     path: str,
     *,
     policy: str | None,
     signature: str | None,
+    offline: bool,
     as_json: bool,
     html: str | None,
     sarif: str | None,
@@ -43,7 +46,7 @@ def command(
     check_outputs((html, sarif), artifact=path, inputs=(policy, signature))
     with show_progress("weighing") as progress:
         report = workflow.check_artifact(
-            path, policy=policy, signature=signature, progress=progress
+            path, policy=policy, signature=signature, offline=offline, progress=progress
         )
     from weighbridge import export  # noqa: PLC0415 - not before something is to be told
 

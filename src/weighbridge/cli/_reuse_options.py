@@ -47,7 +47,7 @@ _OPTIONS = (
         "--reuse-key",
         type=FILE,
         metavar="PUBLIC",
-        help="EC public key of the old signature  [default: it is by whoever signs now]",
+        help="Public key of the old signature  [default: it is by whoever signs now]",
     ),
     click.option(
         "--reuse-certificate-authority",

@@ -18,8 +18,13 @@ __all__ = ["ask_for_secret"]
 _VARIABLE = "WEIGHBRIDGE_PASSWORD"
 
 
-def ask_for_secret(file: str | None) -> AskSecret:
-    """Return who knows the secret: ``file``, else the environment, else whoever sits there."""
+def ask_for_secret(file: str | None, *, confirm: bool = False) -> AskSecret:
+    """Return who knows the secret: ``file``, else the environment, else whoever sits there.
+
+    Args:
+        file: Where the user said that it is.
+        confirm: Whether a person has to type it twice, because it is a new one.
+    """
 
     def ask(what: str) -> str:
         if file is not None:
@@ -31,7 +36,9 @@ def ask_for_secret(file: str | None) -> AskSecret:
                 f"the {what} is needed and nobody can be asked; "
                 f"give --password-file FILE or set {_VARIABLE}"
             )
-        secret: str = click.prompt(what.capitalize(), hide_input=True, err=True)
+        secret: str = click.prompt(
+            what.capitalize(), hide_input=True, err=True, confirmation_prompt=confirm
+        )
         return secret
 
     return ask

@@ -98,7 +98,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             progress=progress,
         )
     manifest = signed.manifest
-    warnings = describe_collisions(signed.collisions)
+    warnings = [*signed.notes, *describe_collisions(signed.collisions)]
     warn(warnings)
     digest = str(manifest.compute_digest())
     if as_json:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["signer_options"]
 
 _OPTIONS = (
-    click.option("--key", type=FILE, metavar="PRIVATE", help="EC private key, PEM."),
+    click.option("--key", type=FILE, metavar="PRIVATE", help="Private key, PEM."),
     click.option(
         "--signer",
         metavar="URI",

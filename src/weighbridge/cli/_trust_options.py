@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["build_trust", "offline_option", "trust_options"]
 
 _OPTIONS = (
-    click.option("--key", type=FILE, metavar="PUBLIC", help="EC public key, PEM."),
+    click.option("--key", type=FILE, metavar="PUBLIC", help="Public key, PEM."),
     click.option(
         "--certificate-authority",
         type=FILE,

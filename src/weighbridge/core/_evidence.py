@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from weighbridge.core._findings import ScanReport
     from weighbridge.core._manifest import ArtifactKind, ManifestDiff
     from weighbridge.core._reading import ReadFailure
+    from weighbridge.core._statement import Attribution
 
 __all__ = [
     "ArtifactEvidence",
@@ -52,17 +53,23 @@ class SignatureEvidence:
         path: Where it was looked for; for people.
         found: Whether there is one.
         problem: Why it cannot be used (malformed, unsupported, wrong key); empty if none.
-        signers: Names in the policy's trust map whose key verified it, sorted. Empty without a
-            policy.
+        attributions: Whom the policy's trust map says that it is by, sorted by their names there.
+            Empty without a policy.
         diff: How the files differ from what was signed; None if the signed list could not be read
-            or the files not be hashed. Only ``signers`` says whether anybody vouches for that list.
+            or the files not be hashed. Whether anybody vouches for that list, only
+            ``attributions`` say.
     """
 
     path: str
     found: bool
     problem: str = ""
-    signers: tuple[str, ...] = ()
+    attributions: tuple[Attribution, ...] = ()
     diff: ManifestDiff | None = None
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """The policy's names for whoever signed, sorted."""
+        return tuple(attribution.signer for attribution in self.attributions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from weighbridge.export._report import plural, to_rfc3339
 if TYPE_CHECKING:
     from weighbridge.core import (
         ArtifactEvidence,
+        Attribution,
         Evidence,
         RuleResult,
         SignatureEvidence,
@@ -204,6 +205,7 @@ def _signature(signature: SignatureEvidence) -> Markup:
         (
             ("File", code(signature.path)),
             ("Signed by", ", ".join(signature.signers) or "nobody who is trusted"),
+            ("Proof", "; ".join(map(_proof, signature.attributions))),
             ("Problem", signature.problem),
             ("Files", _agreement(signature)),
         )
@@ -213,6 +215,16 @@ def _signature(signature: SignatureEvidence) -> Markup:
     told = list(signature.diff.to_lines())
     differences = element("ul", *(element("li", code(line)) for line in told[:MAX_ROWS]))
     return section("Signature", facts, differences, *more(len(told), MAX_ROWS), name="signature")
+
+
+def _proof(attribution: Attribution) -> str:
+    """Say how a signer was known, since when, and what was not verified."""
+    words = f"{attribution.method} {attribution.identity}"
+    if attribution.issuer:
+        words += f", by {attribution.issuer}"
+    if attribution.signed_by is not None:
+        words += f", signed by {attribution.signed_by:%Y-%m-%d %H:%M:%S} UTC"
+    return words + "".join(f"; not verified: {note}" for note in attribution.notes)
 
 
 def _agreement(signature: SignatureEvidence) -> str:

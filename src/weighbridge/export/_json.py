@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from weighbridge.core import (
         Answer,
         ArtifactEvidence,
+        Attribution,
         CardEvidence,
         Coverage,
         Finding,
@@ -158,7 +159,20 @@ def _signature(signature: SignatureEvidence) -> JsonValue:
         "found": signature.found,
         "problem": signature.problem,
         "signers": list(signature.signers),
+        "attributions": [_attribution(a) for a in signature.attributions],
         "diff": None if signature.diff is None else _diff(signature.diff),
+    }
+
+
+def _attribution(attribution: Attribution) -> JsonValue:
+    time = attribution.signed_by
+    return {
+        "signer": attribution.signer,
+        "method": attribution.method,
+        "identity": attribution.identity,
+        "issuer": attribution.issuer,
+        "signed_by": None if time is None else time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "notes": list(attribution.notes),
     }
 
 

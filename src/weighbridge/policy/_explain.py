@@ -19,7 +19,15 @@ __all__ = ["to_place", "to_words"]
 _KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
     (): ("version", "trust", "require", "roots", "rules"),
     ("trust",): ("signers", "builders"),
-    ("trust", "signers", "*"): ("key", "roles", "identity", "issuer", "certificate-authority"),
+    ("trust", "signers", "*"): (
+        "key",
+        "roles",
+        "certificate-authority",
+        "identity",
+        "issuer",
+        "trust-config",
+        "timestamp-authority",
+    ),
     ("require",): (
         "signature",
         "scan",

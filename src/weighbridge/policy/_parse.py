@@ -26,15 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from weighbridge.core import Limits
-    from weighbridge.policy._schema import Document
+    from weighbridge.policy._schema import Document, SignerTable
 
 __all__ = ["parse_policy"]
 
 # Keys of the format that no room can judge yet; `*` stands for any name.
 _NOT_YET: dict[tuple[str, ...], str] = {
-    ("trust", "signers", "*", "identity"): "know a signer by identity",
-    ("trust", "signers", "*", "issuer"): "know a signer by identity",
-    ("trust", "signers", "*", "certificate-authority"): "know a signer by certificate",
     ("trust", "builders"): "judge builders",
     ("require", "provenance"): "judge provenance",
     ("require", "licenses", "through-lineage"): "follow licences through the lineage",
@@ -133,7 +130,7 @@ def _to_policy(document: Document, *, name: str, digest: str) -> Policy:
         message = f"{printable(name)}: there is no rule; add one, such as scan = {{}}"
         raise ParseError(message, where="require")
     signers = {
-        signer: Signer(name=signer, key=table.key, roles=tuple(table.roles))
+        signer: _to_signer(signer, table, name=printable(name))
         for signer, table in document.trust.signers.items()
     }
     signature = scan = licenses = card = None
@@ -158,6 +155,46 @@ def _to_policy(document: Document, *, name: str, digest: str) -> Policy:
         licenses=licenses,
         card=card,
         allowed=allowed,
+    )
+
+
+def _to_signer(signer: str, table: SignerTable, *, name: str) -> Signer:
+    """Check that a signer is known in one way, with what belongs to it and nothing else."""
+    where = f"trust.signers.{signer}"
+    ways = {
+        "key": table.key,
+        "certificate-authority": table.certificate_authority,
+        "issuer": table.issuer,
+    }
+    named = [way for way, value in ways.items() if value is not None]
+    if len(named) > 1:
+        message = f"{name}: {named[0]!r} and {named[1]!r} exclude each other; keep one"
+        raise ParseError(message, where=f"{where}.{named[1]}")
+    if not named:
+        message = (
+            f"{name}: the signer {signer!r} is known by nothing; add 'key', "
+            "'certificate-authority', or 'identity' with 'issuer'"
+        )
+        raise ParseError(message, where=where)
+    for key, value, ways_with_it in (
+        ("identity", table.identity, ("certificate-authority", "issuer")),
+        ("trust-config", table.trust_config, ("issuer",)),
+        ("timestamp-authority", table.timestamp_authority, ("key", "certificate-authority")),
+    ):
+        if value is not None and named[0] not in ways_with_it:
+            message = f"{name}: {key!r} does not go with {named[0]!r}; remove one"
+            raise ParseError(message, where=f"{where}.{key}")
+    if table.issuer is not None and table.identity is None:
+        raise ParseError(f"{name}: 'issuer' needs 'identity'; add it", where=f"{where}.issuer")
+    return Signer(
+        name=signer,
+        key=table.key or "",
+        roles=tuple(table.roles),
+        certificate_authorities=tuple(table.certificate_authority or ()),
+        identity=table.identity or "",
+        issuer=table.issuer or "",
+        trust_config=table.trust_config or "",
+        timestamp_authorities=tuple(table.timestamp_authority or ()),
     )
 
 

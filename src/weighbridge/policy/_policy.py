@@ -20,17 +20,30 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Somebody whose word counts.
+    """Somebody whose word counts, known by a key, by a certificate or by an account.
+
+    Exactly one of ``key``, ``certificate_authorities`` and ``issuer`` is not empty. Paths are as
+    written: relative to the policy file unless absolute.
 
     Attributes:
         name: Its name in ``[trust.signers]``.
-        key: Path of its public key, as written: relative to the policy file unless absolute.
+        key: Path of its public key.
         roles: What it may vouch for, as written; never empty.
+        certificate_authorities: Paths of the certificates of the authorities that may certify it.
+        identity: The name in its certificate, empty for any; or its account.
+        issuer: Who vouches for the account.
+        trust_config: Path of the client trust config of a Sigstore instance; empty: the public one.
+        timestamp_authorities: Paths of the certificates of those whose timestamps are believed.
     """
 
     name: str
     key: str
     roles: tuple[str, ...]
+    certificate_authorities: tuple[str, ...] = ()
+    identity: str = ""
+    issuer: str = ""
+    trust_config: str = ""
+    timestamp_authorities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core import (
         ArtifactEvidence,
+        Attribution,
         Card,
         Evidence,
         Finding,
@@ -112,7 +113,21 @@ def judge_signature(rule: SignatureRule, evidence: Evidence) -> RuleResult:
             names=_list_differing(signature.diff),
             remedy=f"Fetch what {signer} signed, or have this signed again.",
         )
-    return _pass("signature", f"{signer} signed exactly these files")
+    proofs = [_describe_proof(a) for a in signature.attributions if a.signer in vouching]
+    how = "; ".join(filter(None, proofs))
+    return _pass("signature", f"{signer} signed exactly these files{f' ({how})' if how else ''}")
+
+
+def _describe_proof(attribution: Attribution) -> str:
+    """Say how a signer was known; empty for a bare key, which the policy names itself."""
+    words = []
+    if attribution.method != "key":
+        issuer = printable(attribution.issuer, limit=120)
+        identity = printable(attribution.identity, limit=120)
+        words.append(f"{attribution.method} of {identity}, by {issuer}")
+    if attribution.signed_by is not None:
+        words.append(f"before {attribution.signed_by:%Y-%m-%d %H:%M:%S} UTC")
+    return ", ".join(words)
 
 
 def judge_scan(rule: ScanRule, evidence: Evidence) -> RuleResult:

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from weighbridge.core import printable
 from weighbridge.errors import ParseError
@@ -28,6 +35,11 @@ def _refuse_twice(entries: list[T]) -> list[T]:
     return entries
 
 
+def _to_list(value: object) -> object:
+    """Return one text as a list of one, for keys that take either."""
+    return [value] if isinstance(value, str) else value
+
+
 def _to_license_id(text: str) -> str:
     license_ = parse_license(text)
     if isinstance(license_, LicenseChoice):
@@ -40,6 +52,9 @@ _Text = Annotated[str, StringConstraints(min_length=1, max_length=4_096, pattern
 _License = Annotated[_Text, AfterValidator(_to_license_id)]
 # A list of two and not a tuple: TOML has lists, and strict does not convert.
 _Pair = Annotated[list[_Text], Field(min_length=2, max_length=2)]
+_Files = Annotated[
+    list[_Text], BeforeValidator(_to_list), Field(min_length=1), AfterValidator(_refuse_twice)
+]
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 _Role = Literal["publisher", "builder", "scanner", "reviewer", "verifier"]
 _Severity = Literal["info", "low", "medium", "high", "critical"]
@@ -54,7 +69,12 @@ class _Table(BaseModel):
 class SignerTable(_Table):
     """``[trust.signers.NAME]``."""
 
-    key: _Text
+    key: _Text | None = None
+    certificate_authority: Annotated[_Files | None, Field(alias="certificate-authority")] = None
+    identity: _Text | None = None
+    issuer: _Text | None = None
+    trust_config: Annotated[_Text | None, Field(alias="trust-config")] = None
+    timestamp_authority: Annotated[_Files | None, Field(alias="timestamp-authority")] = None
     roles: Annotated[list[_Role], Field(min_length=1), AfterValidator(_refuse_twice)]
 
 

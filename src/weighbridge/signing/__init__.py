@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge._lazy import lazy_getattr
+from weighbridge.signing._certificates import CertificateSigner, add_certificate
+from weighbridge.signing._chains import CertificateVerifier, load_certificate_verifier
 from weighbridge.signing._keys import (
+    CURVE_NAMES,
     KeyPair,
     KeySigner,
     PublicKey,
@@ -23,7 +26,7 @@ from weighbridge.signing._oms import (
     parse_signed_manifest,
     sign_manifest,
 )
-from weighbridge.signing._ports import Signer, Verifier
+from weighbridge.signing._ports import Signer, TimeSource, Verifier
 from weighbridge.signing._reuse import (
     Names,
     Operation,
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CURVE_NAMES",
+    "CertificateSigner",
+    "CertificateVerifier",
     "KeyPair",
     "KeySigner",
     "Names",
@@ -54,11 +60,14 @@ __all__ = [
     "SignedManifest",
     "Signer",
     "SignerSpec",
+    "TimeSource",
     "TrustRoot",
     "TrustedParty",
     "Verifier",
+    "add_certificate",
     "compare_signed",
     "generate_key",
+    "load_certificate_verifier",
     "load_keyless_verifier",
     "load_public_key",
     "load_signer",

@@ -1,18 +1,15 @@
-"""Keys: elliptic curve keys in PEM files, and the signatures that they make and verify.
+"""Keys: EC and Ed25519 keys in PEM files, and the signatures that they make and verify.
 
 ``cryptography`` has its home in this module and is imported by the functions that need it.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from weighbridge.artifact import read_document
 from weighbridge.core import (
     DEFAULT_LIMITS,
     Attribution,
@@ -23,16 +20,36 @@ from weighbridge.core import (
     printable,
 )
 from weighbridge.errors import InputError, SignatureError, TrustError
+from weighbridge.signing._passwords import (
+    ENCRYPTED_LABEL,
+    check_derivation,
+    encrypt_key,
+    is_encrypted,
+)
+from weighbridge.signing._pem import decode_body, read_pem, to_pem
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
     from weighbridge.core import Limits, Statement
+    from weighbridge.core.ports import AskSecret
 
-__all__ = ["KeyPair", "KeySigner", "PublicKey", "generate_key", "load_public_key", "load_signer"]
+    _Public: TypeAlias = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+    _Private: TypeAlias = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+__all__ = [
+    "CURVE_NAMES",
+    "KeyPair",
+    "KeySigner",
+    "PublicKey",
+    "build_public_key",
+    "generate_key",
+    "load_public_key",
+    "load_signer",
+]
 
 
 class _Curve(NamedTuple):
@@ -47,12 +64,14 @@ _CURVES = {
     "secp384r1": _Curve("P-384", "SECP384R1", "SHA384"),
     "secp521r1": _Curve("P-521", "SECP521R1", "SHA512"),
 }
-_WANTED = "an EC key on P-256, P-384 or P-521 is wanted"
+# It leaves signature algorithms to Sigstore's registry, which has this one too; what is signed is
+# the PAE itself and not its hash.
+_ED25519 = "Ed25519"
+CURVE_NAMES = (*(row.label for row in _CURVES.values()), _ED25519)
+_WANTED = "an EC key on P-256, P-384 or P-521, or an Ed25519 key, is wanted"
 
-_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _PRIVATE_LABELS = frozenset({b"PRIVATE KEY", b"EC PRIVATE KEY"})
 _PUBLIC_LABELS = frozenset({b"PUBLIC KEY"})
-_ENCRYPTED_LABEL = b"ENCRYPTED PRIVATE KEY"
 _OTHER_LABELS = {
     b"CERTIFICATE": "is a certificate; take its key out: openssl x509 -pubkey -noout",
     b"CERTIFICATE REQUEST": "is a certificate request; give the key itself",
@@ -67,7 +86,7 @@ _PRIME_FIELD_OID = bytes.fromhex("06072a8648ce3d0101")
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A new key in PEM: PKCS#8 without a password, and SubjectPublicKeyInfo."""
+    """A new key in PEM: PKCS#8, and SubjectPublicKeyInfo."""
 
     private_pem: bytes = field(repr=False)
     public_pem: bytes
@@ -78,7 +97,7 @@ class PublicKey:
     """A key that signatures are verified with.
 
     Attributes:
-        curve: ``P-256``, ``P-384`` or ``P-521``.
+        curve: ``P-256``, ``P-384``, ``P-521`` or ``Ed25519``.
         hint: What bundles call it: sha256 in hex of its SubjectPublicKeyInfo in PEM.
         fingerprint: What most other tools call it: sha256 in hex of the same in DER.
     """
@@ -86,7 +105,7 @@ class PublicKey:
     curve: str
     hint: str
     fingerprint: str
-    _key: ec.EllipticCurvePublicKey = field(repr=False, compare=False)
+    _key: _Public = field(repr=False, compare=False)
 
     def answers_to(self, hint: str) -> bool:
         """Return whether ``hint`` names this key; the specification leaves its spelling open."""
@@ -126,7 +145,7 @@ class PublicKey:
         (signature,) = bundle.envelope.signatures
         signed = bundle.envelope.to_signed_bytes()
         try:
-            self._key.verify(signature.sig, signed, _ecdsa(self._key.curve.name))
+            _verify(self._key, signature.sig, signed)
         except InvalidSignature:
             return False
         return True
@@ -137,12 +156,12 @@ class KeySigner:
     """Signs with a private key that is held in memory."""
 
     public_key: PublicKey
-    _key: ec.EllipticCurvePrivateKey = field(repr=False, compare=False)
+    _key: _Private = field(repr=False, compare=False)
 
     def sign(self, statement: Statement) -> Bundle:
         """Seal ``statement``: its payload is signed as it is."""
         unsigned = Envelope(statement.payload, ())
-        sig = self._key.sign(unsigned.to_signed_bytes(), _ecdsa(self._key.curve.name))
+        sig = _sign(self._key, unsigned.to_signed_bytes())
         envelope = replace(unsigned, signatures=(EnvelopeSignature(sig),))
         return Bundle.build(PublicKeyMaterial(self.public_key.hint), envelope)
 
@@ -151,52 +170,78 @@ class KeySigner:
         return self.public_key
 
 
-def generate_key(curve: str = "P-256") -> KeyPair:
+def generate_key(curve: str = "P-256", *, password: str | None = None) -> KeyPair:
     """Make a new key.
 
+    Args:
+        curve: ``P-256``, ``P-384``, ``P-521`` or ``Ed25519``.
+        password: The private key is encrypted with it; None: it is not.
+
     Raises:
-        InputError: ``curve`` is not ``P-256``, ``P-384`` or ``P-521``.
+        InputError: Another ``curve``, or an empty password.
     """
-    names = {row.label: row.cryptography_name for row in _CURVES.values()}
-    if curve not in names:
-        raise InputError(f"{curve!r} is not a curve for signing; choose from {', '.join(names)}")
+    if curve not in CURVE_NAMES:
+        choice = ", ".join(CURVE_NAMES)
+        raise InputError(f"{curve!r} is not a curve for signing; choose from {choice}")
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - start-up time
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415
 
-    key = ec.generate_private_key(getattr(ec, names[curve])())
-    private_pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+    key: _Private
+    if curve == _ED25519:
+        key = ed25519.Ed25519PrivateKey.generate()
+    else:
+        names = {row.label: row.cryptography_name for row in _CURVES.values()}
+        key = ec.generate_private_key(getattr(ec, names[curve])())
     public_pem, _ = _to_spki(key.public_key())
-    return KeyPair(private_pem, public_pem)
+    encoding = serialization.Encoding.PEM if password is None else serialization.Encoding.DER
+    private = key.private_bytes(
+        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return KeyPair(private if password is None else encrypt_key(private, password), public_pem)
 
 
-def load_signer(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> KeySigner:
+def load_signer(
+    path: Path, *, ask_secret: AskSecret | None = None, limits: Limits = DEFAULT_LIMITS
+) -> KeySigner:
     """Read a private key: PKCS#8 or SEC 1 in PEM, as ``openssl`` writes them.
 
     Args:
         path: A regular file; a link to one is followed.
+        ask_secret: Who knows the password, if the key is under one.
         limits: ``max_key_bytes`` applies.
 
     Raises:
-        InputError: Missing, not a regular file, too large, not PEM, protected by a password, a
-            public key, or not an EC key on one of the three curves.
+        InputError: Missing, not a regular file, too large, not PEM, a public key, or neither an
+            Ed25519 key nor an EC key on one of the three curves; under a password that nobody
+            knows, that is wrong, or that would take too long to try.
     """
     shown = printable(str(path))
-    pem = _read_key(path, wanted=_PRIVATE_LABELS, limits=limits)
+    label, body = _read_key(path, wanted=_PRIVATE_LABELS, limits=limits)
+    password = None
+    if is_encrypted(label, body):
+        check_derivation(shown, label, body)
+        if ask_secret is None:
+            raise InputError(
+                f"{shown} is protected by a password and nobody was named who knows it; "
+                "give --password-file FILE or set WEIGHBRIDGE_PASSWORD"
+            )
+        secret = ask_secret(f"password of {printable(path.name)}")
+        password = secret.encode("utf-8", "surrogateescape")  # as the environment had it
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - start-up time
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415
 
     try:
-        key = serialization.load_pem_private_key(pem, password=None)
+        key = serialization.load_pem_private_key(to_pem(label, body), password=password)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        if password is not None:
+            raise InputError(
+                f"the password of {shown} is wrong, or the file is damaged; try another password"
+            ) from error
         raise InputError(f"{shown} holds a private key that cannot be read: {_WANTED}") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
+    if not isinstance(key, (ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)):
         raise InputError(_other_kind(shown, key))
-    return KeySigner(_build_public_key(shown, key.public_key()), key)
+    return KeySigner(build_public_key(shown, key.public_key()), key)
 
 
 def load_public_key(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> PublicKey:
@@ -211,27 +256,23 @@ def load_public_key(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> PublicKey
             or not an EC key on one of the three curves.
     """
     shown = printable(str(path))
-    pem = _read_key(path, wanted=_PUBLIC_LABELS, limits=limits)
+    label, body = _read_key(path, wanted=_PUBLIC_LABELS, limits=limits)
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - start-up time
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
 
     try:
-        key = serialization.load_pem_public_key(pem)
+        key = serialization.load_pem_public_key(to_pem(label, body))
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise InputError(f"{shown} holds a public key that cannot be read: {_WANTED}") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise InputError(_other_kind(shown, key))
-    return _build_public_key(shown, key)
+    return build_public_key(shown, key)
 
 
-def _read_key(path: Path, *, wanted: frozenset[bytes], limits: Limits) -> bytes:
+def _read_key(path: Path, *, wanted: frozenset[bytes], limits: Limits) -> tuple[bytes, bytes]:
     """Return the one PEM block of the file if it is a key of the wanted kind."""
-    data = read_document(
-        path, what="key", limit_name="max_key_bytes", limit_bytes=limits.max_key_bytes
-    )
     # ``openssl ecparam -genkey`` writes the name of the curve before the key; the key has it too.
-    blocks = [block for block in _split_pem(data) if block[0] != b"EC PARAMETERS"]
+    blocks = [
+        block for block in read_pem(path, what="key", limits=limits) if block[0] != b"EC PARAMETERS"
+    ]
     shown = printable(str(path))
     if not blocks:
         raise InputError(f"{shown} holds no key in PEM (-----BEGIN ... KEY-----)")
@@ -240,33 +281,18 @@ def _read_key(path: Path, *, wanted: frozenset[bytes], limits: Limits) -> bytes:
     label, body = blocks[0]
     if reason := _reason_against(label, body, wanted):
         raise InputError(f"{shown} {reason}")
-    return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (label, body, label)
-
-
-def _split_pem(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Return (label, lines between) of each complete block, whatever ends its lines."""
-    blocks = []
-    label, body = b"", [b""]
-    for line in map(bytes.strip, data.splitlines()):
-        if begin := _BEGIN.fullmatch(line):
-            label, body = begin.group(1), []
-        elif label and line == b"-----END %b-----" % label:
-            blocks.append((label, b"\n".join(body)))
-            label = b""
-        elif label:
-            body.append(line)
-    return blocks
+    return label, body
 
 
 def _reason_against(label: bytes, body: bytes, wanted: frozenset[bytes]) -> str:
     """Say why a PEM block is not a key of the wanted kind; empty if it is one."""
-    is_private = label in _PRIVATE_LABELS or label == _ENCRYPTED_LABEL
+    is_private = label in _PRIVATE_LABELS or label == ENCRYPTED_LABEL
     if is_private and wanted is _PUBLIC_LABELS:
         return "is a private key; give the public one: openssl ec -in PRIVATE -pubout"
     if label in _PUBLIC_LABELS and wanted is _PRIVATE_LABELS:
         return "is a public key; signing needs the private one"
-    if label == _ENCRYPTED_LABEL or (is_private and b",ENCRYPTED" in body):
-        return "is protected by a password, which is not supported yet; openssl ec takes it off"
+    if is_private and is_encrypted(label, body):
+        return ""
     if label not in wanted:
         unknown = f"holds {label.decode().lower()!r} and not a key; {_WANTED}"
         return _OTHER_LABELS.get(label, unknown)
@@ -274,9 +300,8 @@ def _reason_against(label: bytes, body: bytes, wanted: frozenset[bytes]) -> str:
 
 
 def _reason_against_body(body: bytes) -> str:
-    try:
-        der = base64.b64decode(b"".join(body.split()), validate=True)
-    except binascii.Error:
+    der = decode_body(body)
+    if der is None:
         return "holds a key whose base64 is broken"
     if _PRIME_FIELD_OID in der:
         return "spells its curve out; name it instead: openssl ec -param_enc named_curve"
@@ -289,20 +314,53 @@ def _other_kind(shown: str, key: object) -> str:
     return f"{shown} is {article} {kind} key; {_WANTED}"
 
 
-def _build_public_key(shown: str, key: ec.EllipticCurvePublicKey) -> PublicKey:
-    curve = _CURVES.get(key.curve.name)
-    if curve is None:
-        raise InputError(f"{shown} is an EC key on the curve {key.curve.name}; {_WANTED}")
+def build_public_key(shown: str, key: object) -> PublicKey:
+    """Return what signatures are verified with, from a key of ``cryptography``'s.
+
+    Args:
+        shown: What it is, for messages.
+        key: Any public key.
+
+    Raises:
+        InputError: Neither an Ed25519 key nor an EC key on one of the three curves.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415
+
+    if not isinstance(key, (ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey)):
+        raise InputError(_other_kind(shown, key))
+    curve = _ED25519
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        row = _CURVES.get(key.curve.name)
+        if row is None:
+            raise InputError(f"{shown} is an EC key on the curve {key.curve.name}; {_WANTED}")
+        curve = row.label
     pem, der = _to_spki(key)
     return PublicKey(
-        curve=curve.label,
+        curve=curve,
         hint=hashlib.sha256(pem).hexdigest(),
         fingerprint=hashlib.sha256(der).hexdigest(),
         _key=key,
     )
 
 
-def _to_spki(key: ec.EllipticCurvePublicKey) -> tuple[bytes, bytes]:
+def _sign(key: _Private, data: bytes) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415 - start-up time
+
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return key.sign(data)
+    return key.sign(data, _ecdsa(key.curve.name))
+
+
+def _verify(key: _Public, sig: bytes, data: bytes) -> None:
+    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415 - start-up time
+
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        key.verify(sig, data)
+    else:
+        key.verify(sig, data, _ecdsa(key.curve.name))
+
+
+def _to_spki(key: _Public) -> tuple[bytes, bytes]:
     """Return the SubjectPublicKeyInfo in PEM and in DER."""
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - start-up time
 

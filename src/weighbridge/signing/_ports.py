@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Attribution, Bundle, Statement
 
-__all__ = ["Signer", "Verifier"]
+__all__ = ["Signer", "TimeSource", "Verifier"]
 
 
 class Verifier(Protocol):
@@ -37,3 +37,20 @@ class Signer(Protocol):
 
     def own_verifier(self) -> Verifier | None:
         """Return what verifies this signer's earlier signatures, or None if that cannot be told."""
+
+
+class TimeSource(Protocol):
+    """Whoever can prove that a signature existed at some time: trusted RFC 3161 timestamps."""
+
+    def prove(self, bundle: Bundle, *, at: datetime) -> datetime | None:
+        """Return when the bundle's signature existed at the latest, aware.
+
+        None if the bundle carries no timestamp, or none by anybody who is believed.
+
+        Args:
+            bundle: By anybody.
+            at: When it is judged, aware; a proven time lies before it.
+
+        Raises:
+            SignatureError: A timestamp by somebody who is believed does not hold.
+        """

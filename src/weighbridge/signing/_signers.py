@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from weighbridge.core import DEFAULT_LIMITS, Limits, printable
 from weighbridge.errors import InputError
+from weighbridge.signing._certificates import add_certificate
 from weighbridge.signing._keys import load_signer
 
 if TYPE_CHECKING:
@@ -71,7 +72,13 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
             f"no signer is known for {printable(spec.uri, limit=80)!r}; "
             "a file: URI with a private key is wanted"
         )
-    return load_signer(_to_path(spec.uri), limits=limits)
+    signer = load_signer(_to_path(spec.uri), ask_secret=spec.ask_secret, limits=limits)
+    if spec.certificate is not None:
+        chain = [Path(path) for path in spec.certificate_chain]
+        return add_certificate(signer, Path(spec.certificate), chain, limits=limits)
+    if spec.certificate_chain:
+        raise InputError("a certificate chain leads on from a certificate; give that one too")
+    return signer
 
 
 def _to_path(uri: str) -> Path:

@@ -29,7 +29,7 @@ from weighbridge.errors import InputError, WeighbridgeError
 from weighbridge.export import CheckReport
 from weighbridge.formats import parse_card
 from weighbridge.licenses import find_license
-from weighbridge.policy import Policy, built_in_policy, evaluate, parse_policy
+from weighbridge.policy import Policy, Signer, built_in_policy, evaluate, parse_policy
 from weighbridge.scanning import build_inspector, conclude
 from weighbridge.signing import (
     SignedManifest,
@@ -40,12 +40,18 @@ from weighbridge.signing import (
 from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._scan import changes_as_failures
 from weighbridge.workflow._signatures import find_signature_path, read_bundle
-from weighbridge.workflow._trust import KeyTrust, load_verifier
+from weighbridge.workflow._trust import (
+    CertificateTrust,
+    KeylessTrust,
+    KeyTrust,
+    Trust,
+    load_verifier,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weighbridge.core import Bundle
+    from weighbridge.core import Attribution, Bundle
     from weighbridge.core.ports import ByteSource, Executor, Inspector, Progress, StrPath
     from weighbridge.signing import Verifier
 
@@ -62,11 +68,12 @@ class _Inspection(NamedTuple):
     card: CardEvidence | None
 
 
-def check_artifact(
+def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     path: StrPath,
     *,
     policy: StrPath | None = None,
     signature: StrPath | None = None,
+    offline: bool = False,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -80,6 +87,7 @@ def check_artifact(
         path: A file or a folder.
         policy: A ``weighbridge.toml``; without one the built-in policy applies.
         signature: The bundle; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
+        offline: Whether the network must not be used to verify the signature.
         executor: Where to work; by default threads, one for each processor.
         limits: Bounds on all work.
         progress: Is told the bytes.
@@ -96,7 +104,7 @@ def check_artifact(
     policy_file = to_optional_path(policy, what="policy")
     rules = load_policy(policy_file, limits=limits)
     judged_at = datetime.now(UTC)
-    verifiers = _load_verifiers(rules, policy_file, limits)
+    verifiers = _load_verifiers(rules, policy_file, limits, offline=offline)
     target = find_signature_path(root, signature)
     bundle, problem = _read_signature(target, limits, named=signature is not None)
     claim = None
@@ -166,13 +174,25 @@ def load_policy(path: Path | None, *, limits: Limits) -> Policy:
     return parse_policy(data, name=str(path), limits=limits)
 
 
-def _load_verifiers(rules: Policy, policy: Path | None, limits: Limits) -> dict[str, Verifier]:
-    """Load the keys of the policy's signers; their paths are relative to the policy's folder."""
+def _load_verifiers(
+    rules: Policy, policy: Path | None, limits: Limits, *, offline: bool
+) -> dict[str, Verifier]:
+    """Load what the policy's signers are known by; paths are relative to the policy's folder."""
     folder = policy.parent if policy is not None else Path()
     return {
-        signer.name: load_verifier(KeyTrust(signer.key), limits=limits, folder=folder)
+        signer.name: load_verifier(_to_trust(signer), limits=limits, offline=offline, folder=folder)
         for signer in rules.signers
     }
+
+
+def _to_trust(signer: Signer) -> Trust:
+    if signer.certificate_authorities:
+        return CertificateTrust(
+            signer.certificate_authorities, signer.identity, signer.timestamp_authorities
+        )
+    if signer.issuer:
+        return KeylessTrust(signer.identity, signer.issuer, signer.trust_config or None)
+    return KeyTrust(signer.key, signer.timestamp_authorities)
 
 
 def _build_inspector(rules: Policy, limits: Limits) -> Inspector[_Inspection]:
@@ -217,7 +237,7 @@ def _read_signature(target: Path, limits: Limits, *, named: bool) -> tuple[Bundl
 class _Claim(NamedTuple):
     """What a signature says and who vouches for it, or why it cannot be used."""
 
-    signers: tuple[str, ...]
+    attributions: tuple[Attribution, ...]
     signed: SignedManifest | None
     problem: str = ""
 
@@ -226,13 +246,13 @@ def _verify_signature(
     bundle: Bundle, verifiers: Mapping[str, Verifier], *, at: datetime, limits: Limits
 ) -> _Claim:
     """Verify before anything is weighed: only who is trusted may say how to hash."""
-    signers: tuple[str, ...] = ()
+    attributions: tuple[Attribution, ...] = ()
     try:
         verified = verify_bundle(bundle, verifiers, at=at, limits=limits)
-        signers = verified.signers
-        return _Claim(signers, parse_signed_manifest(verified.statement))
+        attributions = verified.attributions
+        return _Claim(attributions, parse_signed_manifest(verified.statement))
     except WeighbridgeError as error:
-        return _Claim(signers, None, str(error))
+        return _Claim(attributions, None, str(error))
 
 
 def _read_claim(bundle: Bundle, limits: Limits) -> _Claim:
@@ -263,6 +283,8 @@ def _weigh_signature(
         return SignatureEvidence(path, found=bool(problem), problem=problem)
     claim = claim or _read_claim(bundle, limits)
     if claim.signed is None:
-        return SignatureEvidence(path, found=True, problem=claim.problem, signers=claim.signers)
+        return SignatureEvidence(
+            path, found=True, problem=claim.problem, attributions=claim.attributions
+        )
     diff = compare_signed(claim.signed, manifest, accept_ignored=()) if manifest else None
-    return SignatureEvidence(path, found=True, signers=claim.signers, diff=diff)
+    return SignatureEvidence(path, found=True, attributions=claim.attributions, diff=diff)

@@ -15,7 +15,7 @@ from weighbridge.workflow._paths import to_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weighbridge.core.ports import StrPath
+    from weighbridge.core.ports import AskSecret, StrPath
 
 __all__ = ["KeyFiles", "create_key_files"]
 
@@ -28,11 +28,19 @@ class KeyFiles:
     public: Path
 
 
-def create_key_files(stem: StrPath) -> KeyFiles:
-    """Write a new EC P-256 key to ``stem.key`` (only its owner may read it) and ``stem.pub``.
+def create_key_files(
+    stem: StrPath, *, curve: str = "P-256", ask_secret: AskSecret | None = None
+) -> KeyFiles:
+    """Write a new key to ``stem.key`` (only its owner may read it) and ``stem.pub``.
+
+    Args:
+        stem: The files' names without their endings.
+        curve: ``P-256``, ``P-384``, ``P-521`` or ``Ed25519``.
+        ask_secret: Says the password that the private key is encrypted with; None: it is not.
 
     Raises:
-        InputError: One of the files is there already, or the folder cannot be written.
+        InputError: One of the files is there already, the folder cannot be written, the password
+            is empty, or ``curve`` is another.
     """
     path = to_path(stem, what="key")
     if path.name in ("", ".."):
@@ -43,7 +51,10 @@ def create_key_files(stem: StrPath) -> KeyFiles:
     for file in (files.private, files.public):
         if os.path.lexists(file):
             raise InputError(f"{printable(str(file))} is there already; choose another name")
-    pair = generate_key()
+    password = None
+    if ask_secret is not None:
+        password = ask_secret(f"password for {printable(files.private.name)}")
+    pair = generate_key(curve, password=password)
     write_atomically(files.private, pair.private_pem, mode=0o600, overwrite=False)
     try:
         write_atomically(files.public, pair.public_pem, overwrite=False)

@@ -51,7 +51,7 @@ class Reuse:
 
     Attributes:
         signature: The old bundle; the one that is going to be replaced, or another.
-        key: The EC public key in PEM that it has to be verified with.
+        key: The public key in PEM that it has to be verified with.
         trust: The same in general. With neither it has to be by whoever signs now.
         changed: Files that are new, gone or have other bytes; the disk tells which.
         updated: Files that are there with new bytes.

@@ -19,6 +19,7 @@ from weighbridge.core import (
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import DigestMismatchError, InputError, LimitExceededError
 from weighbridge.signing import (
+    KeySigner,
     compare_signed,
     parse_signed_manifest,
     sign_manifest,
@@ -57,12 +58,14 @@ class Signed:
         signature: Where the bundle was written.
         collisions: Names that are one file where case or Unicode form does not count.
         reused: What was taken from an old signature, if one was used.
+        notes: Who cannot verify the signature, in words.
     """
 
     manifest: Manifest
     signature: Path
     collisions: tuple[tuple[str, ...], ...] = ()
     reused: Reused | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
 
     Args:
         path: A file or a folder.
-        key: An EC private key in PEM; or give ``signer``.
+        key: A private key in PEM; or give ``signer``.
         signer: ``file:PATH``, ``pkcs11:...``, ``sigstore:``, or anything that can sign.
         signature: Where to write; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
         serialization: What is listed: digests of files or of shards, by which hash. The artifact
@@ -155,7 +158,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
             subject=printable(str(target)),
         )
     write_atomically(target, bundle)
-    return Signed(manifest, target, _find_collisions(manifest), reused)
+    return Signed(manifest, target, _find_collisions(manifest), reused, _list_notes(seal))
 
 
 def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
@@ -176,7 +179,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
 
     Args:
         path: A file or a folder.
-        key: An EC public key in PEM; or give ``trust``.
+        key: A public key in PEM; or give ``trust``.
         trust: Whose signature is taken.
         signature: The bundle; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
         offline: Whether the network must not be used.
@@ -218,6 +221,12 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
             f"{printable(str(path))} is not what was signed: {diff.to_words()}", diff=diff
         )
     return Verified(manifest, target, verified.attributions[0], _find_collisions(manifest))
+
+
+def _list_notes(signer: Signer) -> tuple[str, ...]:
+    if isinstance(signer, KeySigner) and signer.public_key.curve == "Ed25519":
+        return ("model_signing 1.1.1 cannot verify this signature; it knows EC keys alone",)
+    return ()
 
 
 def _find_collisions(manifest: Manifest) -> tuple[tuple[str, ...], ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import InputError
-from weighbridge.signing import load_public_key
+from weighbridge.signing import load_certificate_verifier, load_public_key
 from weighbridge.workflow._paths import to_path
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Limits
     from weighbridge.core.ports import StrPath
-    from weighbridge.signing import Verifier
+    from weighbridge.signing import TimeSource, Verifier
 
 __all__ = [
     "CertificateTrust",
@@ -94,11 +94,25 @@ def load_verifier(
         InputError: A file is missing or is not what it is named as.
         IncompleteError: A Sigstore instance could not be asked for news.
     """
-    if isinstance(trust, KeylessTrust):
-        return _load_keyless(trust, limits=limits, offline=offline, folder=folder or Path())
-    if isinstance(trust, KeyTrust):
-        return load_public_key((folder or Path()) / to_path(trust.key, what="key"), limits=limits)
-    raise InputError("only keys can be trusted yet")
+    base = folder or Path()
+    match trust:
+        case KeyTrust():
+            return load_public_key(base / to_path(trust.key, what="key"), limits=limits)
+        case CertificateTrust():
+            return load_certificate_verifier(
+                [base / to_path(path, what="certificate") for path in trust.authorities],
+                identity=trust.identity,
+                timestamps=_load_timestamps(trust.timestamp_authorities),
+                limits=limits,
+            )
+        case KeylessTrust():
+            return _load_keyless(trust, limits=limits, offline=offline, folder=base)
+
+
+def _load_timestamps(authorities: Sequence[StrPath]) -> TimeSource | None:
+    if authorities:
+        raise InputError("timestamps cannot be verified yet")
+    return None
 
 
 def _load_keyless(trust: KeylessTrust, *, limits: Limits, offline: bool, folder: Path) -> Verifier:

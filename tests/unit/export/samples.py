@@ -8,6 +8,7 @@ from weighbridge.core import (
     Answer,
     ArtifactEvidence,
     ArtifactKind,
+    Attribution,
     Card,
     CardEvidence,
     Coverage,
@@ -116,7 +117,7 @@ def passing() -> CheckReport:
             signature=SignatureEvidence(
                 "models/all-MiniLM-L6-v2/model.sig",
                 found=True,
-                signers=("release",),
+                attributions=(Attribution("release", "key", "5f" * 32),),
                 diff=ManifestDiff(),
             ),
             scan=ScanReport(ENGINE, (note,), GOOD_ROWS),
@@ -237,7 +238,7 @@ def failing() -> CheckReport:
             signature=SignatureEvidence(
                 "models/all-MiniLM-L6-v2/model.sig",
                 found=True,
-                signers=("release",),
+                attributions=(Attribution("release", "key", "5f" * 32),),
                 diff=ManifestDiff(
                     changed=((signed, found),),
                     missing=(Resource("vocab.bin", -1, "cc" * 32),),
@@ -339,7 +340,7 @@ def hostile(name: str) -> CheckReport:
                 name,
                 found=True,
                 problem=name,
-                signers=(name,),
+                attributions=(Attribution(name, "certificate", name, name, AT, (name,)),),
                 diff=ManifestDiff(
                     changed=((resource, resource),),
                     missing=(resource,),

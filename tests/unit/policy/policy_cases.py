@@ -9,6 +9,7 @@ from weighbridge.core import (
     Answer,
     ArtifactEvidence,
     ArtifactKind,
+    Attribution,
     Card,
     CardEvidence,
     Coverage,
@@ -45,6 +46,11 @@ FILES = ("README.md", "config.json", "model.safetensors")
 SAME = ManifestDiff()
 
 
+def by(*names: str) -> tuple[Attribution, ...]:
+    """Return what verifying with keys of these names gives."""
+    return tuple(Attribution(name, "key", "ab" * 32) for name in names)
+
+
 def make_resource(name: str, *, content: str = "a", size_bytes: int = 10) -> Resource:
     return Resource(name=name, size_bytes=size_bytes, sha256=content * 64)
 
@@ -75,7 +81,9 @@ def good_evidence() -> Evidence:
             file_count=len(FILES),
             size_bytes=91_646_000,
         ),
-        signature=SignatureEvidence("model/model.sig", found=True, signers=("release",), diff=SAME),
+        signature=SignatureEvidence(
+            "model/model.sig", found=True, attributions=by("release"), diff=SAME
+        ),
         scan=ScanReport("engine 1", (), tuple(make_row(file) for file in FILES)),
         card=CardEvidence(Card("README.md", licenses=("apache-2.0",), has_body=True)),
         license=LicenseEvidence(declared="apache-2.0", expression="Apache-2.0"),

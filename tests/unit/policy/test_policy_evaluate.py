@@ -13,6 +13,7 @@ from unit.policy.policy_cases import (
     FILES,
     SAME,
     STRICT,
+    by,
     good_evidence,
     make_finding,
     make_resource,
@@ -22,6 +23,7 @@ from unit.policy.policy_cases import (
 from weighbridge.core import (
     Answer,
     ArtifactKind,
+    Attribution,
     Card,
     CardEvidence,
     CoverageStatus,
@@ -75,6 +77,15 @@ def with_card(card: CardEvidence) -> Evidence:
 
 def with_license(license_: LicenseEvidence) -> Evidence:
     return replace(good_evidence(), license=license_)
+
+
+def test_a_pass_says_how_the_signer_was_known() -> None:
+    proof = Attribution("release", "certificate", "a\x1b@example.com", "CN=Root", AT)
+    verdict = evaluate(STRICT, with_signature(attributions=(proof,)), at=AT)
+    assert verdict.rules[1].reason == (
+        "release signed exactly these files "
+        "(certificate of a\\x1b@example.com, by CN=Root, before 2026-01-02 03:04:05 UTC)"
+    )
 
 
 def test_good_evidence_passes_every_rule() -> None:
@@ -161,7 +172,7 @@ def test_integrity_names_changed_files_first() -> None:
 
 
 def test_signature_file_that_cannot_be_compared_is_unknown_integrity() -> None:
-    evidence = with_signature(diff=None, signers=(), problem="model.sig is not JSON")
+    evidence = with_signature(diff=None, attributions=(), problem="model.sig is not JSON")
     result = judge("integrity", evidence, built_in_policy())
     assert result.answer is UNKNOWN
     assert "model.sig is not JSON" in result.reason
@@ -170,14 +181,14 @@ def test_signature_file_that_cannot_be_compared_is_unknown_integrity() -> None:
 @pytest.mark.parametrize(
     ("changes", "answer", "words"),
     [
-        ({"found": False, "signers": (), "diff": None}, FAIL, "no signature file"),
+        ({"found": False, "attributions": (), "diff": None}, FAIL, "no signature file"),
         ({"problem": "model.sig is not JSON", "diff": None}, FAIL, "is not JSON"),
-        ({"problem": "no key fits", "signers": ()}, FAIL, "no key fits"),
-        ({"signers": ()}, FAIL, "No trusted key"),
-        ({"signers": ("other",)}, FAIL, "signed by other; the policy asks for release"),
+        ({"problem": "no key fits", "attributions": ()}, FAIL, "no key fits"),
+        ({"attributions": ()}, FAIL, "No trusted key"),
+        ({"attributions": by("other")}, FAIL, "signed by other; the policy asks for release"),
         ({"diff": DIFF}, FAIL, "vouches only for what it lists"),
         ({"diff": None}, UNKNOWN, "could not be compared"),
-        ({"signers": ("other", "release")}, PASS, "release signed"),
+        ({"attributions": by("other", "release")}, PASS, "release signed"),
     ],
 )
 def test_signature_rule(changes: dict[str, object], answer: Answer, words: str) -> None:
@@ -350,7 +361,9 @@ def test_names_of_the_artifact_cannot_write_on_the_terminal() -> None:
             digest=None,
             failures=(ReadFailure(bad, ReadFailureKind.REFUSED, f"is a link to {bad}"),),
         ),
-        signature=SignatureEvidence(bad, found=True, problem=bad, signers=("release",), diff=None),
+        signature=SignatureEvidence(
+            bad, found=True, problem=bad, attributions=by("release"), diff=None
+        ),
         scan=ScanReport(
             "engine",
             (make_finding(bad, message=bad),),
@@ -439,7 +452,7 @@ def evidences(draw: st.DrawFn) -> Evidence:
     return replace(
         evidence,
         scan=replace(evidence.scan, coverage=rows),
-        signature=replace(evidence.signature, signers=signers, diff=diff),
+        signature=replace(evidence.signature, attributions=by(*signers), diff=diff),
         license=license_,
     )
 
@@ -453,7 +466,7 @@ def drop_rows(evidence: Evidence, kept: slice) -> Evidence:
 
 
 REMOVALS: dict[str, Callable[[Evidence], Evidence]] = {
-    "signers": lambda e: drop_signature_part(e, signers=()),
+    "signers": lambda e: drop_signature_part(e, attributions=()),
     "diff": lambda e: drop_signature_part(e, diff=None),
     "signature": unsigned,
     "digest": lambda e: replace(e, artifact=replace(e.artifact, digest=None)),

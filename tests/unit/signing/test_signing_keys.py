@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from unit.signing.signing_samples import NOW, manifest_of, openssl, read_bundle, read_key, sha256
-from weighbridge.errors import InputError, LimitExceededError
+from weighbridge.errors import InputError, LimitExceededError, SignatureError
 from weighbridge.signing import (
     generate_key,
     load_public_key,
@@ -98,7 +98,7 @@ def test_a_bundle_may_name_its_key_by_the_hash_of_the_der(tmp_path: Path) -> Non
 
 
 P256 = ["ecparam", "-name", "prime256v1", "-genkey", "-noout"]
-WANTED = "an EC key on P-256, P-384 or P-521 is wanted"
+WANTED = "an EC key on P-256, P-384 or P-521, or an Ed25519 key, is wanted"
 
 
 def rsa() -> bytes:
@@ -113,10 +113,7 @@ def certificate() -> bytes:
 BAD_PRIVATE = {
     "RSA": (rsa, f"is an RSA key; {WANTED}"),
     "old RSA": (lambda: openssl("genrsa", "-traditional", "2048"), f"is an RSA key; {WANTED}"),
-    "Ed25519": (
-        lambda: openssl("genpkey", "-algorithm", "ed25519"),
-        f"is an Ed25519 key; {WANTED}",
-    ),
+    "Ed448": (lambda: openssl("genpkey", "-algorithm", "ed448"), f"is an Ed448 key; {WANTED}"),
     "X25519": (lambda: openssl("genpkey", "-algorithm", "x25519"), f"is an X25519 key; {WANTED}"),
     "other curve": (
         lambda: openssl("ecparam", "-name", "secp256k1", "-genkey", "-noout"),
@@ -128,11 +125,11 @@ BAD_PRIVATE = {
     ),
     "encrypted PKCS8": (
         lambda: openssl("pkcs8", "-topk8", "-passout", "pass:x", data=openssl(*P256)),
-        "is protected by a password, which is not supported yet",
+        "is protected by a password and nobody was named who knows it",
     ),
     "encrypted SEC1": (
         lambda: openssl("ec", "-aes128", "-passout", "pass:x", data=openssl(*P256)),
-        "is protected by a password, which is not supported yet",
+        "is protected by a password and nobody was named who knows it",
     ),
     "explicit curve": (
         lambda: openssl(*P256, "-param_enc", "explicit"),
@@ -249,3 +246,40 @@ def test_what_is_not_a_key_file_is_refused(tmp_path: Path, load: type[object]) -
 def test_the_door_does_not_load_cryptography() -> None:
     code = "import sys, weighbridge.signing; sys.exit('cryptography' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"], ids=["lf", "crlf"])
+def test_an_ed25519_key_by_openssl_signs_the_pae_itself(tmp_path: Path, ending: bytes) -> None:
+    """Sigstore's algorithm registry: ``ed25519``; ``ed25519-ph`` is for ``hashedrekord``."""
+    private = openssl("genpkey", "-algorithm", "ed25519")
+    public = openssl("pkey", "-pubout", data=private)
+    signer = signer_from(tmp_path, private.replace(b"\n", ending))
+    public_key = read_key(tmp_path, public.replace(b"\n", ending))
+    assert public_key.curve == "Ed25519"
+    assert public_key.hint == sha256(public)
+    assert_works(signer, public_key)
+    bundle = read_bundle(sign_manifest(manifest_of({"a": b"1"}), signer=signer, ignore_paths=[]))
+    for name, data in (
+        ("pae", bundle.envelope.to_signed_bytes()),
+        ("sig", bundle.envelope.signatures[0].sig),
+        ("pub", public),
+    ):
+        (tmp_path / name).write_bytes(data)
+    said = openssl(
+        *("pkeyutl", "-verify", "-pubin", "-inkey", f"{tmp_path}/pub", "-rawin"),
+        *("-in", f"{tmp_path}/pae", "-sigfile", f"{tmp_path}/sig"),
+    )
+    assert b"Signature Verified Successfully" in said
+
+
+@pytest.mark.parametrize("other", ["P-256", "Ed25519"])
+def test_an_ed25519_signature_holds_for_its_key_alone(tmp_path: Path, other: str) -> None:
+    pair = generate_key("Ed25519")
+    signer = signer_from(tmp_path, pair.private_pem)
+    data = sign_manifest(manifest_of({"a": b"1"}), signer=signer, ignore_paths=[])
+    stranger = read_key(tmp_path, generate_key(other).public_pem)
+    nameless = data.replace(signer.public_key.hint.encode(), b"")
+    for bundle in (data, nameless):
+        with pytest.raises(SignatureError):
+            verify_bundle(read_bundle(bundle), {"it": stranger}, at=NOW)
+    assert verify_bundle(read_bundle(nameless), {"it": signer.public_key}, at=NOW)
