@@ -278,6 +278,39 @@ def test_a_key_goes_on_where_an_account_began(local_sigstore: LocalSigstore, mod
     run("verify", model, "--key", keys.public)
 
 
+# In the gate.
+
+
+def test_a_policy_names_an_account(local_sigstore: LocalSigstore, model: Path) -> None:
+    signature = sign(local_sigstore, model)
+    shutil.copy(local_sigstore.trust_config(), model.parent / "sigstore.json")
+    policy = model.parent / "weighbridge.toml"
+
+    def check(who: str, expect: int) -> dict[str, Any]:
+        policy.write_text(
+            f"""version = 1
+[trust.signers.release]
+identity = "{who}"
+issuer = "{local_sigstore.issuer}"
+trust-config = "sigstore.json"
+roles = ["publisher"]
+[require]
+signature = {{ by = ["release"] }}
+"""
+        )
+        done = run_unconnected("check", model, "--policy", policy, "--json")
+        assert done.returncode == expect, done.stderr
+        rules: dict[str, Any] = {rule["rule"]: rule for rule in json.loads(done.stdout)["rules"]}
+        return rules["signature"]
+
+    assert check(ALICE, 0)["answer"] == "pass"
+    failed = check("bob@example.com", 1)
+    assert failed["answer"] == "fail"
+    assert f"by {ALICE}, as" in json.dumps(failed)
+    signature.unlink()
+    check(ALICE, 1)
+
+
 # model_signing.
 
 

@@ -24,7 +24,11 @@ _OPTIONS = (
         metavar="URI",
         help="Who signs: file:KEY, pkcs11:... (RFC 7512), sigstore:[URL], or what a plug-in adds.",
     ),
-    click.option("--keyless", is_flag=True, help="Sign with Sigstore: --signer sigstore:."),
+    click.option(
+        "--keyless",
+        is_flag=True,
+        help="Sign as whoever logs in, in a public log (Sigstore); the same as --signer sigstore:.",
+    ),
     click.option("--certificate", type=FILE, metavar="FILE", help="The signer's certificate, PEM."),
     click.option(
         "--certificate-chain",
