@@ -101,7 +101,7 @@ class KeylessVerifier:
             issued_at = theirs.signing_certificate.not_valid_before_utc
             # Timestamps are verified by this; the log's own time, below, with the entry.
             proven = Verifier(trusted_root=self._root)._establish_time(theirs)  # noqa: SLF001
-            times = sorted(one.time for one in proven)
+            times = sorted({one.time for one in proven})
             if not times:
                 raise SignatureError(
                     "nobody whom this Sigstore instance names proves when the signature was made; "

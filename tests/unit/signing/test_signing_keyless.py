@@ -17,7 +17,7 @@ from sigstore.models import ClientTrustConfig
 from sigstore.verify import Verifier as SigstoreVerifier
 from sigstore.verify import policy
 
-from services.sigstore import LocalSigstore, assemble_bundle
+from services.sigstore import LocalSigstore, assemble_bundle, start
 from services.sigstore import authority as service_authority
 from unit.signing.signing_samples import public_key_of, signed_bytes
 from weighbridge.core import DEFAULT_LIMITS, Attribution, Bundle, parse_bundle
@@ -201,6 +201,32 @@ def test_an_untrue_time_of_the_log_is_refused(local_sigstore: LocalSigstore) -> 
     entry["integratedTime"] = str(int(entry["integratedTime"]) + 1)
     with pytest.raises(SignatureError, match="promise"):
         verify(local_sigstore, document)
+
+
+def test_the_same_name_at_another_instance_is_somebody_else(
+    local_sigstore: LocalSigstore,
+) -> None:
+    with start() as other:
+        for version in (1, 2):
+            document = assemble(other, version)
+            assert verify(other, document)
+            with pytest.raises(SignatureError):
+                verify(other, document, config=local_sigstore.trust_config())
+            # Only the log, or only the authority, is the right one.
+            mixed = deepcopy(document)
+            ours = assemble(local_sigstore, version)["verificationMaterial"]
+            mixed["verificationMaterial"]["tlogEntries"] = ours["tlogEntries"]
+            with pytest.raises(SignatureError):
+                verify(other, mixed, config=local_sigstore.trust_config())
+            for part in ("certificateAuthorities", "tlogs", "ctlogs", "timestampAuthorities"):
+                root = {**other.trusted_root(), part: local_sigstore.trusted_root()[part]}
+                path = other.folder / "mixed.json"
+                path.write_text(json.dumps(root))
+                if (version, part) == (1, "timestampAuthorities"):
+                    assert verify(other, document, config=path).notes
+                    continue
+                with pytest.raises(SignatureError):
+                    verify(other, document, config=path)
 
 
 # Bundles that were put together from others.
