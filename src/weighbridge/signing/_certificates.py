@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from weighbridge.core import DEFAULT_LIMITS, Attribution, Bundle, ChainMaterial, printable
 from weighbridge.errors import InputError, SignatureError, TrustError
 from weighbridge.signing._keys import build_public_key
-from weighbridge.signing._pem import read_pem, to_pem
+from weighbridge.signing._pem import decode_body, read_pem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_CERTIFICATES",
+    "UNREADABLE",
     "CertificateSigner",
     "Facts",
     "add_certificate",
@@ -42,6 +44,8 @@ __all__ = [
 MAX_CERTIFICATES = 10
 _MAX_CERTIFICATE_BYTES = 64 * 1024
 _LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"})
+# What ``cryptography`` raises on a field that it cannot read; KeyError: a strange type of string.
+UNREADABLE = (ValueError, KeyError)
 _CODE_SIGNING = "1.3.6.1.5.5.7.3.3"
 _SERVER = "1.3.6.1.5.5.7.3.1"
 
@@ -207,12 +211,8 @@ def read_certificates(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> list[x5
 
 
 def _parse_pem(body: bytes) -> x509.Certificate | None:
-    from cryptography import x509  # noqa: PLC0415 - start-up time
-
-    try:
-        return x509.load_pem_x509_certificate(to_pem(b"CERTIFICATE", body))
-    except (ValueError, x509.InvalidVersion):
-        return None
+    der = decode_body(body)
+    return None if der is None else parse_certificate(der)
 
 
 def parse_certificate(der: bytes) -> x509.Certificate | None:
@@ -222,8 +222,11 @@ def parse_certificate(der: bytes) -> x509.Certificate | None:
     if len(der) > _MAX_CERTIFICATE_BYTES:
         return None
     try:
-        return x509.load_der_x509_certificate(der)
-    except (ValueError, x509.InvalidVersion):
+        # What ``cryptography`` warns of here, such as a negative serial number, RFC 5280 forbids.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return x509.load_der_x509_certificate(der)
+    except (ValueError, x509.InvalidVersion, UserWarning, DeprecationWarning):
         return None
 
 
@@ -236,7 +239,7 @@ def read_facts(certificate: x509.Certificate) -> Facts | None:
         found = {type(e.value): e.value for e in extensions}
         commons = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
         subject = certificate.subject.rfc4514_string()
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except (*UNREADABLE, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return None
     names = found.get(x509.SubjectAlternativeName)
     usage = found.get(x509.KeyUsage)
@@ -275,7 +278,7 @@ def describe_subject(certificate: x509.Certificate) -> str:
     """Return whose a certificate is, for people; whatever is in it."""
     try:
         return printable(certificate.subject.rfc4514_string(), limit=120)
-    except ValueError:
+    except UNREADABLE:
         return "somebody whose name cannot be read"
 
 
@@ -323,7 +326,7 @@ def read_leaf_key(certificate: x509.Certificate) -> PublicKey | None:
 
     try:
         key = build_public_key("the key", certificate.public_key())
-    except (ValueError, UnsupportedAlgorithm):  # InputError is a ValueError
+    except (*UNREADABLE, UnsupportedAlgorithm):  # InputError is a ValueError
         return None
     return key if key.curve.startswith("P-") else None
 
@@ -362,7 +365,7 @@ def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
 
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (*UNREADABLE, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 

@@ -12,6 +12,7 @@ from weighbridge.core import DEFAULT_LIMITS, Attribution, Bundle, ChainMaterial,
 from weighbridge.errors import InputError, SignatureError, TrustError
 from weighbridge.signing._certificates import (
     MAX_CERTIFICATES,
+    UNREADABLE,
     describe_subject,
     find_fault,
     find_wrong_date,
@@ -116,7 +117,7 @@ class CertificateVerifier:
         )
         try:
             return builder.build_client_verifier().verify(leaf, list(others)).chain
-        except (verification.VerificationError, ValueError) as error:
+        except (verification.VerificationError, *UNREADABLE) as error:
             reason = self._explain(leaf, others, at)
             if not reason:
                 words = str(error).removeprefix("validation failed: ")
@@ -207,7 +208,7 @@ def load_certificate_verifier(
 
 
 def _parse_chain(material: ChainMaterial) -> list[x509.Certificate]:
-    chain = []
+    chain: list[x509.Certificate] = []
     for index, der in enumerate(material.certificates):
         certificate = parse_certificate(der)
         if certificate is None:
@@ -215,8 +216,18 @@ def _parse_chain(material: ChainMaterial) -> list[x509.Certificate]:
                 f"certificate {index + 1} of the signature cannot be read; "
                 "get the signature file again from its publisher"
             )
-        chain.append(certificate)
+        # Roots beside the signature prove nothing, and several of one name and one key multiply the
+        # paths to try; so only the signer's own and those between it and a root are kept.
+        if not chain or not _is_self_issued(certificate):
+            chain.append(certificate)
     return chain
+
+
+def _is_self_issued(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.subject == certificate.issuer
+    except UNREADABLE:
+        return True  # it cannot be read and leads nowhere
 
 
 def _to_refusal(reason: str, *, proven: datetime | None) -> str:
@@ -236,6 +247,7 @@ def _build_authority_policy() -> verification.ExtensionPolicy:
         .require_present(x509.BasicConstraints, either, None)
         .may_be_present(x509.KeyUsage, either, _check_usage)
         .may_be_present(x509.ExtendedKeyUsage, either, _check_purposes)
+        .may_be_present(x509.NameConstraints, either, _check_constraints)
     )
 
 
@@ -255,6 +267,22 @@ def _check_purposes(
         raise ValueError("an authority on the way is not for code signing")
 
 
+def _check_constraints(
+    _policy: verification.Policy,
+    _certificate: x509.Certificate,
+    constraints: x509.NameConstraints | None,
+) -> None:
+    """Refuse what ``cryptography`` does not judge; before version 50 it passes over it silently."""
+    from cryptography import x509  # noqa: PLC0415 - start-up time
+
+    if constraints is None:
+        return
+    judged = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
+    for name in (*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ())):
+        if not isinstance(name, judged):  # the library wants a ValueError
+            raise ValueError("an authority has name constraints of a kind not known")  # noqa: TRY004
+
+
 def _has_name_constraints(chain: Sequence[x509.Certificate]) -> bool:
     from cryptography import x509  # noqa: PLC0415 - start-up time
 
@@ -264,5 +292,5 @@ def _has_name_constraints(chain: Sequence[x509.Certificate]) -> bool:
             for certificate in chain
             for extension in certificate.extensions
         )
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except (*UNREADABLE, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return True  # it may have some

@@ -21,10 +21,9 @@ __all__ = ["ENCRYPTED_LABEL", "check_derivation", "encrypt_key", "is_encrypted"]
 
 ENCRYPTED_LABEL = b"ENCRYPTED PRIVATE KEY"
 
-# A few seconds of one processor, and 256 MiB for scrypt.
+# A few seconds of one processor each; for scrypt its memory times its lanes.
 _MAX_ITERATIONS = 10_000_000
 _MAX_SCRYPT_BYTES = 256 * 1024 * 1024
-_MAX_SCRYPT_LANES = 16
 _SCRYPT_BLOCK_BYTES = 128
 # OWASP Password Storage Cheat Sheet, 2023: PBKDF2-HMAC-SHA256. openssl's own default is 2048.
 _OUR_ITERATIONS = 600_000
@@ -56,8 +55,8 @@ def check_derivation(shown: str, label: bytes, body: bytes) -> None:
         body: The block.
 
     Raises:
-        InputError: More than 10,000,000 iterations of PBKDF2; scrypt with more than 256 MiB or 16
-            lanes; another derivation; or not PKCS#8 at all.
+        InputError: More than 10,000,000 iterations of PBKDF2; scrypt with more than 256 MiB, its
+            lanes added up; another derivation; or not PKCS#8 at all.
 
     Source:
         RFC 8018, A.2 and A.4 (PBES2, PBKDF2); RFC 7914, section 7 (scrypt).
@@ -84,9 +83,8 @@ def check_derivation(shown: str, label: bytes, body: bytes) -> None:
             )
         return
     cost, block_size, lanes = figures[:3]
-    memory_bytes = _SCRYPT_BLOCK_BYTES * cost * block_size
-    sensible = min(cost, block_size, lanes) > 0 and lanes <= _MAX_SCRYPT_LANES
-    if not sensible or memory_bytes > _MAX_SCRYPT_BYTES:
+    work_bytes = _SCRYPT_BLOCK_BYTES * cost * block_size * lanes
+    if min(cost, block_size, lanes) <= 0 or work_bytes > _MAX_SCRYPT_BYTES:
         raise InputError(
             f"{shown} asks for more memory or work for its password than is sensible; "
             "write it again with less: openssl pkcs8 -topk8 -scrypt"

@@ -206,7 +206,20 @@ BAD_AUTHORITIES = {
             ),
         ),
         None,
-        "nameConstraints",
+        "name ?[cC]onstraint",
+    ),
+    "other sites": (
+        replace(
+            CA,
+            extra=(
+                (
+                    x509.NameConstraints(None, [x509.UniformResourceIdentifier("example.com")]),
+                    False,
+                ),
+            ),
+        ),
+        None,
+        "name ?[cC]onstraint",
     ),
 }
 
@@ -268,6 +281,21 @@ def test_a_long_chain_ends(tmp_path: Path) -> None:
         verify(seal(deep, deep, *way), tmp_path, root)
     near = issue(Cert(), way[4])
     assert verify(seal(near, near, *way[:5]), tmp_path, root)
+
+
+def test_authorities_that_issue_each_other_in_circles_end(tmp_path: Path) -> None:
+    """Nine of one name and one key would be 9^5 paths, if nobody left them out."""
+    key = new_key()
+    same = [issue(replace(CA, key=key)) for _ in range(9)]
+    leaf = issue(Cert(), same[0])
+    with pytest.raises(SignatureError, match="whoever issued that of CN=Release is not there"):
+        verify(seal(leaf, leaf, *same), tmp_path, SHARED.root)
+    one, two = issue(replace(CA, cn="A", key=key)), issue(replace(CA, cn="B", key=key))
+    circle = [issue(replace(CA, cn="A", key=key), two) for _ in range(4)]
+    circle += [issue(replace(CA, cn="B", key=key), one) for _ in range(5)]
+    leaf = issue(Cert(), one)
+    with pytest.raises(SignatureError, match="does not lead to an authority"):
+        verify(seal(leaf, leaf, *circle), tmp_path, SHARED.root)
 
 
 def test_a_tampered_payload_is_noticed(tmp_path: Path) -> None:

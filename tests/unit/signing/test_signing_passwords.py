@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from unit.signing.signing_samples import NOW, manifest_of, openssl, read_bundle, read_key
 from weighbridge.errors import InputError
@@ -133,6 +135,7 @@ BOMBS = {
     "scrypt with 1 GiB": (scrypt(2**20, 8, 1), "more memory or work"),
     "scrypt with large blocks": (scrypt(2, 2**30, 1), "more memory or work"),
     "scrypt with many lanes": (scrypt(2**14, 8, 2**30), "more memory or work"),
+    "scrypt with a few lanes too many": (scrypt(2**14, 8, 17), "more memory or work"),
     "scrypt with nothing": (scrypt(0, 8, 1), "more memory or work"),
     "scrypt with negative figures": (scrypt(-(2**14), -8, 1), "more memory or work"),
     "scrypt cut short": (
@@ -185,3 +188,20 @@ def test_an_rsa_key_under_a_password_is_still_an_rsa_key(tmp_path: Path) -> None
     old = openssl("genrsa", "-traditional", "-aes128", "-passout", "pass:x", "2048")
     with pytest.raises(InputError, match="is an RSA key"):
         load_signer(write(tmp_path, old), ask_secret=knows("x"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_no_protection_takes_longer_than_its_bound_or_raises_anything_else(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Cheap protections with some bytes changed: a key, or one sentence, and soon."""
+    der = bytearray(data.draw(st.sampled_from((pbkdf2(1), scrypt(2, 1, 1), b"\x30\x00"))))
+    for _ in range(data.draw(st.integers(0, 4))):
+        der[data.draw(st.integers(0, len(der) - 1))] = data.draw(st.integers(0, 255))
+    body = base64.encodebytes(bytes(der[: data.draw(st.integers(0, len(der)))]))
+    pem = (
+        b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n" + body + b"-----END ENCRYPTED PRIVATE KEY-----\n"
+    )
+    with pytest.raises(InputError):
+        load_signer(write(tmp_path_factory.mktemp("k"), pem), ask_secret=knows("x"))
