@@ -23,6 +23,7 @@ HOMES = {
     "dask": {"engines"},
     "distributed": {"engines"},
     "fsspec": {"store"},
+    "id": {"signing"},
     "license_expression": {"formats"},
     "pkcs11": {"signing"},
     "pyarrow": {"datasets"},
@@ -30,8 +31,10 @@ HOMES = {
     "rfc3161_client": {"signing"},
     "rich": {"cli"},
     "sigstore": {"signing"},
+    "sigstore_models": {"signing"},
     "sqlalchemy": {"store"},
     "starlette": {"server"},
+    "tuf": {"signing"},
     "yaml": {"formats"},
 }
 # What would run what is being examined. Nobody needs it.

@@ -33,6 +33,7 @@ _COMMANDS = {
     "public-key": ("_public_key", "Write the public half of a signer's key."),
     "scan": ("_scan", "Look for dangerous content; execute nothing."),
     "sign": ("_sign", "Sign a model (OpenSSF Model Signing)."),
+    "trust": ("_trust", "Refresh or show whom keyless signatures are verified against."),
     "verify": ("_verify", "Verify a model's signature and files."),
 }
 

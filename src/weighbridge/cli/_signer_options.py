@@ -21,7 +21,7 @@ _KEY = click.option("--key", type=FILE, metavar="PRIVATE", help="Private key, PE
 _SIGNER = click.option(
     "--signer",
     metavar="URI",
-    help="Who signs: file:KEY, pkcs11:... (RFC 7512), sigstore:, or what a plug-in adds.",
+    help="Who signs: file:KEY, pkcs11:... (RFC 7512), sigstore:[URL], or what a plug-in adds.",
 )
 _PASSWORD_FILE = click.option(
     "--password-file",
@@ -32,7 +32,11 @@ _PASSWORD_FILE = click.option(
 _OPTIONS = (
     _KEY,
     _SIGNER,
-    click.option("--keyless", is_flag=True, help="Sign with Sigstore: --signer sigstore:."),
+    click.option(
+        "--keyless",
+        is_flag=True,
+        help="Sign as whoever logs in, in a public log (Sigstore); the same as --signer sigstore:.",
+    ),
     click.option("--certificate", type=FILE, metavar="FILE", help="The signer's certificate, PEM."),
     click.option(
         "--certificate-chain",

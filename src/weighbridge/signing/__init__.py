@@ -1,8 +1,14 @@
 """Signing: keys, signatures, and what a signature says about an artifact's files.
 
-``cryptography`` is imported by the functions that need it, not with this door.
+``cryptography`` is imported by the functions that need it, not with this door; what is keyless
+is imported when it is first used.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge._lazy import lazy_getattr
 from weighbridge.signing._certificates import CertificateSigner, add_certificate
 from weighbridge.signing._chains import CertificateVerifier, load_certificate_verifier
 from weighbridge.signing._digest_signer import DigestSigner, parse_public_key
@@ -44,6 +50,15 @@ from weighbridge.signing._timestamps import (
 )
 from weighbridge.signing._verify import verify_bundle
 
+if TYPE_CHECKING:
+    from weighbridge.signing._keyless import load_keyless_verifier
+    from weighbridge.signing._keyless_trust import (
+        TrustedParty,
+        TrustRoot,
+        read_trust_root,
+        update_trust_root,
+    )
+
 __all__ = [
     "CURVE_NAMES",
     "CertificateSigner",
@@ -64,12 +79,15 @@ __all__ = [
     "TimestampService",
     "TimestampedVerifier",
     "TimestampingSigner",
+    "TrustRoot",
+    "TrustedParty",
     "Verifier",
     "add_certificate",
     "add_timestamp",
     "compare_signed",
     "generate_key",
     "load_certificate_verifier",
+    "load_keyless_verifier",
     "load_public_key",
     "load_secret",
     "load_signer",
@@ -78,7 +96,16 @@ __all__ = [
     "parse_public_key",
     "parse_signed_manifest",
     "read_claimed_times",
+    "read_trust_root",
     "reconcile",
     "sign_manifest",
+    "update_trust_root",
     "verify_bundle",
 ]
+
+_MODULES = {
+    "_keyless": ("load_keyless_verifier",),
+    "_keyless_trust": ("TrustRoot", "TrustedParty", "read_trust_root", "update_trust_root"),
+}
+
+__getattr__ = lazy_getattr(__name__, _MODULES)

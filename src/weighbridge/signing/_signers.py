@@ -32,7 +32,8 @@ class SignerSpec:
 
     Attributes:
         uri: ``file:PATH`` of a private key in PEM; ``pkcs11:...`` of a key in a module (RFC 7512);
-            ``sigstore:`` for keyless signing; or a scheme that a plug-in registered.
+            ``sigstore:`` for keyless signing, or ``sigstore:URL`` of an instance's update
+            repository; or a scheme that a plug-in registered.
         certificate: The signer's certificate in PEM; the bundle then carries it. For a key in a
             token also ``pkcs11:``, the one beside it.
         certificate_chain: Files with the certificates that lead from there to the authority.
@@ -68,13 +69,18 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
     Raises:
         InputError: Nobody knows the scheme, or the key, certificate or token cannot be used.
         MissingExtraError: The scheme needs a part that is not installed.
+        IncompleteError: A service that has to answer first does not.
     """
+    scheme = spec.uri.partition(":")[0].lower()
+    if scheme == "sigstore":
+        from weighbridge.signing._keyless_sign import open_keyless_signer  # noqa: PLC0415
+
+        return open_keyless_signer(spec, limits=limits)
     if spec.timestamp_url:
         service = prepare_timestamps(spec, limits=limits)  # before any password is asked for
         return TimestampingSigner(
             open_signer(replace(spec, timestamp_url=""), limits=limits), service
         )
-    scheme = spec.uri.partition(":")[0].lower()
     if scheme == "pkcs11":
         in_token, certificate = open_pkcs11_signer(spec, limits=limits)
         return _certify(in_token, spec, certificate, limits=limits)

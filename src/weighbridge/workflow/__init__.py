@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
     from weighbridge.workflow._signers import SignerSpec, read_secret
     from weighbridge.workflow._trust import CertificateTrust, KeylessTrust, KeyTrust, Trust
+    from weighbridge.workflow._trust_roots import TrustRoot, show_trust, update_trust
 
 __all__ = [
     "CertificateTrust",
@@ -33,6 +34,7 @@ __all__ = [
     "Signed",
     "SignerSpec",
     "Trust",
+    "TrustRoot",
     "Verified",
     "check_artifact",
     "create_key_files",
@@ -41,7 +43,9 @@ __all__ = [
     "inspect_signature",
     "read_secret",
     "scan_artifact",
+    "show_trust",
     "sign_artifact",
+    "update_trust",
     "verify_artifact",
 ]
 
@@ -56,6 +60,7 @@ _MODULES = {
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
     "_signers": ("SignerSpec", "read_secret"),
     "_trust": ("CertificateTrust", "KeyTrust", "KeylessTrust", "Trust"),
+    "_trust_roots": ("TrustRoot", "show_trust", "update_trust"),
 }
 
 __getattr__ = lazy_getattr(__name__, _MODULES)

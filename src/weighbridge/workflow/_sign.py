@@ -126,6 +126,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         MissingExtraError: BLAKE3 is asked for and not installed.
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Too many files or shards, or too deep.
+        IncompleteError: A service that signing needs does not answer.
     """
     root = to_path(path, what="artifact")
     target = find_signature_path(root, signature)
@@ -195,6 +196,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         DigestMismatchError: The files are not those that were signed; ``diff`` says which.
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Something is too large.
+        IncompleteError: A Sigstore instance could not be asked for news.
     """
     root = to_path(path, what="artifact")
     target = find_signature_path(root, signature)
