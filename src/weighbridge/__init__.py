@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from weighbridge._version import __version__
 
 if TYPE_CHECKING:
-    from weighbridge.workflow import Reuse
+    from weighbridge.workflow import Consent, Reuse
     from weighbridge.workflow import check_artifact as check
     from weighbridge.workflow import create_key_files as keygen
     from weighbridge.workflow import hash_artifact as hash  # noqa: A004 - the command's name
@@ -26,9 +26,20 @@ if TYPE_CHECKING:
     from weighbridge.workflow import sign_artifact as sign
     from weighbridge.workflow import verify_artifact as verify
 
-__all__ = ["Reuse", "__version__", "check", "hash", "keygen", "scan", "sign", "verify"]
+__all__ = [
+    "Consent",
+    "Reuse",
+    "__version__",
+    "check",
+    "hash",
+    "keygen",
+    "scan",
+    "sign",
+    "verify",
+]
 
 _NAMES = {
+    "Consent": "Consent",
     "Reuse": "Reuse",
     "check": "check_artifact",
     "hash": "hash_artifact",

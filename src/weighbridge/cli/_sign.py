@@ -59,6 +59,12 @@ __all__ = ["command"]
     type=click.Choice([Dialect.MODEL_SIGNING_1_1.value]),
     help="Write what this release takes where it strays from the specification.",
 )
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="P",
+    help="Leave P in PATH out, with everything below it, and record that; repeatable.",
+)
 @reuse_options
 @json_option
 def command(  # noqa: PLR0913 - each is one thing that a user may say
@@ -70,6 +76,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     shard_size: int | None,
     hash_type: str,
     compat: str | None,
+    ignore: tuple[str, ...],
     reuse: workflow.Reuse | None,
     as_json: bool,
 ) -> None:
@@ -90,11 +97,15 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             signature=signature,
             serialization=serialization,
             dialect=Dialect(compat) if compat else Dialect.SPECIFICATION,
+            ignore=ignore,
             reuse=reuse,
             progress=progress,
         )
     manifest = signed.manifest
-    warnings = describe_collisions(signed.collisions)
+    warnings = [
+        *describe_collisions(signed.collisions),
+        *(f"{printable(p)} is not there to be ignored" for p in signed.ignored_in_vain),
+    ]
     warn(warnings)
     digest = str(manifest.compute_digest())
     if as_json:
@@ -104,6 +115,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
                 "signature": printable(str(signed.signature)),
                 "file_count": len(manifest.resources),
                 "size_bytes": manifest.size_bytes,
+                "ignored": [printable(path) for path in signed.ignored],
                 "warnings": [*warnings],
                 **({} if signed.reused is None else {"reused": reused_to_json(signed.reused)}),
             }
@@ -112,6 +124,8 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     click.echo(f"signed {len(manifest.resources):,} files, {to_size(manifest.size_bytes)}")
     click.echo(f"artifact:  {digest}")
     click.echo(f"signature: {printable(str(signed.signature))}")
+    for path_ignored in signed.ignored:
+        click.echo(f"left out:  {printable(path_ignored)}")
     if signed.reused is not None:
         show_reused(signed.reused)
 

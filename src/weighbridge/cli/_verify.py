@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from weighbridge import workflow
+from weighbridge.cli._consent_options import consent_options, describe_unsigned
 from weighbridge.cli._options import (
     FILE,
     artifact_argument,
@@ -30,6 +31,7 @@ __all__ = ["command"]
     metavar="NAME",
     help="A path that the signer left out of the signature and that you accept; repeatable.",
 )
+@consent_options
 @json_option
 def command(
     path: str,
@@ -37,13 +39,19 @@ def command(
     key: str,
     signature: str | None,
     accept_ignored: tuple[str, ...],
+    consent: workflow.Consent,
     as_json: bool,
 ) -> None:
     """Verify that PATH is what the holder of the key signed, file by file."""
     try:
         with show_progress("verifying") as progress:
             verified = workflow.verify_artifact(
-                path, key=key, signature=signature, accept_ignored=accept_ignored, progress=progress
+                path,
+                key=key,
+                signature=signature,
+                accept_ignored=accept_ignored,
+                consent=consent,
+                progress=progress,
             )
     except VerificationError as error:
         if as_json:
@@ -64,11 +72,20 @@ def command(
                 "key": printable(str(verified.key)),
                 "file_count": len(manifest.resources),
                 "size_bytes": manifest.size_bytes,
+                "unsigned": [printable(resource.name) for resource in verified.unsigned],
+                "before_version_1": verified.before_v1,
                 "warnings": [*warnings],
             }
         )
         return
     mark = click.style("verified", fg="green", bold=True)
-    click.echo(f"{mark} {len(manifest.resources):,} files, {to_size(manifest.size_bytes)}")
-    click.echo(f"artifact:  {digest}")
+    count = len(manifest.resources) - len(verified.unsigned)
+    size_bytes = manifest.size_bytes - sum(r.size_bytes for r in verified.unsigned)
+    click.echo(f"{mark} {count:,} files, {to_size(size_bytes)}")
+    with_more = " (with the files that are not signed)" if verified.unsigned else ""
+    click.echo(f"artifact:  {digest}{with_more}")
     click.echo(f"signed by: {printable(str(verified.key))}")
+    if verified.before_v1:
+        click.echo("signature: from before version 1, by model_signing 0.1 or 0.2, as accepted")
+    for line in describe_unsigned(verified.unsigned):
+        click.echo(line)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from weighbridge.core._answer import Answer, Severity, worst
     from weighbridge.core._bundle import (
         Bundle,
+        Encoding,
         Envelope,
         EnvelopeSignature,
         PublicKeyMaterial,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         Resource,
         diff_manifests,
     )
+    from weighbridge.core._paths import covers, parse_ignored
     from weighbridge.core._reading import ReadFailure, ReadFailureKind
     from weighbridge.core._serialization import (
         DEFAULT_SHARD_BYTES,
@@ -76,6 +78,7 @@ __all__ = [
     "CoverageStatus",
     "Dialect",
     "Digest",
+    "Encoding",
     "Envelope",
     "EnvelopeSignature",
     "Evidence",
@@ -106,10 +109,12 @@ __all__ = [
     "Verdict",
     "VerifiedStatement",
     "check_depth",
+    "covers",
     "diff_manifests",
     "find_collisions",
     "pae",
     "parse_bundle",
+    "parse_ignored",
     "parse_json",
     "parse_statement",
     "printable",
@@ -122,6 +127,7 @@ _MODULES = {
     "_answer": ("Answer", "Severity", "worst"),
     "_bundle": (
         "Bundle",
+        "Encoding",
         "Envelope",
         "EnvelopeSignature",
         "PublicKeyMaterial",
@@ -142,6 +148,7 @@ _MODULES = {
     "_json": ("JsonValue", "check_depth", "parse_json", "to_json"),
     "_limits": ("DEFAULT_LIMITS", "Limits"),
     "_manifest": ("ArtifactKind", "Manifest", "ManifestDiff", "Resource", "diff_manifests"),
+    "_paths": ("covers", "parse_ignored"),
     "_reading": ("ReadFailure", "ReadFailureKind"),
     "_serialization": (
         "DEFAULT_SHARD_BYTES",

@@ -3,6 +3,11 @@
 ``cryptography`` is imported by the functions that need it, not with this door.
 """
 
+from weighbridge.signing._before_v1 import (
+    parse_before_v1,
+    says_before_v1,
+    verify_before_v1,
+)
 from weighbridge.signing._keys import (
     KeyPair,
     KeySigner,
@@ -42,8 +47,11 @@ __all__ = [
     "generate_key",
     "load_public_key",
     "load_signer",
+    "parse_before_v1",
     "parse_signed_manifest",
     "reconcile",
+    "says_before_v1",
     "sign_manifest",
+    "verify_before_v1",
     "verify_bundle",
 ]

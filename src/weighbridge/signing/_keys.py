@@ -16,6 +16,7 @@ from weighbridge.artifact import read_document
 from weighbridge.core import (
     DEFAULT_LIMITS,
     Bundle,
+    Encoding,
     Envelope,
     EnvelopeSignature,
     PublicKeyMaterial,
@@ -105,9 +106,14 @@ class PublicKey:
         (signature,) = bundle.envelope.signatures
         signed = bundle.envelope.to_signed_bytes()
         try:
-            self._key.verify(signature.sig, signed, _ecdsa(self._key.curve.name))
+            self._key.verify(signature.sig, signed, self._choose_hash(bundle))
         except InvalidSignature as error:
             raise SignatureError(f"the signature does not hold for the key {self.hint}") from error
+
+    def _choose_hash(self, bundle: Bundle) -> ec.ECDSA:
+        """Return the hash that goes with the curve; before version 1 it was sha256 for all."""
+        before_v1 = bundle.envelope.encoding is Encoding.BEFORE_V1
+        return _ecdsa("secp256r1" if before_v1 else self._key.curve.name)
 
 
 @dataclass(frozen=True, slots=True)

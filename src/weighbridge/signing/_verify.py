@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import (
     DEFAULT_LIMITS,
+    Encoding,
     VerifiedStatement,
     parse_statement,
     printable,
@@ -65,10 +66,11 @@ def verify_bundle(
 
 
 def _explain(bundle: Bundle, *, broken: list[str], names: list[str]) -> str:
-    if _BEFORE_V1 in bundle.envelope.payload:
+    if _BEFORE_V1 in bundle.envelope.payload and bundle.envelope.encoding is Encoding.DSSE:
         return (
             "the signature says that it is of a kind from before version 1 "
-            "(https://model_signing/Digests/v0.1), which is not verified; sign the model again"
+            "(https://model_signing/Digests/v0.1), to which only weighbridge verify "
+            "--accept-legacy agrees; sign the model again"
         )
     hint = printable(bundle.material.hint, limit=80)
     if hint and not broken:

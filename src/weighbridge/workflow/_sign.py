@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import build_manifest, remove_leftovers, write_atomically
+from weighbridge.artifact import Scope, build_manifest, remove_leftovers, write_atomically
 from weighbridge.core import (
     DEFAULT_LIMITS,
     PLAIN,
     Dialect,
     Limits,
     Serialization,
+    covers,
     find_collisions,
+    parse_ignored,
     printable,
 )
 from weighbridge.engines import ThreadExecutor
@@ -21,9 +23,15 @@ from weighbridge.signing import (
     compare_signed,
     load_public_key,
     load_signer,
-    parse_signed_manifest,
     sign_manifest,
-    verify_bundle,
+)
+from weighbridge.workflow._consent import (
+    STRICT,
+    Consent,
+    choose_scope,
+    find_unsigned,
+    read_claim,
+    set_aside,
 )
 from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._reuse import Reused, Weighing, read_base, rebuild_manifest
@@ -38,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from weighbridge.core import Manifest
+    from weighbridge.core import Manifest, Resource
     from weighbridge.core.ports import Executor, Progress, StrPath
     from weighbridge.workflow._reuse import Reuse
 
@@ -54,12 +62,16 @@ class Signed:
         signature: Where the bundle was written.
         collisions: Names that are one file where case or Unicode form does not count.
         reused: What was taken from an old signature, if one was used.
+        ignored: What was left out because the caller said so, sorted.
+        ignored_in_vain: Paths that were to be left out and are not there, sorted.
     """
 
     manifest: Manifest
     signature: Path
     collisions: tuple[tuple[str, ...], ...] = ()
     reused: Reused | None = None
+    ignored: tuple[str, ...] = ()
+    ignored_in_vain: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +83,17 @@ class Verified:
         signature: Where the bundle was read.
         key: Where the key was read.
         collisions: Names that are one file where case or Unicode form does not count.
+        unsigned: Files that are there, are not signed, and that the caller agreed to. They are in
+            the manifest, so that its digest names more than what was signed.
+        before_v1: Whether the signature is of the kind from before version 1.
     """
 
     manifest: Manifest
     signature: Path
     key: Path
     collisions: tuple[tuple[str, ...], ...] = ()
+    unsigned: tuple[Resource, ...] = ()
+    before_v1: bool = False
 
 
 def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
@@ -86,6 +103,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     signature: StrPath | None = None,
     serialization: Serialization = PLAIN,
     dialect: Dialect = Dialect.SPECIFICATION,
+    ignore: Sequence[str] = (),
     reuse: Reuse | None = None,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -103,6 +121,8 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
             digest is computed in the same read.
         dialect: Whose words to use where the reference implementation strays from the
             specification.
+        ignore: Paths inside the folder that are left out with everything below them. They are
+            recorded as they are given, and whoever verifies has to agree to them.
         reuse: An old signature and what changed since; only that is read again.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on the number of files and the depth of folders.
@@ -122,7 +142,9 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     target = find_signature_path(root, signature)
     refuse_to_replace(target)
     remove_leftovers(target.parent)
-    weighing = Weighing(executor or ThreadExecutor(), limits, target, progress)
+    ignored = parse_ignored(ignore)
+    scope = Scope(ignored=ignored)
+    weighing = Weighing(executor or ThreadExecutor(), limits, target, progress, scope)
     reused: Reused | None = None
     if reuse is None:
         manifest = weighing.build_manifest(root, serialization=serialization)
@@ -137,7 +159,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     bundle = sign_manifest(
         manifest,
         signer=signer,
-        ignore_paths=list_ignored(manifest, root, target),
+        ignore_paths=sorted({*list_ignored(manifest, root, target), *ignored}),
         dialect=dialect,
     )
     if len(bundle) > limits.max_signature_bytes:  # nobody could read it again
@@ -148,7 +170,14 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
             subject=printable(str(target)),
         )
     write_atomically(target, bundle)
-    return Signed(manifest, target, _find_collisions(manifest), reused)
+    return Signed(
+        manifest,
+        target,
+        _find_collisions(manifest),
+        reused,
+        ignored=tuple(sorted(ignored & {*manifest.left_out})),
+        ignored_in_vain=tuple(sorted(p for p in ignored if not _is_left_out(p, manifest))),
+    )
 
 
 def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
@@ -157,6 +186,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     key: StrPath,
     signature: StrPath | None = None,
     accept_ignored: Sequence[str] = (),
+    consent: Consent = STRICT,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -170,6 +200,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         key: An EC public key in PEM.
         signature: The bundle; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
         accept_ignored: Paths that the signer left out, beyond the usual scope, and you accept.
+        consent: What else you agree to.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on the files and on the signature's size.
         progress: Is told the bytes.
@@ -187,22 +218,33 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     key_file = to_path(key, what="key")
     public_key = load_public_key(key_file, limits=limits)
     bundle = read_bundle(target, limits=limits)
-    statement = verify_bundle(bundle, {str(key): public_key}, limits=limits)
-    signed = parse_signed_manifest(statement.statement)
+    signed, before_v1 = read_claim(bundle, {str(key): public_key}, consent, limits=limits)
     manifest = build_manifest(
         root,
         executor=executor or ThreadExecutor(),
         limits=limits,
         signature=target,
+        scope=choose_scope(signed, consent),
         serialization=signed.serialization,
         progress=progress,
     )
-    diff = compare_signed(signed, manifest, accept_ignored=accept_ignored)
+    diff = set_aside(compare_signed(signed, manifest, accept_ignored=accept_ignored), consent)
     if diff:
         raise DigestMismatchError(
             f"{printable(str(path))} is not what was signed: {diff.to_words()}", diff=diff
         )
-    return Verified(manifest, target, key_file, _find_collisions(manifest))
+    return Verified(
+        manifest,
+        target,
+        key_file,
+        _find_collisions(manifest),
+        unsigned=find_unsigned(signed, manifest),
+        before_v1=before_v1,
+    )
+
+
+def _is_left_out(path: str, manifest: Manifest) -> bool:
+    return covers(frozenset(manifest.left_out), path)
 
 
 def _find_collisions(manifest: Manifest) -> tuple[tuple[str, ...], ...]:
