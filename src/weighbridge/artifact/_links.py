@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import closing
@@ -79,8 +80,10 @@ def _go(way: _Way, parts: list[str], max_depth: int) -> tuple[str, os.stat_resul
             continue
         try:
             status = os.stat(name, dir_fd=way.last, follow_symlinks=False)
-        except FileNotFoundError:
-            return "nowhere"
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ENAMETOOLONG}:
+                return "nowhere"
+            raise
         if not stat.S_ISDIR(status.st_mode):
             return (name, status) if index == len(parts) - 1 else "through what is no folder"
         if way.depth >= max_depth:

@@ -40,6 +40,14 @@ class Consent:
     allow_symlinks: bool = False
     before_v1: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse paths that can be none, before anything is hashed.
+
+        Raises:
+            InputError: A path to ignore is not a plain path inside the artifact.
+        """
+        parse_ignored(self.ignore)
+
 
 STRICT = Consent()
 
@@ -69,11 +77,7 @@ def choose_scope(signed: SignedManifest, consent: Consent) -> Scope:
 
 
 def set_aside(diff: ManifestDiff, consent: Consent) -> ManifestDiff:
-    """Take the unsigned files out of ``diff`` that the verifier agrees to.
-
-    Raises:
-        InputError: A path to ignore is not a plain path inside the artifact.
-    """
+    """Take the unsigned files out of ``diff`` that the verifier agrees to."""
     ignored = parse_ignored(consent.ignore)
     if consent.ignore_unsigned:
         return replace(diff, extra=())

@@ -82,6 +82,7 @@ def test_a_link_may_lead_to_a_link(model: Path) -> None:
         ("deep", "to a folder"),
         ("deep/", "to a folder"),
         ("nothing", "nowhere"),
+        ("n" * 300, "nowhere"),
         ("b/", "through what is no folder"),
         ("b/..", "through what is no folder"),
         ("link", "in a circle"),
