@@ -133,10 +133,12 @@ def test_a_statement_of_version_1_is_never_read_under_the_old_text(
     """Also if it holds the words by which old signatures are told."""
     document = json.loads(statement([subject("w", W)], "https://model_signing/signature/v1.0"))
     if marked:
-        document["subject"][0]["name"] = OLD_TYPE
+        document["predicate"]["unused"] = OLD_TYPE
     payload = json.dumps(document).encode()
     signature, key = seal(model.parent, payload, old_text(payload))
-    with pytest.raises(SignatureError if not marked else ParseError):
+    error = ParseError if marked else SignatureError
+    reason = "not a signature from before version 1" if marked else "does not hold"
+    with pytest.raises(error, match=reason):
         verify_artifact(model, key=key, signature=signature, consent=AGREED)
 
 
