@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 from weighbridge._version import __version__
 
 if TYPE_CHECKING:
-    from weighbridge.workflow import CertificateTrust, KeylessTrust, KeyTrust, Reuse, SignerSpec
+    from weighbridge.workflow import (
+        CertificateTrust,
+        Consent,
+        KeylessTrust,
+        KeyTrust,
+        Reuse,
+        SignerSpec,
+    )
     from weighbridge.workflow import check_artifact as check
     from weighbridge.workflow import create_key_files as keygen
     from weighbridge.workflow import export_public_key as public_key
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CertificateTrust",
+    "Consent",
     "KeyTrust",
     "KeylessTrust",
     "Reuse",
@@ -45,6 +53,7 @@ __all__ = [
 
 _NAMES = {
     "CertificateTrust": "CertificateTrust",
+    "Consent": "Consent",
     "KeyTrust": "KeyTrust",
     "KeylessTrust": "KeylessTrust",
     "Reuse": "Reuse",

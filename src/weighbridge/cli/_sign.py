@@ -98,6 +98,12 @@ _SECTIONS = {
     type=click.Choice([Dialect.MODEL_SIGNING_1_1.value]),
     help="Write what this release takes where it strays from the specification.",
 )
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="P",
+    help="Leave P in PATH out, with everything below it, and record that; repeatable.",
+)
 @reuse_options
 @offline_option
 @json_option
@@ -110,6 +116,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     shard_size: int | None,
     hash_type: str,
     compat: str | None,
+    ignore: tuple[str, ...],
     reuse: workflow.Reuse | None,
     offline: bool,
     as_json: bool,
@@ -131,12 +138,17 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             signature=signature,
             serialization=serialization,
             dialect=Dialect(compat) if compat else Dialect.SPECIFICATION,
+            ignore=ignore,
             reuse=reuse,
             offline=offline,
             progress=progress,
         )
     manifest = signed.manifest
-    warnings = [*signed.notes, *describe_collisions(signed.collisions)]
+    warnings = [
+        *signed.notes,
+        *describe_collisions(signed.collisions),
+        *(f"{printable(p)} is not there to be ignored" for p in signed.ignored_in_vain),
+    ]
     warn(warnings)
     digest = str(manifest.compute_digest())
     if as_json:
@@ -146,6 +158,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
                 "signature": printable(str(signed.signature)),
                 "file_count": len(manifest.resources),
                 "size_bytes": manifest.size_bytes,
+                "ignored": [printable(path) for path in signed.ignored],
                 "warnings": [*warnings],
                 **({} if signed.reused is None else {"reused": reused_to_json(signed.reused)}),
             }
@@ -154,6 +167,8 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     click.echo(f"signed {len(manifest.resources):,} files, {to_size(manifest.size_bytes)}")
     click.echo(f"artifact:  {digest}")
     click.echo(f"signature: {printable(str(signed.signature))}")
+    for path_ignored in signed.ignored:
+        click.echo(f"left out:  {printable(path_ignored)}")
     if signed.reused is not None:
         show_reused(signed.reused)
 

@@ -9,6 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge._lazy import lazy_getattr
+from weighbridge.signing._before_v1 import (
+    parse_before_v1,
+    says_before_v1,
+    verify_before_v1,
+)
 from weighbridge.signing._certificates import CertificateSigner, add_certificate
 from weighbridge.signing._chains import CertificateVerifier, load_certificate_verifier
 from weighbridge.signing._digest_signer import DigestSigner, parse_public_key
@@ -93,13 +98,16 @@ __all__ = [
     "load_signer",
     "load_timestamp_authorities",
     "open_signer",
+    "parse_before_v1",
     "parse_public_key",
     "parse_signed_manifest",
     "read_claimed_times",
     "read_trust_root",
     "reconcile",
+    "says_before_v1",
     "sign_manifest",
     "update_trust_root",
+    "verify_before_v1",
     "verify_bundle",
 ]
 

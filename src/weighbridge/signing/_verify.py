@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import (
     DEFAULT_LIMITS,
+    Encoding,
     VerifiedStatement,
     parse_statement,
     printable,
@@ -82,10 +83,11 @@ def _note(bundle: Bundle, attribution: Attribution) -> tuple[str, ...]:
 
 def _explain(bundle: Bundle, refusals: Mapping[str, str]) -> str:
     """Say why nobody will do: the signatures that do not hold come first."""
-    if _BEFORE_V1 in bundle.envelope.payload:
+    if _BEFORE_V1 in bundle.envelope.payload and bundle.envelope.encoding is Encoding.DSSE:
         return (
             "the signature says that it is of a kind from before version 1 "
-            "(https://model_signing/Digests/v0.1), which is not verified; sign the model again"
+            "(https://model_signing/Digests/v0.1), to which only weighbridge verify "
+            "--accept-legacy agrees; sign the model again"
         )
     if len(refusals) == 1:
         return next(iter(refusals.values()))

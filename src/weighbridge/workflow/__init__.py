@@ -12,6 +12,7 @@ from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from weighbridge.workflow._check import check_artifact
+    from weighbridge.workflow._consent import Consent
     from weighbridge.workflow._hash import hash_artifact
     from weighbridge.workflow._inspect import Inspected, inspect_signature
     from weighbridge.workflow._keys import KeyFiles, create_key_files
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CertificateTrust",
+    "Consent",
     "Inspected",
     "KeyFiles",
     "KeyTrust",
@@ -51,6 +53,7 @@ __all__ = [
 
 _MODULES = {
     "_check": ("check_artifact",),
+    "_consent": ("Consent",),
     "_hash": ("hash_artifact",),
     "_inspect": ("Inspected", "inspect_signature"),
     "_keys": ("KeyFiles", "create_key_files"),
