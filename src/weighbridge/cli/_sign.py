@@ -28,6 +28,8 @@ from weighbridge.errors import InputError
 
 __all__ = ["command"]
 
+_UNKNOWN = "not known; the files that were not read have no sha256 in the old signature"
+
 
 @click.command("sign")
 @artifact_argument
@@ -36,9 +38,7 @@ __all__ = ["command"]
 @click.option(
     "--method",
     type=click.Choice([method.value for method in Method]),
-    default=Method.FILES.value,
-    show_default=True,
-    help="List a digest of each file, or of each shard of a file.",
+    help="List a digest of each file, or of each shard of a file  [default: files]",
 )
 @click.option(
     "--shard-size",
@@ -50,9 +50,7 @@ __all__ = ["command"]
     "--hash",
     "hash_type",
     type=click.Choice([hash_type.value for hash_type in HashType]),
-    default=HashType.SHA256.value,
-    show_default=True,
-    help="The hash of those digests; blake3 needs the extra of that name.",
+    help="The hash of those digests; blake3 needs the extra of that name  [default: sha256]",
 )
 @click.option(
     "--compat",
@@ -66,9 +64,9 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     *,
     key: str,
     signature: str | None,
-    method: str,
+    method: str | None,
     shard_size: int | None,
-    hash_type: str,
+    hash_type: str | None,
     compat: str | None,
     reuse: workflow.Reuse | None,
     as_json: bool,
@@ -82,7 +80,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     Paths are inside PATH. A file that is declared unchanged is not read, so that its digest rests
     on your word; --audit tests it.
     """
-    serialization = _build_serialization(Method(method), HashType(hash_type), shard_size)
+    serialization = _build_serialization(method, hash_type, shard_size)
     with show_progress("hashing") as progress:
         signed = workflow.sign_artifact(
             path,
@@ -96,7 +94,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     manifest = signed.manifest
     warnings = describe_collisions(signed.collisions)
     warn(warnings)
-    digest = str(manifest.compute_digest())
+    digest = str(manifest.compute_digest()) if manifest.is_known else None
     if as_json:
         print_json(
             {
@@ -110,17 +108,21 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         )
         return
     click.echo(f"signed {len(manifest.resources):,} files, {to_size(manifest.size_bytes)}")
-    click.echo(f"artifact:  {digest}")
+    click.echo(f"artifact:  {digest or _UNKNOWN}")
     click.echo(f"signature: {printable(str(signed.signature))}")
     if signed.reused is not None:
         show_reused(signed.reused)
 
 
 def _build_serialization(
-    method: Method, hash_type: HashType, shard_size: int | None
-) -> Serialization:
+    method: str | None, hash_type: str | None, shard_size: int | None
+) -> Serialization | None:
+    """Return what is asked for; None if nothing is."""
+    if method is None and hash_type is None and shard_size is None:
+        return None
+    chosen = Method(method or Method.FILES)
     if shard_size is None:
-        shard_size = DEFAULT_SHARD_BYTES if method is Method.SHARDS else 0
-    elif method is Method.FILES:
+        shard_size = DEFAULT_SHARD_BYTES if chosen is Method.SHARDS else 0
+    elif chosen is Method.FILES:
         raise InputError("--shard-size goes with --method shards")
-    return Serialization(method, hash_type, shard_size)
+    return Serialization(chosen, HashType(hash_type or HashType.SHA256), shard_size)

@@ -10,6 +10,7 @@ from weighbridge.formats._git import (
     parse_git_files,
     parse_path_list,
 )
+from weighbridge.formats._git_text import GitChange, parse_git_diff_text, parse_git_status_text
 from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
 from weighbridge.formats._numpy import NpyHeader, read_npy_header
 from weighbridge.formats._pickle import Blob, PickleArg, PickleCursor, PickleOpcode, read_pickle_ops
@@ -39,6 +40,7 @@ __all__ = [
     "Expanded",
     "GgufHeader",
     "GgufProblem",
+    "GitChange",
     "GitDiff",
     "GitFile",
     "LicenseChoice",
@@ -63,7 +65,9 @@ __all__ = [
     "parse_card",
     "parse_git_attributes",
     "parse_git_diff",
+    "parse_git_diff_text",
     "parse_git_files",
+    "parse_git_status_text",
     "parse_license",
     "parse_path_list",
     "read_gguf",

@@ -4,73 +4,35 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import Weighed, build_manifest, find_changes, walk, weigh_tree
-from weighbridge.core import PLAIN, Manifest, ManifestDiff, Resource, printable
-from weighbridge.errors import ArtifactChangedError, DigestMismatchError, InputError
+from weighbridge.artifact import Weighed, find_changes, walk
+from weighbridge.core import Manifest, ManifestDiff, Resource, printable
+from weighbridge.errors import ArtifactChangedError, DigestMismatchError
 from weighbridge.signing import (
     Names,
-    Operation,
-    OperationKind,
+    find_misfits,
     load_public_key,
     parse_signed_manifest,
     reconcile,
+    relist,
     verify_bundle,
 )
+from weighbridge.workflow._declare import Reuse, check_reuse, list_operations
 from weighbridge.workflow._paths import to_path
+from weighbridge.workflow._reread import POINTER_BYTES, Weighing, count_files, reread
 from weighbridge.workflow._signatures import read_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from weighbridge.artifact import Tree
     from weighbridge.core import Limits, Serialization
-    from weighbridge.core.ports import ByteSource, Executor, Progress, StrPath
     from weighbridge.signing import ReusePlan, SignedManifest, Verifier
 
 __all__ = ["Reuse", "Reused", "Weighing", "read_base", "rebuild_manifest"]
-
-# A Git LFS pointer is shorter than this. Files so small are always read: it costs next to nothing,
-# and a pointer that stands where the signed file was must never keep that file's digest.
-_POINTER_BYTES = 1024
-_POINTER_MARK = b"version https://git-lfs.github.com/spec/"
-
-
-@dataclass(frozen=True, slots=True)
-class Reuse:
-    """An old signature, and what changed since it was made.
-
-    At least one of ``changed``, ``updated``, ``deleted``, ``renamed``, ``git_since`` and a whole
-    audit has to be given; ``changed=[]`` says that nothing changed. Paths are POSIX and inside the
-    artifact. What is declared unchanged is not read: its digest is taken on the caller's word.
-
-    Attributes:
-        signature: The old bundle; the one that is going to be replaced, or another.
-        key: The EC public key in PEM that it has to be verified with; by default the public half
-            of the key that signs now.
-        changed: Files that are new, gone or have other bytes; the disk tells which.
-        updated: Files that are there with new bytes.
-        deleted: Files that are gone.
-        renamed: Pairs of old and new path; the bytes are the same.
-        git_since: A revision of the git repository that the folder is in, at which it was signed;
-            ``HEAD`` for what is not committed yet.
-        strict: Whether a new or missing file that is not declared is an error.
-        audit_ratio: Which share of the reused files is hashed all the same, 0 to 1, chosen at
-            random; a difference is an error.
-    """
-
-    signature: StrPath
-    key: StrPath | None = None
-    changed: Sequence[str] | None = None
-    updated: Sequence[str] = ()
-    deleted: Sequence[str] = ()
-    renamed: Sequence[tuple[str, str]] = ()
-    git_since: str | None = None
-    strict: bool = False
-    audit_ratio: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +47,9 @@ class Reused:
         undeclared_new: Those of ``hashed`` that are new and were not declared.
         undeclared_gone: Those of ``dropped`` that were not declared.
         skipped: Files that were declared and are never signed.
+        outside_count: How many changes git listed outside the artifact.
+        in_full: Whether everything was read because another serialization was asked for than the
+            old signature has.
     """
 
     hashed: tuple[str, ...]
@@ -94,27 +59,8 @@ class Reused:
     undeclared_new: tuple[str, ...] = ()
     undeclared_gone: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Weighing:
-    """How to weigh: where to hash, the bounds, the signature file to leave out, who is told."""
-
-    executor: Executor
-    limits: Limits
-    signature: Path
-    progress: Progress | None = field(default=None)
-
-    def build_manifest(self, root: Path, *, serialization: Serialization) -> Manifest:
-        """Hash everything; see :func:`weighbridge.artifact.build_manifest`."""
-        return build_manifest(
-            root,
-            executor=self.executor,
-            limits=self.limits,
-            signature=self.signature,
-            serialization=serialization,
-            progress=self.progress,
-        )
+    outside_count: int = 0
+    in_full: bool = False
 
 
 def read_base(reuse: Reuse, own_key: Verifier, *, limits: Limits) -> SignedManifest:
@@ -135,60 +81,57 @@ def read_base(reuse: Reuse, own_key: Verifier, *, limits: Limits) -> SignedManif
         path = to_path(reuse.key, what="old signature's key")
         name, key = str(path), load_public_key(path, limits=limits)
     bundle = read_bundle(to_path(reuse.signature, what="old signature"), limits=limits)
-    signed = parse_signed_manifest(verify_bundle(bundle, {name: key}, limits=limits).statement)
-    if signed.serialization != PLAIN:
-        raise InputError(
-            "the old signature does not list sha256 digests of files, which is all that can be "
-            "signed again; sign in full"
-        )
-    return signed
+    return parse_signed_manifest(verify_bundle(bundle, {name: key}, limits=limits).statement)
 
 
 def rebuild_manifest(
-    root: Path, base: SignedManifest, reuse: Reuse, *, weighing: Weighing
+    root: Path,
+    base: SignedManifest,
+    reuse: Reuse,
+    *,
+    weighing: Weighing,
+    wanted: Serialization | None = None,
 ) -> tuple[Manifest, Reused]:
     """Build the manifest that hashing everything would give, and hash what changed.
+
+    In the result the sha256 of a file that was not read is empty where ``base`` does not list it;
+    the ``listing`` is whole in any case.
 
     Args:
         root: A file or a folder.
         base: From a signature that was verified.
         reuse: What changed.
         weighing: How.
+        wanted: The serialization to list; another than that of ``base`` makes everything be read.
 
     Raises:
         InputError: What is declared does not fit, or something cannot be signed.
         DigestMismatchError: A file that was audited, is very small or is declared as renamed has
-            other bytes than the old signature says.
+            other bytes than the old signature says; one has another size or another digest than
+            is declared.
         ArtifactChangedError: A file changed meanwhile.
+        MissingExtraError: The old signature lists BLAKE3, and the extra is not installed.
         LimitExceededError: Too many files, or too deep.
     """
-    _check_request(reuse)
+    check_reuse(reuse)
     tree = walk(root, limits=weighing.limits, signature=weighing.signature)
     Weighed(tree, (), (), tree.failures).to_manifest()  # links and the like: refused unread
     sizes = {e.name: e.identity.size_bytes for e in tree.entries if e.in_scope}
     signed = base.index_for(tree.kind, tree.label)
     disk = Names(frozenset(sizes), frozenset(tree.left_out))
-    operations = _list_operations(reuse)
-    if reuse.git_since is not None:
-        from weighbridge.workflow._git import list_git_operations  # noqa: PLC0415 - start-up time
-
-        known = disk.names | signed.keys()
-        operations += list_git_operations(
-            tree, reuse.git_since, known=known, limits=weighing.limits
-        )
-    plan = reconcile(signed, disk, operations, strict=reuse.strict)
+    declared = list_operations(reuse, tree, disk, base, limits=weighing.limits)
+    plan = reconcile(signed, disk, declared.operations, strict=reuse.strict)
     declared_hashed = len(plan.hashed)
+    serialization = wanted or base.serialization
+    in_full = serialization != base.serialization
+    if in_full:  # nothing that was signed can be compared with what is going to be hashed
+        plan = replace(plan, reused={}, hashed=disk.names, expected={})
+        declared_hashed, signed = len(plan.hashed), {}
     plan = plan.audit(_choose_audited(plan, sizes, reuse.audit_ratio))
-    read = {r.name: r for r in _hash(tree, plan, signed, weighing=weighing)}
-    manifest = Manifest(
-        kind=tree.kind,
-        label=tree.label,
-        resources=tuple(
-            read[name] if name in read else Resource(name, size_bytes, plan.reused[name])
-            for name, size_bytes in sizes.items()  # sorted by name, as the tree is
-        ),
-        left_out=tree.left_out,
-    )
+    _refuse_misfits(base, plan, sizes)
+    read = reread(tree, plan, signed, serialization=serialization, weighing=weighing)
+    _compare_declared(read, declared.digests)
+    manifest = _put_together(tree, sizes, base, plan, read)
     if changes := find_changes(tree, root, limits=weighing.limits, signature=weighing.signature):
         raise ArtifactChangedError(tuple(printable(name) for name in changes))
     return manifest, Reused(
@@ -199,81 +142,56 @@ def rebuild_manifest(
         undeclared_new=plan.undeclared_new,
         undeclared_gone=plan.undeclared_gone,
         skipped=plan.skipped,
+        outside_count=declared.outside_count,
+        in_full=in_full,
     )
-
-
-def _check_request(reuse: Reuse) -> None:
-    if not 0 <= reuse.audit_ratio <= 1:
-        raise InputError(f"the share to audit is {reuse.audit_ratio}; give one between 0 and 1")
-    if any(isinstance(names, str) for names in (reuse.changed, reuse.updated, reuse.deleted)):
-        raise InputError("the changed files are one string; give a list of paths")
-    named = reuse.updated or reuse.deleted or reuse.renamed
-    told = named or reuse.changed is not None or reuse.git_since is not None
-    if not told and reuse.audit_ratio < 1:
-        raise InputError(
-            "signing again needs to be told what changed since the old signature; "
-            "name the files, ask git, or give an empty list"
-        )
-
-
-def _list_operations(reuse: Reuse) -> list[Operation]:
-    """Compile what the caller declares by name to one list."""
-    kind = OperationKind
-    return [
-        *(Operation(kind.CHANGED, name) for name in reuse.changed or ()),
-        *(Operation(kind.UPDATED, name) for name in reuse.updated),
-        *(Operation(kind.DELETED, name) for name in reuse.deleted),
-        *(Operation(kind.RENAMED, new, old) for old, new in reuse.renamed),
-    ]
 
 
 def _choose_audited(plan: ReusePlan, sizes: Mapping[str, int], ratio: float) -> frozenset[str]:
     """Choose what is hashed though it is declared unchanged: a random share, and what is tiny."""
-    tiny = frozenset(name for name in plan.reused if sizes[name] < _POINTER_BYTES)
+    tiny = frozenset(name for name in plan.reused if sizes[name] < POINTER_BYTES)
     count = math.ceil(len(plan.reused) * ratio)
     return tiny.union(random.SystemRandom().sample(sorted(plan.reused), count)) if count else tiny
 
 
-def _hash(
-    tree: Tree, plan: ReusePlan, signed: Mapping[str, str], *, weighing: Weighing
-) -> tuple[Resource, ...]:
-    weighed = weigh_tree(
-        tree,
-        executor=weighing.executor,
-        limits=weighing.limits,
-        only=plan.hashed,
-        inspector=_find_pointer,
-        progress=weighing.progress,
-    )
-    resources = weighed.to_manifest().resources
-    digests = {resource.name: resource.sha256 for resource in resources}
-    for name in weighed.inspections:
-        if name in digests and signed.get(name) != digests[name]:
-            raise InputError(
-                f"{printable(name)} is a Git LFS pointer and not the file itself; "
-                "run git lfs pull, then sign again"
-            )
+def _refuse_misfits(base: SignedManifest, plan: ReusePlan, sizes: Mapping[str, int]) -> None:
+    if base.listing is None:
+        return
+    if misfits := find_misfits(base.listing, plan.reused, sizes):
+        raise DigestMismatchError(
+            f"{count_files(len(misfits))} of the size that the old signature lists; "
+            "declare what changed",
+            diff=ManifestDiff(changed=misfits),
+        )
+
+
+def _compare_declared(read: Manifest, digests: Mapping[str, str]) -> None:
+    """Compare what was hashed with the digests that the caller gave."""
     wrong = tuple(
-        (Resource(resource.name, -1, plan.expected[resource.name]), resource)
-        for resource in resources
-        if plan.expected.get(resource.name, resource.sha256) != resource.sha256
+        (Resource(resource.name, -1, digests[resource.name]), resource)
+        for resource in read.resources
+        if digests.get(resource.name, resource.sha256) != resource.sha256
     )
     if wrong:
         raise DigestMismatchError(
-            f"{_count(len(wrong))} as declared, with the bytes that the old signature lists; "
-            "declare what changed, or sign without the old signature",
+            f"{count_files(len(wrong))} with the bytes that the given digest says; "
+            "give the digests of the files as they are now",
             diff=ManifestDiff(changed=wrong),
         )
-    return resources
 
 
-def _count(count: int) -> str:
-    return "one file is not" if count == 1 else f"{count:,} files are not"
-
-
-def _find_pointer(source: ByteSource) -> str | None:
-    """Return the name of a file that is a Git LFS pointer."""
-    if source.size_bytes >= _POINTER_BYTES:
-        return None
-    is_pointer = source.read_at(0, len(_POINTER_MARK)) == _POINTER_MARK
-    return source.name if is_pointer else None
+def _put_together(
+    tree: Tree, sizes: Mapping[str, int], base: SignedManifest, plan: ReusePlan, read: Manifest
+) -> Manifest:
+    """Return the manifest of what was read and what is taken over, sorted as ``sizes`` is."""
+    if not plan.reused:
+        return read
+    if base.listing is not None:
+        resources, listing = relist(base.listing, plan.reused, read, sizes)
+        return Manifest(tree.kind, tree.label, resources, tree.left_out, listing)
+    found = {resource.name: resource for resource in read.resources}
+    resources = tuple(
+        found[name] if name in found else Resource(name, size_bytes, plan.reused[name])
+        for name, size_bytes in sizes.items()
+    )
+    return Manifest(tree.kind, tree.label, resources, tree.left_out)

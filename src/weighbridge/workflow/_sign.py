@@ -16,7 +16,7 @@ from weighbridge.core import (
     printable,
 )
 from weighbridge.engines import ThreadExecutor
-from weighbridge.errors import DigestMismatchError, InputError, LimitExceededError
+from weighbridge.errors import DigestMismatchError, LimitExceededError
 from weighbridge.signing import (
     compare_signed,
     load_public_key,
@@ -50,7 +50,8 @@ class Signed:
     """What was signed, and where the signature is.
 
     Attributes:
-        manifest: What was weighed.
+        manifest: What was weighed. Its ``is_known`` is False if ``reuse`` took over files from a
+            signature that does not list their sha256; then nobody knows the artifact digest.
         signature: Where the bundle was written.
         collisions: Names that are one file where case or Unicode form does not count.
         reused: What was taken from an old signature, if one was used.
@@ -84,7 +85,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     *,
     key: StrPath,
     signature: StrPath | None = None,
-    serialization: Serialization = PLAIN,
+    serialization: Serialization | None = None,
     dialect: Dialect = Dialect.SPECIFICATION,
     reuse: Reuse | None = None,
     executor: Executor | None = None,
@@ -100,7 +101,8 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         key: An EC private key in PEM.
         signature: Where to write; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
         serialization: What is listed: digests of files or of shards, by which hash. The artifact
-            digest is computed in the same read.
+            digest is computed in the same read. By default sha256 of files, or what the old
+            signature lists; with ``reuse`` any other makes everything be read.
         dialect: Whose words to use where the reference implementation strays from the
             specification.
         reuse: An old signature and what changed since; only that is read again.
@@ -125,15 +127,12 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     weighing = Weighing(executor or ThreadExecutor(), limits, target, progress)
     reused: Reused | None = None
     if reuse is None:
-        manifest = weighing.build_manifest(root, serialization=serialization)
-    elif serialization != PLAIN or dialect is not Dialect.SPECIFICATION:
-        raise InputError(
-            "signing again keeps sha256 digests of files; leave out the other serialization, "
-            "or sign in full without reuse"
-        )
+        manifest = weighing.build_manifest(root, serialization=serialization or PLAIN)
     else:
         base = read_base(reuse, signer.public_key, limits=limits)
-        manifest, reused = rebuild_manifest(root, base, reuse, weighing=weighing)
+        manifest, reused = rebuild_manifest(
+            root, base, reuse, weighing=weighing, wanted=serialization
+        )
     bundle = sign_manifest(
         manifest,
         signer=signer,
