@@ -13,7 +13,8 @@ from weighbridge.cli._options import (
     signature_option,
 )
 from weighbridge.cli._progress import show_progress
-from weighbridge.cli._reuse_options import reuse_options, reused_to_json, show_reused
+from weighbridge.cli._reuse_options import base_options, change_options
+from weighbridge.cli._reuse_output import reused_to_json, show_reused, tell_reused
 from weighbridge.cli._warnings import describe_collisions, warn
 from weighbridge.core import (
     DEFAULT_SHARD_BYTES,
@@ -57,7 +58,8 @@ _UNKNOWN = "not known; the files that were not read have no sha256 in the old si
     type=click.Choice([Dialect.MODEL_SIGNING_1_1.value]),
     help="Write what this release takes where it strays from the specification.",
 )
-@reuse_options
+@change_options
+@base_options
 @json_option
 def command(  # noqa: PLR0913 - each is one thing that a user may say
     path: str,
@@ -94,6 +96,8 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     manifest = signed.manifest
     warnings = describe_collisions(signed.collisions)
     warn(warnings)
+    if signed.reused is not None:
+        tell_reused(signed.reused)
     digest = str(manifest.compute_digest()) if manifest.is_known else None
     if as_json:
         print_json(

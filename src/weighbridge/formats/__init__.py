@@ -1,6 +1,7 @@
 """Formats: how bytes are laid out. Bytes -> values and events; bounded, and without judgement."""
 
 from weighbridge.formats._card import parse_card
+from weighbridge.formats._file_list import FileList, parse_file_list
 from weighbridge.formats._gguf import GgufHeader, GgufProblem, read_gguf
 from weighbridge.formats._git import (
     GitDiff,
@@ -38,6 +39,7 @@ __all__ = [
     "ZIP_METHODS",
     "Blob",
     "Expanded",
+    "FileList",
     "GgufHeader",
     "GgufProblem",
     "GitChange",
@@ -63,6 +65,7 @@ __all__ = [
     "looks_like_text",
     "open_expanded",
     "parse_card",
+    "parse_file_list",
     "parse_git_attributes",
     "parse_git_diff",
     "parse_git_diff_text",

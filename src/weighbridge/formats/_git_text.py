@@ -1,12 +1,15 @@
-"""What git printed elsewhere: ``git status --porcelain`` and ``git diff``, with or without ``-z``."""
+"""What git printed elsewhere: status and diff, in every form that is made for programs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from weighbridge.errors import ParseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["GitChange", "parse_git_diff_text", "parse_git_status_text"]
 

@@ -18,7 +18,7 @@ from weighbridge.signing._oms import (
     sign_manifest,
 )
 from weighbridge.signing._ports import Signer, Verifier
-from weighbridge.signing._relisting import find_misfits, index_listing, relist
+from weighbridge.signing._relisting import index_listing, measure_listing, relist
 from weighbridge.signing._reuse import (
     Names,
     Operation,
@@ -40,11 +40,11 @@ __all__ = [
     "Signer",
     "Verifier",
     "compare_signed",
-    "find_misfits",
     "generate_key",
     "index_listing",
     "load_public_key",
     "load_signer",
+    "measure_listing",
     "parse_signed_manifest",
     "reconcile",
     "relist",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Manifest, Serialization
 
-__all__ = ["find_misfits", "index_listing", "relist"]
+__all__ = ["index_listing", "measure_listing", "relist"]
 
 
 def index_listing(listing: Listing, kind: ArtifactKind, label: str) -> dict[str, str]:
@@ -26,28 +26,15 @@ def index_listing(listing: Listing, kind: ArtifactKind, label: str) -> dict[str,
     return {name: to_token(parts) for name, parts in grouped.items()}
 
 
-def find_misfits(
-    old: Listing, reused: Mapping[str, str], sizes: Mapping[str, int]
-) -> tuple[tuple[Resource, Resource], ...]:
-    """Return the files that cannot be those that were signed, for shards tell how long they were.
+def measure_listing(listing: Listing) -> dict[str, int]:
+    """Return how long the files were, for shards tell: what :func:`index_listing` gives to bytes.
 
-    Args:
-        old: From a signature that was verified.
-        reused: Name to what :func:`index_listing` gave for it, or for its old name.
-        sizes: Name to size in bytes, as it is on disk.
-
-    Returns:
-        Pairs of what was signed and what is there, without digests. The signed size is -1 if the
-        shards leave something out.
+    The size is -1, which no file has, if the shards leave something out. Empty for whole files.
     """
-    by_token = _index_tokens(old)
-    return tuple(
-        (Resource(name, _measure(by_token[token], old.serialization), ""), found)
-        for name, token in reused.items()
-        for found in [Resource(name, sizes[name], "")]
-        if old.serialization.method is Method.SHARDS
-        and _measure(by_token[token], old.serialization) != found.size_bytes
-    )
+    if listing.serialization.method is Method.FILES:
+        return {}
+    found = _index_tokens(listing).items()
+    return {token: _measure(parts, listing.serialization) for token, parts in found}
 
 
 def relist(
@@ -56,7 +43,7 @@ def relist(
     """Put together what was read and what is taken from ``old``, in the order of ``sizes``.
 
     Args:
-        old: From a signature that was verified; its sizes fit (:func:`find_misfits`).
+        old: From a signature that was verified; its sizes fit (:func:`measure_listing`).
         reused: Name to what :func:`index_listing` gave for it, or for its old name.
         read: What was hashed now, with a listing in the same serialization.
         sizes: Name to size in bytes of every file.

@@ -12,11 +12,11 @@ from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from weighbridge.workflow._check import check_artifact
-    from weighbridge.workflow._declare import Reuse
     from weighbridge.workflow._hash import hash_artifact
     from weighbridge.workflow._inspect import Inspected, inspect_signature
     from weighbridge.workflow._keys import KeyFiles, create_key_files
-    from weighbridge.workflow._reuse import Reused
+    from weighbridge.workflow._rebuild import Reused
+    from weighbridge.workflow._reuse import Reuse
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
 
@@ -38,11 +38,11 @@ __all__ = [
 
 _MODULES = {
     "_check": ("check_artifact",),
-    "_declare": ("Reuse",),
     "_hash": ("hash_artifact",),
     "_inspect": ("Inspected", "inspect_signature"),
     "_keys": ("KeyFiles", "create_key_files"),
-    "_reuse": ("Reused",),
+    "_rebuild": ("Reused",),
+    "_reuse": ("Reuse",),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
 }

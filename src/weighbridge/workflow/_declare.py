@@ -10,60 +10,34 @@ from weighbridge.errors import InputError
 from weighbridge.signing import Operation, OperationKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from weighbridge.artifact import Tree
-    from weighbridge.core import Limits
-    from weighbridge.core.ports import StrPath
-    from weighbridge.signing import Names, SignedManifest
+    from weighbridge.core import Limits, Listing, Serialization
+    from weighbridge.signing import Names
+    from weighbridge.workflow._reuse import Reuse
 
-__all__ = ["Declared", "Reuse", "check_digests", "check_reuse", "list_operations"]
+__all__ = ["Base", "Declared", "check_digests", "check_reuse", "list_operations"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reuse:
-    """An old signature, and what changed since it was made.
-
-    At least one way of saying what changed has to be given, or a whole audit; ``changed=[]`` says
-    that nothing changed. All that are given are combined. Paths are POSIX and inside the artifact.
-    What is declared unchanged is not read: its digest is taken from the old signature on the
-    caller's word.
+class Base:
+    """What is known of an artifact's files from before.
 
     Attributes:
-        signature: The old bundle; the one that is going to be replaced, or another.
-        key: The EC public key in PEM that it has to be verified with; by default the public half
-            of the key that signs now.
-        changed: Files that are new, gone or have other bytes; the disk tells which.
-        updated: Files that are there with new bytes.
-        deleted: Files that are gone.
-        renamed: Pairs of old and new path; the bytes are the same.
-        git_since: A revision of the git repository that the folder is in, at which it was signed;
-            ``HEAD`` for what is not committed yet.
-        git_status: What ``git status --porcelain`` printed, in any of its forms.
-        git_diff: What ``git diff --raw`` or ``--name-status`` printed.
-        git_prefix: The folder in the repository that is the artifact, or in which the bare file
-            is, for the paths in ``git_status`` and ``git_diff``.
-        digests: The sha256 of files as they are now, in hex, with or without ``sha256:``. What the
-            old signature lists with the same digest is unchanged or renamed; every other file is
-            hashed, and has to have the digest that is given.
-        strict: Whether a new or missing file that is not declared is an error.
-        audit_ratio: Which share of the reused files is hashed all the same, 0 to 1, chosen at
-            random; a difference is an error.
+        digests: Name to sha256; for a ``listing`` to what :func:`index_listing` gives.
+        sizes: Such a digest to the size in bytes of a file that has it, where that is known.
+        listing: What was signed, if it is not the sha256 of files.
     """
 
-    signature: StrPath
-    key: StrPath | None = None
-    changed: Sequence[str] | None = None
-    updated: Sequence[str] = ()
-    deleted: Sequence[str] = ()
-    renamed: Sequence[tuple[str, str]] = ()
-    git_since: str | None = None
-    git_status: bytes | None = None
-    git_diff: bytes | None = None
-    git_prefix: str = ""
-    digests: Mapping[str, str] | None = None
-    strict: bool = False
-    audit_ratio: float = 0.0
+    digests: Mapping[str, str]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    listing: Listing | None = None
+
+    @property
+    def serialization(self) -> Serialization:
+        """How files have to be hashed to be compared."""
+        return self.listing.serialization if self.listing else PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +76,7 @@ def check_reuse(reuse: Reuse) -> None:
 
 
 def list_operations(
-    reuse: Reuse, tree: Tree, disk: Names, base: SignedManifest, *, limits: Limits
+    reuse: Reuse, tree: Tree, disk: Names, base: Base, *, limits: Limits
 ) -> Declared:
     """Compile what the caller declares, in whichever way.
 
@@ -110,7 +84,7 @@ def list_operations(
         reuse: What is declared.
         tree: The artifact.
         disk: Its names.
-        base: From a signature that was verified.
+        base: What is known from before.
         limits: ``max_list_bytes`` bounds what git prints.
 
     Raises:
@@ -118,7 +92,7 @@ def list_operations(
         LimitExceededError: git prints too much.
     """
     kind = OperationKind
-    signed = base.index_for(tree.kind, tree.label)
+    signed = base.digests
     operations = [
         *(Operation(kind.CHANGED, name) for name in reuse.changed or ()),
         *(Operation(kind.UPDATED, name) for name in reuse.updated),

@@ -1,66 +1,78 @@
-"""sign with an old signature: hash what changed, and take the other digests from there."""
+"""sign with an old signature: what a caller says, and the signature that it rests on."""
 
 from __future__ import annotations
 
-import math
-import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import Weighed, find_changes, walk
-from weighbridge.core import Manifest, ManifestDiff, Resource, printable
-from weighbridge.errors import ArtifactChangedError, DigestMismatchError
 from weighbridge.signing import (
-    Names,
-    find_misfits,
     load_public_key,
+    measure_listing,
     parse_signed_manifest,
-    reconcile,
-    relist,
     verify_bundle,
 )
-from weighbridge.workflow._declare import Reuse, check_reuse, list_operations
+from weighbridge.workflow._declare import Base, check_reuse
 from weighbridge.workflow._paths import to_path
-from weighbridge.workflow._reread import POINTER_BYTES, Weighing, count_files, reread
+from weighbridge.workflow._rebuild import list_files, rebuild_manifest
 from weighbridge.workflow._signatures import read_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from weighbridge.artifact import Tree
-    from weighbridge.core import Limits, Serialization
-    from weighbridge.signing import ReusePlan, SignedManifest, Verifier
+    from weighbridge.core import Limits, Manifest, Serialization
+    from weighbridge.core.ports import StrPath
+    from weighbridge.signing import SignedManifest, Verifier
+    from weighbridge.workflow._rebuild import Reused
+    from weighbridge.workflow._reread import Weighing
 
-__all__ = ["Reuse", "Reused", "Weighing", "read_base", "rebuild_manifest"]
+__all__ = ["Reuse", "read_base", "rebuild_signed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reused:
-    """What signing again took from the old signature and what it read; names are sorted.
+class Reuse:
+    """An old signature, and what changed since it was made.
+
+    At least one way of saying what changed has to be given, or a whole audit; ``changed=[]`` says
+    that nothing changed. All that are given are combined. Paths are POSIX and inside the artifact.
+    What is declared unchanged is not read: its digest is taken from the old signature on the
+    caller's word.
 
     Attributes:
-        hashed: Files that were read.
-        audited: How many of ``hashed`` were declared unchanged, and are.
-        reused_count: Files whose digest was taken from the old signature.
-        dropped: Files of the old signature that are gone.
-        undeclared_new: Those of ``hashed`` that are new and were not declared.
-        undeclared_gone: Those of ``dropped`` that were not declared.
-        skipped: Files that were declared and are never signed.
-        outside_count: How many changes git listed outside the artifact.
-        in_full: Whether everything was read because another serialization was asked for than the
-            old signature has.
+        signature: The old bundle; the one that is going to be replaced, or another.
+        key: The EC public key in PEM that it has to be verified with; by default the public half
+            of the key that signs now.
+        changed: Files that are new, gone or have other bytes; the disk tells which.
+        updated: Files that are there with new bytes.
+        deleted: Files that are gone.
+        renamed: Pairs of old and new path; the bytes are the same.
+        git_since: A revision of the git repository that the folder is in, at which it was signed;
+            ``HEAD`` for what is not committed yet.
+        git_status: What ``git status --porcelain`` printed, in any of its forms.
+        git_diff: What ``git diff --raw`` or ``--name-status`` printed.
+        git_prefix: The folder in the repository that is the artifact, or in which the bare file
+            is, for the paths in ``git_status`` and ``git_diff``.
+        digests: The sha256 of files as they are now, in hex, with or without ``sha256:``. What the
+            old signature lists with the same digest is unchanged or renamed; every other file is
+            hashed, and has to have the digest that is given.
+        strict: Whether a new or missing file that is not declared is an error.
+        audit_ratio: Which share of the reused files is hashed all the same, 0 to 1, chosen at
+            random; a difference is an error.
     """
 
-    hashed: tuple[str, ...]
-    audited: int
-    reused_count: int
-    dropped: tuple[str, ...] = ()
-    undeclared_new: tuple[str, ...] = ()
-    undeclared_gone: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
-    outside_count: int = 0
-    in_full: bool = False
+    signature: StrPath
+    key: StrPath | None = None
+    changed: Sequence[str] | None = None
+    updated: Sequence[str] = ()
+    deleted: Sequence[str] = ()
+    renamed: Sequence[tuple[str, str]] = ()
+    git_since: str | None = None
+    git_status: bytes | None = None
+    git_diff: bytes | None = None
+    git_prefix: str = ""
+    digests: Mapping[str, str] | None = None
+    strict: bool = False
+    audit_ratio: float = 0.0
 
 
 def read_base(reuse: Reuse, own_key: Verifier, *, limits: Limits) -> SignedManifest:
@@ -84,9 +96,9 @@ def read_base(reuse: Reuse, own_key: Verifier, *, limits: Limits) -> SignedManif
     return parse_signed_manifest(verify_bundle(bundle, {name: key}, limits=limits).statement)
 
 
-def rebuild_manifest(
+def rebuild_signed(
     root: Path,
-    base: SignedManifest,
+    signed: SignedManifest,
     reuse: Reuse,
     *,
     weighing: Weighing,
@@ -94,104 +106,22 @@ def rebuild_manifest(
 ) -> tuple[Manifest, Reused]:
     """Build the manifest that hashing everything would give, and hash what changed.
 
-    In the result the sha256 of a file that was not read is empty where ``base`` does not list it;
-    the ``listing`` is whole in any case.
-
     Args:
         root: A file or a folder.
-        base: From a signature that was verified.
+        signed: From a signature that was verified.
         reuse: What changed.
         weighing: How.
-        wanted: The serialization to list; another than that of ``base`` makes everything be read.
+        wanted: The serialization to list; another than that of ``signed`` makes everything be
+            read.
 
     Raises:
-        InputError: What is declared does not fit, or something cannot be signed.
-        DigestMismatchError: A file that was audited, is very small or is declared as renamed has
-            other bytes than the old signature says; one has another size or another digest than
-            is declared.
-        ArtifactChangedError: A file changed meanwhile.
-        MissingExtraError: The old signature lists BLAKE3, and the extra is not installed.
-        LimitExceededError: Too many files, or too deep.
+        WeighbridgeError: As :func:`rebuild_manifest`.
     """
     check_reuse(reuse)
-    tree = walk(root, limits=weighing.limits, signature=weighing.signature)
-    Weighed(tree, (), (), tree.failures).to_manifest()  # links and the like: refused unread
-    sizes = {e.name: e.identity.size_bytes for e in tree.entries if e.in_scope}
-    signed = base.index_for(tree.kind, tree.label)
-    disk = Names(frozenset(sizes), frozenset(tree.left_out))
-    declared = list_operations(reuse, tree, disk, base, limits=weighing.limits)
-    plan = reconcile(signed, disk, declared.operations, strict=reuse.strict)
-    declared_hashed = len(plan.hashed)
-    serialization = wanted or base.serialization
-    in_full = serialization != base.serialization
-    if in_full:  # nothing that was signed can be compared with what is going to be hashed
-        plan = replace(plan, reused={}, hashed=disk.names, expected={})
-        declared_hashed, signed = len(plan.hashed), {}
-    plan = plan.audit(_choose_audited(plan, sizes, reuse.audit_ratio))
-    _refuse_misfits(base, plan, sizes)
-    read = reread(tree, plan, signed, serialization=serialization, weighing=weighing)
-    _compare_declared(read, declared.digests)
-    manifest = _put_together(tree, sizes, base, plan, read)
-    if changes := find_changes(tree, root, limits=weighing.limits, signature=weighing.signature):
-        raise ArtifactChangedError(tuple(printable(name) for name in changes))
-    return manifest, Reused(
-        hashed=tuple(sorted(plan.hashed)),
-        audited=len(plan.hashed) - declared_hashed,
-        reused_count=len(plan.reused),
-        dropped=plan.dropped,
-        undeclared_new=plan.undeclared_new,
-        undeclared_gone=plan.undeclared_gone,
-        skipped=plan.skipped,
-        outside_count=declared.outside_count,
-        in_full=in_full,
+    tree = list_files(root, weighing)
+    base = Base(
+        digests=signed.index_for(tree.kind, tree.label),
+        sizes=measure_listing(signed.listing) if signed.listing else {},
+        listing=signed.listing,
     )
-
-
-def _choose_audited(plan: ReusePlan, sizes: Mapping[str, int], ratio: float) -> frozenset[str]:
-    """Choose what is hashed though it is declared unchanged: a random share, and what is tiny."""
-    tiny = frozenset(name for name in plan.reused if sizes[name] < POINTER_BYTES)
-    count = math.ceil(len(plan.reused) * ratio)
-    return tiny.union(random.SystemRandom().sample(sorted(plan.reused), count)) if count else tiny
-
-
-def _refuse_misfits(base: SignedManifest, plan: ReusePlan, sizes: Mapping[str, int]) -> None:
-    if base.listing is None:
-        return
-    if misfits := find_misfits(base.listing, plan.reused, sizes):
-        raise DigestMismatchError(
-            f"{count_files(len(misfits))} of the size that the old signature lists; "
-            "declare what changed",
-            diff=ManifestDiff(changed=misfits),
-        )
-
-
-def _compare_declared(read: Manifest, digests: Mapping[str, str]) -> None:
-    """Compare what was hashed with the digests that the caller gave."""
-    wrong = tuple(
-        (Resource(resource.name, -1, digests[resource.name]), resource)
-        for resource in read.resources
-        if digests.get(resource.name, resource.sha256) != resource.sha256
-    )
-    if wrong:
-        raise DigestMismatchError(
-            f"{count_files(len(wrong))} with the bytes that the given digest says; "
-            "give the digests of the files as they are now",
-            diff=ManifestDiff(changed=wrong),
-        )
-
-
-def _put_together(
-    tree: Tree, sizes: Mapping[str, int], base: SignedManifest, plan: ReusePlan, read: Manifest
-) -> Manifest:
-    """Return the manifest of what was read and what is taken over, sorted as ``sizes`` is."""
-    if not plan.reused:
-        return read
-    if base.listing is not None:
-        resources, listing = relist(base.listing, plan.reused, read, sizes)
-        return Manifest(tree.kind, tree.label, resources, tree.left_out, listing)
-    found = {resource.name: resource for resource in read.resources}
-    resources = tuple(
-        found[name] if name in found else Resource(name, size_bytes, plan.reused[name])
-        for name, size_bytes in sizes.items()
-    )
-    return Manifest(tree.kind, tree.label, resources, tree.left_out)
+    return rebuild_manifest(root, tree, base, reuse, weighing=weighing, wanted=wanted)

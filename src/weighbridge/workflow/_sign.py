@@ -26,7 +26,8 @@ from weighbridge.signing import (
     verify_bundle,
 )
 from weighbridge.workflow._paths import to_path
-from weighbridge.workflow._reuse import Reused, Weighing, read_base, rebuild_manifest
+from weighbridge.workflow._reread import Weighing
+from weighbridge.workflow._reuse import read_base, rebuild_signed
 from weighbridge.workflow._signatures import (
     find_signature_path,
     list_ignored,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Manifest
     from weighbridge.core.ports import Executor, Progress, StrPath
+    from weighbridge.workflow._rebuild import Reused
     from weighbridge.workflow._reuse import Reuse
 
 __all__ = ["Signed", "Verified", "sign_artifact", "verify_artifact"]
@@ -130,7 +132,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         manifest = weighing.build_manifest(root, serialization=serialization or PLAIN)
     else:
         base = read_base(reuse, signer.public_key, limits=limits)
-        manifest, reused = rebuild_manifest(
+        manifest, reused = rebuild_signed(
             root, base, reuse, weighing=weighing, wanted=serialization
         )
     bundle = sign_manifest(
