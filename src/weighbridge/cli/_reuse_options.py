@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import wraps
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -199,11 +200,11 @@ def _check_together(given: Mapping[str, Any]) -> None:
         raise click.UsageError("--git-status and --git-diff exclude each other")
     if given["nul"] and given["changed"] is None:
         raise click.UsageError("-z needs --changed FILE")
-    texts = [given[name] for name in ("git_status_from", "git_diff_from", "digests")]
-    if given["git_prefix"] is not None and texts == [None, None, None]:
+    texts: list[object] = [given[n] for n in ("git_status_from", "git_diff_from", "digests")]
+    if given["git_prefix"] is not None and not any(texts):
         raise click.UsageError("--git-prefix needs --git-status-from, --git-diff-from or --digests")
-    stdin = click.get_binary_stream("stdin")
-    if [*texts, given["changed"]].count(stdin) > 1:
+    streams = [*texts, given["changed"]]
+    if sum(stream is sys.stdin.buffer for stream in streams) > 1:
         raise click.UsageError("only one list can be read from stdin")
 
 

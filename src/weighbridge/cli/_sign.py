@@ -7,7 +7,6 @@ import click
 from weighbridge import workflow
 from weighbridge.cli._options import (
     FILE,
-    artifact_argument,
     json_option,
     print_json,
     signature_option,
@@ -33,7 +32,7 @@ _UNKNOWN = "not known; the files that were not read have no sha256 in the old si
 
 
 @click.command("sign")
-@artifact_argument
+@click.argument("path", type=FILE, required=False)
 @click.option("--key", type=FILE, required=True, metavar="PRIVATE", help="EC private key, PEM.")
 @signature_option
 @click.option(
@@ -60,9 +59,20 @@ _UNKNOWN = "not known; the files that were not read have no sha256 in the old si
 )
 @change_options
 @base_options
+@click.option(
+    "--from-manifest",
+    type=FILE,
+    metavar="FILE",
+    help="Sign what this list of files says, and read none of them; needs --signature, no PATH.",
+)
+@click.option(
+    "--name",
+    metavar="LABEL",
+    help="What to call the artifact in the signature, if --from-manifest does not say it.",
+)
 @json_option
 def command(  # noqa: PLR0913 - each is one thing that a user may say
-    path: str,
+    path: str | None,
     *,
     key: str,
     signature: str | None,
@@ -71,6 +81,8 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     hash_type: str | None,
     compat: str | None,
     reuse: workflow.Reuse | None,
+    from_manifest: str | None,
+    name: str | None,
     as_json: bool,
 ) -> None:
     """Sign the file or folder PATH: an OpenSSF Model Signing v1.0 bundle.
@@ -81,23 +93,50 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     With --reuse only what changed since an old signature is read: say what did, or let git tell.
     Paths are inside PATH. A file that is declared unchanged is not read, so that its digest rests
     on your word; --audit tests it.
+
+    With --from-manifest you vouch for a list of files: what it says is signed, and nothing is read.
     """
     serialization = _build_serialization(method, hash_type, shard_size)
-    with show_progress("hashing") as progress:
-        signed = workflow.sign_artifact(
-            path,
-            key=key,
-            signature=signature,
-            serialization=serialization,
-            dialect=Dialect(compat) if compat else Dialect.SPECIFICATION,
-            reuse=reuse,
-            progress=progress,
+    dialect = Dialect(compat) if compat else Dialect.SPECIFICATION
+    if from_manifest is not None:
+        if path is not None or reuse is not None or serialization is not None:
+            raise click.UsageError(
+                "--from-manifest goes without PATH, --reuse, --method and --hash: no file is read"
+            )
+        if signature is None:
+            raise click.UsageError("--from-manifest needs --signature FILE")
+        signed = workflow.sign_file_list(
+            from_manifest, key=key, signature=signature, name=name, dialect=dialect
         )
+    elif path is None:
+        raise click.UsageError("Missing argument 'PATH'.")
+    elif name is not None:
+        raise click.UsageError("--name needs --from-manifest FILE")
+    else:
+        with show_progress("hashing") as progress:
+            signed = workflow.sign_artifact(
+                path,
+                key=key,
+                signature=signature,
+                serialization=serialization,
+                dialect=dialect,
+                reuse=reuse,
+                progress=progress,
+            )
+    _show(signed, as_json=as_json)
+
+
+def _show(signed: workflow.Signed, *, as_json: bool) -> None:
     manifest = signed.manifest
     warnings = describe_collisions(signed.collisions)
     warn(warnings)
     if signed.reused is not None:
         tell_reused(signed.reused)
+    if signed.listed_in is not None:
+        listed_in = printable(str(signed.listed_in))
+        click.echo(f"weighbridge: signed what {listed_in} says; no file was read", err=True)
+    # A list need not say how large the files are.
+    size_bytes = manifest.size_bytes if all(r.size_bytes >= 0 for r in manifest.resources) else None
     digest = str(manifest.compute_digest()) if manifest.is_known else None
     if as_json:
         print_json(
@@ -105,13 +144,15 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
                 "artifact": digest,
                 "signature": printable(str(signed.signature)),
                 "file_count": len(manifest.resources),
-                "size_bytes": manifest.size_bytes,
+                "size_bytes": size_bytes,
+                "listed_in": printable(str(signed.listed_in)) if signed.listed_in else None,
                 "warnings": [*warnings],
                 **({} if signed.reused is None else {"reused": reused_to_json(signed.reused)}),
             }
         )
         return
-    click.echo(f"signed {len(manifest.resources):,} files, {to_size(manifest.size_bytes)}")
+    size = "of unknown size" if size_bytes is None else to_size(size_bytes)
+    click.echo(f"signed {len(manifest.resources):,} files, {size}")
     click.echo(f"artifact:  {digest or _UNKNOWN}")
     click.echo(f"signature: {printable(str(signed.signature))}")
     if signed.reused is not None:

@@ -12,7 +12,8 @@ from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from weighbridge.workflow._check import check_artifact
-    from weighbridge.workflow._hash import hash_artifact
+    from weighbridge.workflow._file_lists import sign_file_list
+    from weighbridge.workflow._hash import Rehashed, hash_artifact, rehash_artifact
     from weighbridge.workflow._inspect import Inspected, inspect_signature
     from weighbridge.workflow._keys import KeyFiles, create_key_files
     from weighbridge.workflow._rebuild import Reused
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Inspected",
     "KeyFiles",
+    "Rehashed",
     "Reuse",
     "Reused",
     "Signed",
@@ -31,14 +33,17 @@ __all__ = [
     "create_key_files",
     "hash_artifact",
     "inspect_signature",
+    "rehash_artifact",
     "scan_artifact",
     "sign_artifact",
+    "sign_file_list",
     "verify_artifact",
 ]
 
 _MODULES = {
     "_check": ("check_artifact",),
-    "_hash": ("hash_artifact",),
+    "_file_lists": ("sign_file_list",),
+    "_hash": ("Rehashed", "hash_artifact", "rehash_artifact"),
     "_inspect": ("Inspected", "inspect_signature"),
     "_keys": ("KeyFiles", "create_key_files"),
     "_rebuild": ("Reused",),

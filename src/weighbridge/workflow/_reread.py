@@ -88,7 +88,7 @@ def reread(
         if name in found and signed.get(name) != found[name]:
             raise InputError(
                 f"{printable(name)} is a Git LFS pointer and not the file itself; "
-                "run git lfs pull, then sign again"
+                "run git lfs pull, then run this again"
             )
     wrong = tuple(
         (Resource(resource.name, -1, expected if serialization == PLAIN else ""), resource)
@@ -98,8 +98,8 @@ def reread(
     )
     if wrong:
         raise DigestMismatchError(
-            f"{count_files(len(wrong))} as declared, with the bytes that the old signature lists; "
-            "declare what changed, or sign without the old signature",
+            f"{count_files(len(wrong))} as declared, with the bytes that were known; "
+            "declare what changed, or have everything read",
             diff=ManifestDiff(changed=wrong),
         )
     return manifest

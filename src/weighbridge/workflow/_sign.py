@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import build_manifest, remove_leftovers, write_atomically
+from weighbridge.artifact import build_manifest, remove_leftovers
 from weighbridge.core import (
     DEFAULT_LIMITS,
     PLAIN,
@@ -16,7 +16,7 @@ from weighbridge.core import (
     printable,
 )
 from weighbridge.engines import ThreadExecutor
-from weighbridge.errors import DigestMismatchError, LimitExceededError
+from weighbridge.errors import DigestMismatchError
 from weighbridge.signing import (
     compare_signed,
     load_public_key,
@@ -33,6 +33,7 @@ from weighbridge.workflow._signatures import (
     list_ignored,
     read_bundle,
     refuse_to_replace,
+    write_bundle,
 )
 
 if TYPE_CHECKING:
@@ -57,12 +58,14 @@ class Signed:
         signature: Where the bundle was written.
         collisions: Names that are one file where case or Unicode form does not count.
         reused: What was taken from an old signature, if one was used.
+        listed_in: The list of files that was signed without reading a file; else None.
     """
 
     manifest: Manifest
     signature: Path
     collisions: tuple[tuple[str, ...], ...] = ()
     reused: Reused | None = None
+    listed_in: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +144,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         ignore_paths=list_ignored(manifest, root, target),
         dialect=dialect,
     )
-    if len(bundle) > limits.max_signature_bytes:  # nobody could read it again
-        raise LimitExceededError(
-            "max_signature_bytes",
-            limit=limits.max_signature_bytes,
-            actual=len(bundle),
-            subject=printable(str(target)),
-        )
-    write_atomically(target, bundle)
+    write_bundle(target, bundle, limits=limits)
     return Signed(manifest, target, _find_collisions(manifest), reused)
 
 
