@@ -6,6 +6,7 @@ from weighbridge.artifact._documents import (
     write_atomically,
     write_report,
 )
+from weighbridge.artifact._stat_cache import StatCache, load_stat_cache, save_stat_cache
 from weighbridge.artifact._walk import (
     CLAIMS_NAME,
     DEFAULT_SIGNATURE_NAME,
@@ -27,12 +28,15 @@ __all__ = [
     "DEFAULT_SIGNATURE_NAME",
     "OUT_OF_SCOPE_NAMES",
     "Entry",
+    "StatCache",
     "Tree",
     "Weighed",
     "build_manifest",
     "find_changes",
+    "load_stat_cache",
     "read_document",
     "remove_leftovers",
+    "save_stat_cache",
     "walk",
     "weigh",
     "weigh_tree",

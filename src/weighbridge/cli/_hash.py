@@ -13,6 +13,7 @@ from weighbridge.cli._options import (
     json_option,
     print_json,
     signature_option,
+    stat_cache_option,
 )
 from weighbridge.cli._outputs import check_outputs, write_output
 from weighbridge.cli._progress import show_progress
@@ -44,6 +45,7 @@ __all__ = ["command"]
     help="A list of files, in either form: PATH has to be just that, unless you say what changed.",
 )
 @change_options
+@stat_cache_option
 @click.option(
     "--oms-root",
     is_flag=True,
@@ -57,6 +59,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     manifest_file: str | None,
     manifest_in: str | None,
     changes: Mapping[str, Any],
+    stat_cache: str | None,
     oms_root: bool,
     signature: str | None,
     as_json: bool,
@@ -70,10 +73,12 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     With --manifest-in and what changed since, only that is read; the rest is taken from the list
     on its word, and yours.
     """
-    check_outputs((manifest_file,), artifact=path, inputs=(signature,))
+    check_outputs((manifest_file,), artifact=path, inputs=(signature, stat_cache))
     reused: workflow.Reused | None = None
     with show_progress("hashing") as progress:
         if manifest_in is not None and has_changes(changes):
+            if stat_cache is not None:
+                raise click.UsageError("--stat-cache goes without a list and what changed since")
             reuse = to_reuse(changes, signature=manifest_in)
             again = workflow.rehash_artifact(
                 path, reuse=reuse, signature=signature, progress=progress
@@ -82,7 +87,11 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         else:
             refuse_changes(changes, wanted="--manifest-in FILE")
             manifest = workflow.hash_artifact(
-                path, signature=signature, expected=manifest_in, progress=progress
+                path,
+                signature=signature,
+                expected=manifest_in,
+                stat_cache=stat_cache,
+                progress=progress,
             )
     if reused is not None:
         tell_reused(reused)

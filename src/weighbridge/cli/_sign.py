@@ -10,6 +10,7 @@ from weighbridge.cli._options import (
     json_option,
     print_json,
     signature_option,
+    stat_cache_option,
 )
 from weighbridge.cli._progress import show_progress
 from weighbridge.cli._reuse_options import base_options, change_options
@@ -59,6 +60,7 @@ _UNKNOWN = "not known; the files that were not read have no sha256 in the old si
 )
 @change_options
 @base_options
+@stat_cache_option
 @click.option(
     "--from-manifest",
     type=FILE,
@@ -81,6 +83,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     hash_type: str | None,
     compat: str | None,
     reuse: workflow.Reuse | None,
+    stat_cache: str | None,
     from_manifest: str | None,
     name: str | None,
     as_json: bool,
@@ -99,9 +102,10 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     serialization = _build_serialization(method, hash_type, shard_size)
     dialect = Dialect(compat) if compat else Dialect.SPECIFICATION
     if from_manifest is not None:
-        if path is not None or reuse is not None or serialization is not None:
+        if any(item is not None for item in (path, reuse, serialization, stat_cache)):
             raise click.UsageError(
-                "--from-manifest goes without PATH, --reuse, --method and --hash: no file is read"
+                "--from-manifest goes without PATH, --reuse, --stat-cache, --method and --hash: "
+                "no file is read"
             )
         if signature is None:
             raise click.UsageError("--from-manifest needs --signature FILE")
@@ -121,6 +125,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
                 serialization=serialization,
                 dialect=dialect,
                 reuse=reuse,
+                stat_cache=stat_cache,
                 progress=progress,
             )
     _show(signed, as_json=as_json)

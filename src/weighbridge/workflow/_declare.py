@@ -28,11 +28,13 @@ class Base:
         digests: Name to sha256; for a ``listing`` to what :func:`index_listing` gives.
         sizes: Such a digest to the size in bytes of a file that has it, where that is known.
         listing: What was signed, if it is not the sha256 of files.
+        refuses_pointers: Whether a Git LFS pointer that was not there before is an error.
     """
 
     digests: Mapping[str, str]
     sizes: Mapping[str, int] = field(default_factory=dict)
     listing: Listing | None = None
+    refuses_pointers: bool = True
 
     @property
     def serialization(self) -> Serialization:

@@ -43,6 +43,7 @@ def hash_artifact(  # noqa: PLR0913 - each is one thing that a caller may say
     signature: StrPath | None = None,
     expected: StrPath | None = None,
     digests: Mapping[str, str] | None = None,
+    stat_cache: StrPath | None = None,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -60,13 +61,16 @@ def hash_artifact(  # noqa: PLR0913 - each is one thing that a caller may say
             them, that the artifact has to be.
         digests: The sha256 of files that the caller wrote and hashed meanwhile, in hex, with or
             without ``sha256:``. All other files are hashed, and those below 1 KiB in any case.
+        stat_cache: A file of ours that remembers what was hashed: a file with the same device,
+            inode, size and times is not read again.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on the number of files and the depth of folders.
         progress: Is told the bytes.
 
     Raises:
         InputError: Missing, empty, or holding something that is not a readable regular file; a
-            list that is malformed; a digest of a file that is not there.
+            list that is malformed; a digest of a file that is not there; a stat cache that others
+            may write.
         DigestMismatchError: The files are not those that ``expected`` lists, or a small file has
             not the digest that was given; ``diff`` says which.
         ArtifactChangedError: A file changed meanwhile.
@@ -75,11 +79,11 @@ def hash_artifact(  # noqa: PLR0913 - each is one thing that a caller may say
     root = to_path(path, what="artifact")
     left_out = to_optional_path(signature, what="signature file")
     wanted = None if expected is None else to_path(expected, what="list of files")
-    if digests is not None:
+    if digests is not None or stat_cache is not None:
         from weighbridge.workflow._reread import Weighing  # noqa: PLC0415 - start-up time
 
         weighing = Weighing(executor or ThreadExecutor(), limits, left_out, progress)
-        manifest = _hash_unknown(root, digests, weighing)
+        manifest = _hash_unknown(root, digests, stat_cache, weighing)
     else:
         manifest = build_manifest(
             root,
@@ -139,8 +143,20 @@ def rehash_artifact(
     return Rehashed(*rebuild_manifest(root, tree, base, reuse, weighing=weighing))
 
 
-def _hash_unknown(root: Path, digests: Mapping[str, str], weighing: Weighing) -> Manifest:
-    """Hash the files of which no digest is given."""
+def _hash_unknown(
+    root: Path,
+    digests: Mapping[str, str] | None,
+    stat_cache: StrPath | None,
+    weighing: Weighing,
+) -> Manifest:
+    """Hash the files of which no digest is given, or known from before."""
+    if digests is None:
+        from weighbridge.workflow._stat_cached import rebuild_cached  # noqa: PLC0415 - start-up
+
+        file = to_path(stat_cache or "", what="stat cache")
+        return rebuild_cached(root, file, weighing=weighing)[0]
+    if stat_cache is not None:
+        raise InputError("a stat cache and given digests exclude each other; give one")
     from weighbridge.signing import Names  # noqa: PLC0415 - start-up time
     from weighbridge.workflow._declare import Base, check_digests  # noqa: PLC0415
     from weighbridge.workflow._rebuild import list_files, rebuild_manifest  # noqa: PLC0415

@@ -112,7 +112,8 @@ def rebuild_manifest(
         declared_hashed, signed = len(plan.hashed), {}
     plan = plan.audit(_choose_audited(plan, sizes, reuse.audit_ratio))
     _refuse_misfits(base, plan, sizes)
-    read = reread(tree, plan, signed, serialization=serialization, weighing=weighing)
+    known = signed if base.refuses_pointers else None
+    read = reread(tree, plan, known, serialization=serialization, weighing=weighing)
     _compare_declared(read, declared.digests)
     manifest = _put_together(tree, sizes, base, plan, read)
     if changes := find_changes(tree, root, limits=weighing.limits, signature=weighing.signature):

@@ -51,7 +51,7 @@ class Weighing:
 def reread(
     tree: Tree,
     plan: ReusePlan,
-    signed: Mapping[str, str],
+    signed: Mapping[str, str] | None,
     *,
     serialization: Serialization,
     weighing: Weighing,
@@ -61,7 +61,8 @@ def reread(
     Args:
         tree: The artifact.
         plan: ``hashed`` and ``expected`` apply.
-        signed: Name to what was known of it before: its sha256, or what its listing gives.
+        signed: Name to what was known of it before: its sha256, or what its listing gives. None if
+            a Git LFS pointer may stand anywhere.
         serialization: In which ``signed`` is, and the result.
         weighing: How.
 
@@ -85,7 +86,7 @@ def reread(
     else:
         found = index_listing(manifest.listing, tree.kind, tree.label)
     for name in weighed.inspections:
-        if name in found and signed.get(name) != found[name]:
+        if signed is not None and name in found and signed.get(name) != found[name]:
             raise InputError(
                 f"{printable(name)} is a Git LFS pointer and not the file itself; "
                 "run git lfs pull, then run this again"

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from weighbridge.artifact import Tree
     from weighbridge.core import Limits, Manifest, Serialization
     from weighbridge.core.ports import StrPath
     from weighbridge.signing import SignedManifest, Verifier
     from weighbridge.workflow._rebuild import Reused
     from weighbridge.workflow._reread import Weighing
 
-__all__ = ["Reuse", "read_base", "rebuild_signed"]
+__all__ = ["Reuse", "find_base", "read_base", "rebuild_signed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,14 @@ def rebuild_signed(
     """
     check_reuse(reuse)
     tree = list_files(root, weighing)
-    base = Base(
+    base = find_base(signed, tree)
+    return rebuild_manifest(root, tree, base, reuse, weighing=weighing, wanted=wanted)
+
+
+def find_base(signed: SignedManifest, tree: Tree) -> Base:
+    """Return what a verified signature tells of an artifact's files."""
+    return Base(
         digests=signed.index_for(tree.kind, tree.label),
         sizes=measure_listing(signed.listing) if signed.listing else {},
         listing=signed.listing,
     )
-    return rebuild_manifest(root, tree, base, reuse, weighing=weighing, wanted=wanted)

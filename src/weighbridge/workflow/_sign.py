@@ -93,6 +93,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     serialization: Serialization | None = None,
     dialect: Dialect = Dialect.SPECIFICATION,
     reuse: Reuse | None = None,
+    stat_cache: StrPath | None = None,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -111,6 +112,8 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         dialect: Whose words to use where the reference implementation strays from the
             specification.
         reuse: An old signature and what changed since; only that is read again.
+        stat_cache: A file of ours that remembers what was hashed: a file with the same device,
+            inode, size and times is not read again. Verifying never believes it.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on the number of files and the depth of folders.
         progress: Is told the bytes.
@@ -131,10 +134,17 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     remove_leftovers(target.parent)
     weighing = Weighing(executor or ThreadExecutor(), limits, target, progress)
     reused: Reused | None = None
-    if reuse is None:
+    base = None if reuse is None else read_base(reuse, signer.public_key, limits=limits)
+    if stat_cache is not None:
+        from weighbridge.workflow._stat_cached import rebuild_cached  # noqa: PLC0415 - start-up
+
+        file = to_path(stat_cache, what="stat cache")
+        manifest, reused = rebuild_cached(
+            root, file, weighing=weighing, signed=base, reuse=reuse, wanted=serialization
+        )
+    elif reuse is None or base is None:
         manifest = weighing.build_manifest(root, serialization=serialization or PLAIN)
     else:
-        base = read_base(reuse, signer.public_key, limits=limits)
         manifest, reused = rebuild_signed(
             root, base, reuse, weighing=weighing, wanted=serialization
         )
