@@ -17,7 +17,7 @@ from weighbridge.errors import InputError, LimitExceededError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["base_options", "change_options", "has_changes", "refuse_changes", "to_reuse"]
+__all__ = ["change_options", "has_changes", "refuse_changes", "reuse_options", "to_reuse"]
 
 _PERCENT = 100
 
@@ -129,24 +129,25 @@ _FLAGS = {"nul": "-z"}
 _NOTHING: tuple[object, ...] = (None, False, (), 0.0)
 
 
-def base_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the old signature; put it into ``reuse``, which :func:`change_options` makes."""
+def reuse_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options; the command is given them as ``reuse``, one value or None."""
 
     @wraps(function)
     def command(**given: Any) -> Any:  # noqa: ANN401 - what click passes
-        reuse, reuse_key, changes = (given.pop(name) for name in ("reuse", "reuse_key", "changes"))
-        if reuse is None:
-            refuse_changes({**changes, "reuse_key": reuse_key}, wanted="--reuse OLD.sig")
+        signature, key = given.pop("reuse"), given.pop("reuse_key")
+        changes = {name: given.pop(name) for name in _CHANGE_NAMES}
+        if signature is None:
+            refuse_changes({**changes, "reuse_key": key}, wanted="--reuse OLD.sig")
             return function(**given, reuse=None)
-        return function(**given, reuse=to_reuse(changes, signature=reuse, key=reuse_key))
+        return function(**given, reuse=to_reuse(changes, signature=signature, key=key))
 
-    for option in reversed(_BASE):
+    for option in reversed((*_BASE, *_CHANGES)):
         command = option(command)
     return command
 
 
 def change_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what says what changed; the command is given it as ``changes``, for the two below."""
+    """Add what says what changed; for the functions below it is ``changes``."""
 
     @wraps(function)
     def command(**given: Any) -> Any:  # noqa: ANN401 - what click passes

@@ -13,7 +13,7 @@ from weighbridge.cli._options import (
     stat_cache_option,
 )
 from weighbridge.cli._progress import show_progress
-from weighbridge.cli._reuse_options import base_options, change_options
+from weighbridge.cli._reuse_options import reuse_options
 from weighbridge.cli._reuse_output import reused_to_json, show_reused, tell_reused
 from weighbridge.cli._warnings import describe_collisions, warn
 from weighbridge.core import (
@@ -58,8 +58,7 @@ _UNKNOWN = "not known; the files that were not read have no sha256 in the old si
     type=click.Choice([Dialect.MODEL_SIGNING_1_1.value]),
     help="Write what this release takes where it strays from the specification.",
 )
-@change_options
-@base_options
+@reuse_options
 @stat_cache_option
 @click.option(
     "--from-manifest",
