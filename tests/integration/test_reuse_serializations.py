@@ -162,3 +162,30 @@ def test_shards_cannot_list_an_empty_file_that_came(place: Path) -> None:
     (model / "empty").touch()
     with pytest.raises(InputError, match="is empty"):
         wb.sign(model, key=key, reuse=wb.Reuse(model / "model.sig", changed=["empty"]))
+
+
+@pytest.mark.parametrize("hash_type", [HashType.SHA256, HashType.BLAKE2B])
+def test_shards_that_model_signing_signed_are_a_base(place: Path, hash_type: HashType) -> None:
+    """Its order, its words and its float of a shard size; names with colons it cannot read."""
+    peer = pytest.importorskip("model_signing")
+    model = place / "model"
+    for file in model.glob("*:*"):
+        file.rename(model / file.name.replace(":", ""))
+    (model / "w1").mkdir()
+    (model / "w1" / "a.bin").write_bytes(b"a" * BIG)
+    algorithm = hash_type.value.removesuffix("b")
+    hashing = peer.hashing.Config().use_shard_serialization(
+        hashing_algorithm=algorithm, shard_size=1200
+    )
+    hashing.set_ignored_paths(paths=[model / "model.sig"], ignore_git_paths=True)
+    signing = peer.signing.Config().use_elliptic_key_signer(private_key=place / "k.key")
+    signing.set_hashing_config(hashing).sign(model, model / "model.sig")
+    (model / "w10.bin").write_bytes(b"new" * BIG)
+    reuse = wb.Reuse(model / "model.sig", updated=["w10.bin"], strict=True)
+    again = wb.sign(model, key=place / "k.key", reuse=reuse, dialect=Dialect.MODEL_SIGNING_1_1)
+    assert again.reused is not None
+    assert again.reused.reused_count == 4
+    wb.verify(model, key=place / "k.pub")
+    peer.verifying.Config().use_elliptic_key_verifier(
+        public_key=place / "k.pub"
+    ).set_hashing_config(hashing).verify(model, model / "model.sig")
