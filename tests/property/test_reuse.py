@@ -189,7 +189,7 @@ OPERATIONS = st.builds(Operation, KINDS, NAMES, st.just("")) | st.builds(
 
 
 @given(before=TREES, after=TREES, operations=st.lists(OPERATIONS), strict=st.booleans())
-@settings(max_examples=1500)
+@settings(max_examples=1500, deadline=None)
 def test_a_plan_covers_the_disk_and_takes_digests_from_the_base_only(
     before: dict[str, bytes], after: dict[str, bytes], operations: list[Operation], *, strict: bool
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -58,6 +59,9 @@ def rebuild_cached(
         raise InputError("a stat cache knows the sha256 of files only; sign without it")
     if reuse is not None and reuse.digests is not None:
         raise InputError("a stat cache and a list of digests exclude each other; give one")
+    target = weighing.signature
+    if target is not None and os.path.realpath(target) == os.path.realpath(cache_file):
+        raise InputError("the stat cache and the signature are one file; name another file")
     tree = list_files(root, weighing)
     found = load_stat_cache(cache_file, tree, limits=weighing.limits).find(tree)
     read_from_ns = time.time_ns()
