@@ -7,7 +7,8 @@ import os
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from weighbridge.core import ArtifactKind, ReadFailure, ReadFailureKind, printable
 from weighbridge.errors import InputError, LimitExceededError
@@ -112,7 +113,9 @@ class Tree:
     unwalked: tuple[str, ...]
 
 
-def walk(root: Path, *, limits: Limits, signature: Path | None = None) -> Tree:
+def walk(
+    root: Path, *, limits: Limits, signature: Path | None = None, before: Tree | None = None
+) -> Tree:
     """List every regular file of the artifact at ``root``.
 
     Folders are opened relative to their parent's descriptor and without following links, so what
@@ -122,6 +125,9 @@ def walk(root: Path, *, limits: Limits, signature: Path | None = None) -> Tree:
         root: A file or a folder.
         limits: ``max_entries`` and ``max_path_depth`` apply.
         signature: The signature file, if it is not ``model.sig`` in the folder.
+        before: The artifact as it was listed earlier. Its entries stand in the result again where
+            nothing changed, so that listing again takes less time and memory and is quick to
+            compare; the result is the same without.
 
     Raises:
         InputError: ``root`` is missing, a symbolic link, a device, unreadable, or an empty folder.
@@ -142,7 +148,7 @@ def walk(root: Path, *, limits: Limits, signature: Path | None = None) -> Tree:
     if not stat.S_ISDIR(status.st_mode):
         what = _SPECIAL.get(stat.S_IFMT(status.st_mode), "not a regular file")
         raise InputError(f"{printable(str(root))} is {what}; give a file or a folder")
-    return _Walker(absolute, limits, _inside(signature, absolute)).run(root)
+    return _Walker(absolute, limits, _inside(signature, absolute), before).run(root)
 
 
 def _resolve_parent(path: Path) -> Path:
@@ -221,7 +227,8 @@ def _tree_of_linked_file(root: Path, absolute: Path) -> Tree:
             f"{printable(str(root))} is a symbolic link; give the path that it leads to ({target})"
         )
     name = _decode_name(absolute.name)
-    entry = Entry(name, *blob, in_scope=True)
+    target, status = blob
+    entry = Entry(name, target, Identity.of(status), in_scope=True)
     return Tree(ArtifactKind.FILE, absolute.parent, name, (entry,), (), (), ())
 
 
@@ -231,8 +238,8 @@ class _Cache:
 
     blobs: str
 
-    def find_blob(self, link: Path) -> tuple[str, Identity] | None:
-        """Return the blob that ``link`` leads to, if it is a direct child of ``blobs``.
+    def find_blob(self, link: Path) -> tuple[str, os.stat_result] | None:
+        """Return the blob that ``link`` leads to and its status, if it is a direct child of ``blobs``.
 
         The text of the link must be the one way there, ``../../blobs/NAME`` or absolute. Any other
         may pass through a link on its way, and then the system would open another file than this.
@@ -247,7 +254,7 @@ class _Cache:
             status = os.lstat(target)
         except OSError:
             return None
-        return (target, Identity.of(status)) if stat.S_ISREG(status.st_mode) else None
+        return (target, status) if stat.S_ISREG(status.st_mode) else None
 
 
 def _find_cache(folder: Path) -> _Cache | None:
@@ -263,7 +270,8 @@ def _find_cache(folder: Path) -> _Cache | None:
 class _Place(NamedTuple):
     """A folder below the artifact's, with a slash at its end; empty for the artifact's own.
 
-    ``name`` is UTF-8 whatever the locale, ``path`` is what the system has to be given.
+    ``name`` is UTF-8 whatever the locale, ``path`` is what the system has to be given; one object
+    if they are equal.
     """
 
     name: str
@@ -273,11 +281,12 @@ class _Place(NamedTuple):
 class _Walker:
     """Collects while walking; lives for one call of :func:`walk`."""
 
-    def __init__(self, folder: Path, limits: Limits, signature: str) -> None:
+    def __init__(self, folder: Path, limits: Limits, signature: str, before: Tree | None) -> None:
         self._folder = folder
         self._limits = limits
-        self._signature = signature
+        self._names_out_of_scope = _FILES_OUT_OF_SCOPE | {signature}
         self._cache = _find_cache(folder)
+        self._before = {entry.name: entry for entry in before.entries} if before else {}
         self._entries: list[Entry] = []
         self._failures: list[ReadFailure] = []
         self._left_out: list[str] = []
@@ -291,6 +300,7 @@ class _Walker:
             raise _unusable(root, error) from error
         with _closing(descriptor):
             self._walk(descriptor, _Place("", ""), depth=0, in_scope=True)
+        self._entries.sort(key=itemgetter(0))  # the name; by whole entries it takes four times as long
         if not self._failures and not any(entry.in_scope for entry in self._entries):
             raise InputError(
                 f"{printable(str(root))} is an empty folder: there is nothing to weigh"
@@ -299,7 +309,7 @@ class _Walker:
             kind=ArtifactKind.FOLDER,
             folder=self._folder,
             label=_decode_label(self._folder.name),
-            entries=tuple(sorted(self._entries)),
+            entries=tuple(self._entries),
             failures=tuple(sorted(self._failures, key=lambda failure: failure.name)),
             left_out=tuple(sorted(self._left_out)),
             unwalked=tuple(sorted(self._unwalked)),
@@ -317,8 +327,11 @@ class _Walker:
         try:
             with os.scandir(descriptor) as listing:
                 for item in listing:
-                    self._spend_entry()
-                    if self._is_folder(item, place):
+                    self._count += 1
+                    if self._count > self._limits.max_entries:
+                        self._refuse_more()
+                    if item.is_dir(follow_symlinks=False):
+                        self._check_folder_name(item.name, place)
                         folders.append((item.name, in_scope and not self._leave_out(item, place)))
                     else:
                         self._add(item, place, in_scope=in_scope)
@@ -331,23 +344,18 @@ class _Walker:
             else:
                 self._enter(descriptor, name, place, depth=depth + 1, in_scope=inside)
 
-    def _spend_entry(self) -> None:
-        self._count += 1
-        if self._count > self._limits.max_entries:
-            raise LimitExceededError(
-                "max_entries",
-                limit=self._limits.max_entries,
-                actual=self._count,
-                subject=printable(str(self._folder)),
-            )
+    def _refuse_more(self) -> NoReturn:
+        raise LimitExceededError(
+            "max_entries",
+            limit=self._limits.max_entries,
+            actual=self._count,
+            subject=printable(str(self._folder)),
+        )
 
-    def _is_folder(self, item: os.DirEntry[str], place: _Place) -> bool:
-        if not item.is_dir(follow_symlinks=False):
-            return False
-        name = _decode_name(item.name)
+    def _check_folder_name(self, own_name: str, place: _Place) -> None:
+        name = _decode_name(own_name)
         if problem := _name_problem(name):
             self._refuse(place.name + name, problem)
-        return True
 
     def _leave_out(self, item: os.DirEntry[str], place: _Place) -> bool:
         """Note and tell whether a top-level folder is outside the scope."""
@@ -357,7 +365,9 @@ class _Walker:
         return True
 
     def _enter(self, parent: int, name: str, place: _Place, *, depth: int, in_scope: bool) -> None:
-        inner = _Place(f"{place.name}{_decode_name(name)}/", f"{place.path}{name}/")
+        inner_path = f"{place.path}{name}/"
+        inner_name = f"{place.name}{_decode_name(name)}/"
+        inner = _Place(inner_path if inner_name == inner_path else inner_name, inner_path)
         try:
             descriptor = os.open(name, _OPEN_FOLDER, dir_fd=parent)
         except OSError as error:
@@ -372,16 +382,22 @@ class _Walker:
         self._fail(name, ReadFailureKind.UNREADABLE, reason)
 
     def _add(self, item: os.DirEntry[str], place: _Place, *, in_scope: bool) -> None:
-        own_name = _decode_name(item.name)
-        name, path = place.name + own_name, place.path + item.name
-        if problem := _name_problem(own_name):
-            self._refuse(name, problem)
-            return
+        """Add what is no folder. Runs for every file, so it calls little."""
+        own_name = item.name
+        if own_name.isascii() and own_name.isprintable() and "\\" not in own_name:
+            name = place.name + own_name
+            path = name if place.name is place.path else place.path + own_name
+        else:
+            own_name = _decode_name(own_name)
+            name, path = place.name + own_name, place.path + item.name
+            if problem := _name_problem(own_name):
+                self._refuse(name, problem)
+                return
         try:
             status = item.stat(follow_symlinks=False)
             mode = status.st_mode
             if stat.S_ISREG(mode):
-                self._add_file(name, path, Identity.of(status), in_scope=in_scope)
+                self._add_file(name, path, status, in_scope=in_scope)
             elif stat.S_ISLNK(mode):
                 self._add_link(name, path, in_scope=in_scope)
             else:
@@ -389,11 +405,25 @@ class _Walker:
         except OSError as error:
             self._fail(name, ReadFailureKind.CHANGED, f"went away: {error.strerror}")
 
-    def _add_file(self, name: str, path: str, identity: Identity, *, in_scope: bool) -> None:
-        if in_scope and (name in _FILES_OUT_OF_SCOPE or name == self._signature):
+    def _add_file(
+        self, name: str, path: str, status: os.stat_result, *, in_scope: bool
+    ) -> None:
+        if in_scope and name in self._names_out_of_scope:
             self._left_out.append(name)
             in_scope = False
-        self._entries.append(Entry(name, path, identity, in_scope))
+        now = (
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+        )
+        entry = self._before.get(name)
+        if entry is None or entry != (name, path, now, in_scope):
+            # Not Entry(...), which takes twice as long.
+            identity = tuple.__new__(Identity, now)
+            entry = tuple.__new__(Entry, (name, path, identity, in_scope))
+        self._entries.append(entry)
 
     def _add_link(self, name: str, path: str, *, in_scope: bool) -> None:
         link = self._folder / path

@@ -300,7 +300,7 @@ def find_changes(
         out_of_scope: Whether files outside the scope count, because they were examined too.
     """
     try:
-        now = walk(root, limits=limits, signature=signature)
+        now = walk(root, limits=limits, signature=signature, before=tree)
     except InputError:
         return (tree.label,)
     if now.entries == tree.entries and now.failures == tree.failures:

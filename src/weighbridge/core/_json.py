@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from weighbridge.errors import ParseError
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from weighbridge.core._limits import Limits
 
 __all__ = ["JsonValue", "check_depth", "parse_json", "to_json"]
+
+_CONTAINERS = (dict, list)
 
 JsonValue = dict[str, Any] | list[Any] | str | int | float | bool | None
 
@@ -82,15 +85,13 @@ def check_depth(value: JsonValue, *, what: str, limit: int) -> None:
     """
     level: list[Any] = [value]
     for _ in range(limit + 1):
-        nested: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                nested.extend(v for v in item.values() if isinstance(v, dict | list))
-            elif isinstance(item, list):
-                nested.extend(v for v in item if isinstance(v, dict | list))
-        if not nested:
+        inside = chain(
+            chain.from_iterable([item.values() for item in level if isinstance(item, dict)]),
+            chain.from_iterable([item for item in level if isinstance(item, list)]),
+        )
+        level = [item for item in inside if isinstance(item, _CONTAINERS)]
+        if not level:
             return
-        level = nested
     message = f"{what} is nested deeper than {limit} levels"
     raise ParseError(message)
 

@@ -6,7 +6,7 @@ import hashlib
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core._digest import Digest
 
@@ -25,9 +25,11 @@ class ArtifactKind(StrEnum):
     FOLDER = "folder"
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One regular file: POSIX path inside the artifact, size in bytes, sha256 in lower-case hex."""
+class Resource(NamedTuple):
+    """One regular file: POSIX path inside the artifact, size in bytes, sha256 in lower-case hex.
+
+    A tuple, which is made in a third of a dataclass's time: there is one for each file.
+    """
 
     name: str
     size_bytes: int
@@ -81,10 +83,8 @@ class Manifest:
         Source:
             OpenSSF Model Signing v1.0: sha256 over the resources' raw digests in their order.
         """
-        root = hashlib.sha256()
-        for resource in self.resources:
-            root.update(bytes.fromhex(resource.sha256))
-        return Digest(root.hexdigest())
+        raw = bytes.fromhex("".join([resource.sha256 for resource in self.resources]))
+        return Digest(hashlib.sha256(raw).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,8 @@ def diff_manifests(expected: tuple[Resource, ...], actual: tuple[Resource, ...])
     A negative ``size_bytes`` in ``expected`` means that the size is not known (OMS does not
     record sizes); sizes are never compared, digests are.
     """
+    if {r.name: r.sha256 for r in expected} == {r.name: r.sha256 for r in actual}:
+        return ManifestDiff()
     wanted = {r.name: r for r in expected}
     found = {r.name: r for r in actual}
     changed = tuple(
