@@ -33,6 +33,7 @@ from weighbridge.signing._listing import (
     list_parts,
     list_signed,
     not_plain,
+    parse_files,
     parse_part,
     parse_serialization,
     to_algorithm,
@@ -118,9 +119,10 @@ def sign_manifest(
     """
     if not manifest.resources:
         raise InputError(f"{manifest.label} holds no file that could be signed")
-    for path in (*ignore_paths, *(resource.name for resource in manifest.resources)):
-        if not NAME.fullmatch(path):
-            raise InputError(f"{path[:200]!r} cannot be signed: it is not a plain relative path")
+    paths = [*ignore_paths, *[resource.name for resource in manifest.resources]]
+    if not all(map(NAME.fullmatch, paths)):
+        wrong = next(path for path in paths if not NAME.fullmatch(path))
+        raise InputError(f"{wrong[:200]!r} cannot be signed: it is not a plain relative path")
     serialization, parts = list_parts(manifest, dialect=dialect)
     algorithm = to_algorithm(serialization, dialect)
     is_sharded = serialization.method is Method.SHARDS
@@ -136,7 +138,7 @@ def sign_manifest(
             {"name": name, "algorithm": algorithm, "digest": digest} for name, digest in parts
         ],
     }
-    root = _compute_root(digest for _, digest in parts)
+    root = _compute_root([digest for _, digest in parts])
     subject = Subject(manifest.label, {"sha256": root.hex})
     statement = Statement.build([subject], predicate_type=_PREDICATE_TYPE, predicate=predicate)
     return signer.sign(statement).raw
@@ -172,13 +174,13 @@ def parse_signed_manifest(statement: Statement) -> SignedManifest:
     )
     serialization, ignore_paths = _parse_serialization(predicate.get("serialization"))
     parts = _parse_parts(predicate.get("resources"), serialization)
-    root = _compute_root(part.digest for part in parts)
+    root = _compute_root([part.digest for part in parts])
     if subject.digest["sha256"] != root.hex:
         message = f"the signature's root digest is not that of its own resources ({root.hex})"
         raise ParseError(message, where="subject[0].digest.sha256")
     if serialization != PLAIN:
         return SignedManifest(subject.name, root, (), ignore_paths, Listing(serialization, parts))
-    resources = tuple(Resource(part.name, -1, part.digest) for part in parts)
+    resources = tuple([Resource(part.name, -1, part.digest) for part in parts])
     return SignedManifest(subject.name, root, resources, ignore_paths)
 
 
@@ -234,8 +236,7 @@ def _covers(paths: AbstractSet[str], name: str) -> bool:
 
 def _compute_root(digests: Iterable[str]) -> Digest:
     """Return the root, which is always a sha256, whatever the digests are."""
-    raw = b"".join(map(bytes.fromhex, digests))
-    return Digest(hashlib.sha256(raw).hexdigest())
+    return Digest(hashlib.sha256(bytes.fromhex("".join(digests))).hexdigest())
 
 
 def _check_type(predicate_type: str) -> None:
@@ -269,6 +270,9 @@ def _parse_parts(value: object, serialization: Serialization) -> tuple[Part, ...
     where = "predicate.resources"
     if not isinstance(value, list) or not value:
         raise ParseError("the signature lists no files", where=where)
+    if serialization.method is Method.FILES and (files := parse_files(value, serialization)):
+        return files
+    # One after the other, to say which of them is wrong, and where.
     algorithms = to_names(serialization)
     parts = tuple(
         _parse_part(item, f"{where}[{index}]", serialization, algorithms)
