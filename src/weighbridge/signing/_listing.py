@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core import (
@@ -145,12 +144,12 @@ def parse_part(
     return Part(name, start, end, digest)
 
 
-def parse_files(items: Sequence[Any], serialization: Serialization) -> tuple[Part, ...] | None:
+def parse_files(items: Any, serialization: Serialization) -> list[tuple[str, str]] | None:  # noqa: ANN401 - JSON
     """Read all digests of whole files at once, in a fifth of the time of one after the other.
 
     Returns:
-        What :func:`parse_part` gives for each item, with the algorithm checked and each name once;
-        None if there may be anything to refuse, or a name that needs a second look.
+        Name and digest of each, checked as :func:`parse_part` does, the algorithm too, and each
+        name once; None if there may be anything to refuse, or a name that needs a second look.
     """
     try:
         names = [item["name"] for item in items]
@@ -166,7 +165,7 @@ def parse_files(items: Sequence[Any], serialization: Serialization) -> tuple[Par
     is_known = algorithms <= to_names(serialization)
     if not (is_hex and is_plain and is_long and is_known and len({*names}) == len(names)):
         return None
-    return tuple(map(Part._make, zip(names, repeat(0), repeat(-1), digests, strict=False)))
+    return list(zip(names, digests, strict=True))
 
 
 def not_plain(name: str, *, where: str) -> ParseError:

@@ -19,6 +19,7 @@ from weighbridge.core import (
     Digest,
     Listing,
     Method,
+    Part,
     Resource,
     Statement,
     Subject,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from weighbridge.core import Manifest, ManifestDiff, Part, Serialization
+    from weighbridge.core import Manifest, ManifestDiff, Serialization
     from weighbridge.signing._ports import Signer
 
 __all__ = ["SignedManifest", "compare_signed", "parse_signed_manifest", "sign_manifest"]
@@ -173,15 +174,22 @@ def parse_signed_manifest(statement: Statement) -> SignedManifest:
         statement.predicate, where="predicate", known={"serialization", "resources"}
     )
     serialization, ignore_paths = _parse_serialization(predicate.get("serialization"))
-    parts = _parse_parts(predicate.get("resources"), serialization)
-    root = _compute_root([part.digest for part in parts])
+    listed = predicate.get("resources")
+    is_files = serialization.method is Method.FILES
+    digests = parse_files(listed, serialization) if is_files else None
+    parts: tuple[Part, ...] = ()
+    if digests is None:  # one after the other, to say which of them is wrong, and where
+        parts = _parse_parts(listed, serialization)
+        digests = [(part.name, part.digest) for part in parts]
+    root = _compute_root([digest for _, digest in digests])
     if subject.digest["sha256"] != root.hex:
         message = f"the signature's root digest is not that of its own resources ({root.hex})"
         raise ParseError(message, where="subject[0].digest.sha256")
-    if serialization != PLAIN:
-        return SignedManifest(subject.name, root, (), ignore_paths, Listing(serialization, parts))
-    resources = tuple([Resource(part.name, -1, part.digest) for part in parts])
-    return SignedManifest(subject.name, root, resources, ignore_paths)
+    if serialization == PLAIN:
+        resources = tuple([Resource(name, -1, digest) for name, digest in digests])
+        return SignedManifest(subject.name, root, resources, ignore_paths)
+    listing = Listing(serialization, parts or tuple([Part(n, 0, -1, d) for n, d in digests]))
+    return SignedManifest(subject.name, root, (), ignore_paths, listing)
 
 
 def compare_signed(
@@ -270,9 +278,6 @@ def _parse_parts(value: object, serialization: Serialization) -> tuple[Part, ...
     where = "predicate.resources"
     if not isinstance(value, list) or not value:
         raise ParseError("the signature lists no files", where=where)
-    if serialization.method is Method.FILES and (files := parse_files(value, serialization)):
-        return files
-    # One after the other, to say which of them is wrong, and where.
     algorithms = to_names(serialization)
     parts = tuple(
         _parse_part(item, f"{where}[{index}]", serialization, algorithms)
