@@ -8,13 +8,13 @@ import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
 
 from weighbridge.core import ArtifactKind, ReadFailure, ReadFailureKind, printable
 from weighbridge.errors import InputError, LimitExceededError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from weighbridge.core import Limits
@@ -26,6 +26,7 @@ __all__ = [
     "Entry",
     "Identity",
     "Tree",
+    "identify",
     "walk",
 ]
 
@@ -51,27 +52,23 @@ _SPECIAL = {
 }
 
 
-class Identity(NamedTuple):
-    """What tells that a file is still the file it was: every ``write`` changes one of these.
+# What tells that a file is still the file it was: device, inode, size, and when its content and its
+# entry were changed last, in nanoseconds. Every ``write`` changes one of these. What does not: a
+# process that mapped the file, made a page dirty before it was listed, and writes to that page
+# afterwards. A bare tuple: it is made three times for each file, and the garbage collector does not
+# keep track of a tuple of integers.
+Identity: TypeAlias = tuple[int, int, int, int, int]
 
-    What does not: a process that mapped the file, made a page dirty before it was listed, and
-    writes to that page afterwards.
-    """
 
-    device: int
-    inode: int
-    size_bytes: int
-    mtime_ns: int
-    ctime_ns: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> Identity:
-        """Take the identity from a ``stat`` result."""
-        # Not cls(...), which takes twice as long: this is called three times for each file.
-        return tuple.__new__(
-            cls,
-            (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns),
-        )
+def identify(status: os.stat_result) -> Identity:
+    """Take a file's identity from its status."""
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
 
 
 class Entry(NamedTuple):
@@ -80,12 +77,14 @@ class Entry(NamedTuple):
     Attributes:
         name: POSIX path inside the artifact.
         path: What to open, relative to the artifact's folder or absolute.
-        identity: As it was when the folder was listed.
+        size_bytes: As it was when the folder was listed.
+        identity: Likewise.
         in_scope: Whether it is part of the manifest.
     """
 
     name: str
     path: str
+    size_bytes: int
     identity: Identity
     in_scope: bool
 
@@ -144,7 +143,7 @@ def walk(
     if stat.S_ISLNK(status.st_mode):
         return _tree_of_linked_file(root, absolute)
     if stat.S_ISREG(status.st_mode):
-        return _tree_of_file(root, absolute, Identity.of(status))
+        return _tree_of_file(root, absolute, status)
     if not stat.S_ISDIR(status.st_mode):
         what = _SPECIAL.get(stat.S_IFMT(status.st_mode), "not a regular file")
         raise InputError(f"{printable(str(root))} is {what}; give a file or a folder")
@@ -209,11 +208,11 @@ def _name_problem(name: str) -> str:
     return ""
 
 
-def _tree_of_file(root: Path, absolute: Path, identity: Identity) -> Tree:
+def _tree_of_file(root: Path, absolute: Path, status: os.stat_result) -> Tree:
     name = _decode_name(absolute.name)
     if problem := _name_problem(name):
         raise InputError(f"{printable(str(root))} {problem}; rename it")
-    entry = Entry(name, str(absolute), identity, in_scope=True)
+    entry = _to_entry(name, str(absolute), status)
     return Tree(ArtifactKind.FILE, absolute.parent, name, (entry,), (), (), ())
 
 
@@ -228,8 +227,12 @@ def _tree_of_linked_file(root: Path, absolute: Path) -> Tree:
         )
     name = _decode_name(absolute.name)
     target, status = blob
-    entry = Entry(name, target, Identity.of(status), in_scope=True)
+    entry = _to_entry(name, target, status)
     return Tree(ArtifactKind.FILE, absolute.parent, name, (entry,), (), (), ())
+
+
+def _to_entry(name: str, path: str, status: os.stat_result) -> Entry:
+    return Entry(name, path, status.st_size, identify(status), in_scope=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +242,7 @@ class _Cache:
     blobs: str
 
     def find_blob(self, link: Path) -> tuple[str, os.stat_result] | None:
-        """Return the blob that ``link`` leads to and its status, if it is a direct child of ``blobs``.
+        """Return the blob that ``link`` leads to, a direct child of ``blobs``, and its status.
 
         The text of the link must be the one way there, ``../../blobs/NAME`` or absolute. Any other
         may pass through a link on its way, and then the system would open another file than this.
@@ -300,7 +303,9 @@ class _Walker:
             raise _unusable(root, error) from error
         with _closing(descriptor):
             self._walk(descriptor, _Place("", ""), depth=0, in_scope=True)
-        self._entries.sort(key=itemgetter(0))  # the name; by whole entries it takes four times as long
+        self._entries.sort(
+            key=itemgetter(0)
+        )  # the name; by whole entries it takes four times as long
         if not self._failures and not any(entry.in_scope for entry in self._entries):
             raise InputError(
                 f"{printable(str(root))} is an empty folder: there is nothing to weigh"
@@ -323,26 +328,59 @@ class _Walker:
                 actual=depth,
                 subject=printable(place.name),
             )
-        folders: list[tuple[str, bool]] = []
         try:
             with os.scandir(descriptor) as listing:
-                for item in listing:
-                    self._count += 1
-                    if self._count > self._limits.max_entries:
-                        self._refuse_more()
-                    if item.is_dir(follow_symlinks=False):
-                        self._check_folder_name(item.name, place)
-                        folders.append((item.name, in_scope and not self._leave_out(item, place)))
-                    else:
-                        self._add(item, place, in_scope=in_scope)
+                folders = self._list(listing, place, in_scope=in_scope)
         except OSError as error:
             self._fail_folder(place, f"cannot be listed: {error.strerror}")
             return
-        for name, inside in folders:
+        for name in folders:
+            self._check_folder_name(name, place)
+            inside = in_scope and not self._leave_out(name, place)
             if not place.name and name == ".git":
                 self._unwalked.append(name)
             else:
                 self._enter(descriptor, name, place, depth=depth + 1, in_scope=inside)
+
+    def _list(
+        self, listing: Iterable[os.DirEntry[str]], place: _Place, *, in_scope: bool
+    ) -> list[str]:
+        """Add the files of one folder and return the names of its folders.
+
+        Runs once for each file, so it calls nothing of its own for an ordinary one.
+        """
+        folders: list[str] = []
+        limit, prefix = self._limits.max_entries, place.name
+        is_same = place.name is place.path
+        for item in listing:
+            self._count += 1
+            if self._count > limit:
+                self._refuse_more()
+            own_name = item.name
+            if item.is_dir(follow_symlinks=False):
+                folders.append(own_name)
+                continue
+            name = prefix + own_name
+            is_plain = own_name.isascii() and own_name.isprintable() and "\\" not in own_name
+            if not (is_plain and is_same) or name in self._names_out_of_scope:
+                self._add(item, place, in_scope=in_scope)
+                continue
+            try:
+                status = item.stat(follow_symlinks=False)
+            except OSError:
+                self._add(item, place, in_scope=in_scope)
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                self._add(item, place, in_scope=in_scope)
+                continue
+            size = status.st_size
+            now = (status.st_dev, status.st_ino, size, status.st_mtime_ns, status.st_ctime_ns)
+            entry = self._before.get(name)
+            if entry is None or entry != (name, name, size, now, in_scope):
+                # Not Entry(...), which takes twice as long.
+                entry = tuple.__new__(Entry, (name, name, size, now, in_scope))
+            self._entries.append(entry)
+        return folders
 
     def _refuse_more(self) -> NoReturn:
         raise LimitExceededError(
@@ -357,11 +395,11 @@ class _Walker:
         if problem := _name_problem(name):
             self._refuse(place.name + name, problem)
 
-    def _leave_out(self, item: os.DirEntry[str], place: _Place) -> bool:
+    def _leave_out(self, name: str, place: _Place) -> bool:
         """Note and tell whether a top-level folder is outside the scope."""
-        if place.name or item.name not in _FOLDERS_OUT_OF_SCOPE:
+        if place.name or name not in _FOLDERS_OUT_OF_SCOPE:
             return False
-        self._left_out.append(item.name)
+        self._left_out.append(name)
         return True
 
     def _enter(self, parent: int, name: str, place: _Place, *, depth: int, in_scope: bool) -> None:
@@ -382,17 +420,12 @@ class _Walker:
         self._fail(name, ReadFailureKind.UNREADABLE, reason)
 
     def _add(self, item: os.DirEntry[str], place: _Place, *, in_scope: bool) -> None:
-        """Add what is no folder. Runs for every file, so it calls little."""
-        own_name = item.name
-        if own_name.isascii() and own_name.isprintable() and "\\" not in own_name:
-            name = place.name + own_name
-            path = name if place.name is place.path else place.path + own_name
-        else:
-            own_name = _decode_name(own_name)
-            name, path = place.name + own_name, place.path + item.name
-            if problem := _name_problem(own_name):
-                self._refuse(name, problem)
-                return
+        """Add what is no folder, whatever it is."""
+        own_name = _decode_name(item.name)
+        name, path = place.name + own_name, place.path + item.name
+        if problem := _name_problem(own_name):
+            self._refuse(name, problem)
+            return
         try:
             status = item.stat(follow_symlinks=False)
             mode = status.st_mode
@@ -405,25 +438,11 @@ class _Walker:
         except OSError as error:
             self._fail(name, ReadFailureKind.CHANGED, f"went away: {error.strerror}")
 
-    def _add_file(
-        self, name: str, path: str, status: os.stat_result, *, in_scope: bool
-    ) -> None:
+    def _add_file(self, name: str, path: str, status: os.stat_result, *, in_scope: bool) -> None:
         if in_scope and name in self._names_out_of_scope:
             self._left_out.append(name)
             in_scope = False
-        now = (
-            status.st_dev,
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-        )
-        entry = self._before.get(name)
-        if entry is None or entry != (name, path, now, in_scope):
-            # Not Entry(...), which takes twice as long.
-            identity = tuple.__new__(Identity, now)
-            entry = tuple.__new__(Entry, (name, path, identity, in_scope))
-        self._entries.append(entry)
+        self._entries.append(Entry(name, path, status.st_size, identify(status), in_scope))
 
     def _add_link(self, name: str, path: str, *, in_scope: bool) -> None:
         link = self._folder / path

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from weighbridge.artifact._hashers import FileHasher, choose_hash
 from weighbridge.artifact._reader import BytesSource, CheckedReader
 from weighbridge.artifact._stream import hash_range
-from weighbridge.artifact._walk import Entry, Identity, Tree, walk
+from weighbridge.artifact._walk import Entry, Tree, identify, walk
 from weighbridge.core import (
     PLAIN,
     Listing,
     Manifest,
+    Method,
     Part,
     ReadFailure,
     ReadFailureKind,
@@ -219,7 +220,7 @@ def weigh_tree(  # noqa: PLR0913 - each is one thing that varies
         for entry in tree.entries
         if (entry.in_scope or inspector is not None) and (only is None or entry.name in only)
     ]
-    total_bytes = sum(entry.identity.size_bytes for entry in entries)
+    total_bytes = sum([entry.size_bytes for entry in entries])
     if progress is not None:
         progress.start(total_bytes)
     folder = os.open(tree.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -270,7 +271,9 @@ def _choose_hasher(serialization: Serialization) -> Callable[[str], FileHasher] 
 
 def _bound_parts(tree: Tree, serialization: Serialization, limits: Limits) -> None:
     """Refuse shards so small that their digests would fill the memory."""
-    count = sum(serialization.count_parts(e.identity.size_bytes) for e in tree.entries)
+    if serialization.method is Method.FILES:  # no more than there are entries
+        return
+    count = sum(serialization.count_parts(e.size_bytes) for e in tree.entries)
     if count > limits.max_entries:
         raise LimitExceededError(
             "max_entries",
@@ -342,7 +345,7 @@ class _Job(Generic[T_co]):
 
 def _one_file_dominates(entries: Sequence[Entry], total_bytes: int) -> bool:
     """Tell whether cores would be idle unless one of them read ahead for another."""
-    return any(2 * entry.identity.size_bytes > total_bytes for entry in entries)
+    return any(2 * entry.size_bytes > total_bytes for entry in entries)
 
 
 def _run_batches(job: _Job[T], entries: list[Entry], executor: Executor) -> list[_Result[T]]:
@@ -367,7 +370,7 @@ def _cut(entries: list[Entry], workers: int) -> list[list[int]]:
     small files are one batch: two threads that open and close files hinder each other more than
     they help, because each call gives up the interpreter's lock and has to get it back.
     """
-    sizes = [entry.identity.size_bytes for entry in entries]
+    sizes = [entry.size_bytes for entry in entries]
     tiny = [index for index, size in enumerate(sizes) if size <= _TINY_BYTES]
     total = sum(sizes) + _FILE_COST_BYTES * len(entries)
     target = max(total // (workers * _BATCHES_PER_WORKER), 64 * _FILE_COST_BYTES)
@@ -392,9 +395,9 @@ def _weigh_file(job: _Job[T], entry: Entry) -> _Result[T]:
     except OSError as error:
         return _to_failure(entry, error)
     try:
-        size = entry.identity.size_bytes
+        size = entry.size_bytes
         # A small file is read as a whole, with a bound, and looked at afterwards.
-        if size > _WHOLE_BYTES and Identity.of(os.fstat(descriptor)) != entry.identity:
+        if size > _WHOLE_BYTES and identify(os.fstat(descriptor)) != entry.identity:
             raise ArtifactChangedError((entry.name,))  # noqa: TRY301 - one way out for all
         said: T | None = None
         hasher = job.begin_file(entry.name) if job.begin_file and entry.in_scope else None
@@ -422,14 +425,14 @@ def _to_failure(entry: Entry, error: OSError) -> ReadFailure:
 
 def _read_whole(descriptor: int, entry: Entry) -> bytes:
     """Read a small file; one byte more than its size is asked for, to see it grow."""
-    size = entry.identity.size_bytes
+    size = entry.size_bytes
     data = os.read(descriptor, size + 1)
     while len(data) < size:
         more = os.read(descriptor, size + 1 - len(data))
         if not more:
             break
         data += more
-    if len(data) != size or Identity.of(os.fstat(descriptor)) != entry.identity:
+    if len(data) != size or identify(os.fstat(descriptor)) != entry.identity:
         raise ArtifactChangedError((entry.name,))
     return data
 
@@ -442,14 +445,14 @@ def _hash_whole(data: bytes, hasher: FileHasher | None) -> str:
 
 
 def _hash_only(job: _Job[T], descriptor: int, entry: Entry, hasher: FileHasher | None) -> str:
-    size = entry.identity.size_bytes
+    size = entry.size_bytes
     if size <= _WHOLE_BYTES:
         digest = _hash_whole(_read_whole(descriptor, entry), hasher)
         job.advance(size)
         return digest
     whole = hasher or hashlib.sha256()
     done = hash_range(descriptor, whole, 0, size, overlap=job.overlap, advance=job.advance)
-    if done != size or Identity.of(os.fstat(descriptor)) != entry.identity:
+    if done != size or identify(os.fstat(descriptor)) != entry.identity:
         raise ArtifactChangedError((entry.name,))
     return whole.hexdigest()
 

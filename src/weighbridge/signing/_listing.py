@@ -253,7 +253,7 @@ def list_found(manifest: Manifest, serialization: Serialization) -> tuple[Resour
 
 def _group(parts: Iterable[Part]) -> dict[str, Resource]:
     parts = list(parts)
-    if all([part.end < 0 for part in parts]):
+    if all(part.end < 0 for part in parts):
         return {part.name: Resource(part.name, -1, part.digest) for part in parts}
     by_name: dict[str, list[Part]] = {}
     for part in parts:

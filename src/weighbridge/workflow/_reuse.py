@@ -165,7 +165,7 @@ def rebuild_manifest(
     _check_request(reuse)
     tree = walk(root, limits=weighing.limits, signature=weighing.signature)
     Weighed(tree, (), (), tree.failures).to_manifest()  # links and the like: refused unread
-    sizes = {e.name: e.identity.size_bytes for e in tree.entries if e.in_scope}
+    sizes = {e.name: e.size_bytes for e in tree.entries if e.in_scope}
     signed = base.index_for(tree.kind, tree.label)
     disk = Names(frozenset(sizes), frozenset(tree.left_out))
     operations = _list_operations(reuse)
@@ -184,8 +184,10 @@ def rebuild_manifest(
         kind=tree.kind,
         label=tree.label,
         resources=tuple(
-            read[name] if name in read else Resource(name, size_bytes, plan.reused[name])
-            for name, size_bytes in sizes.items()  # sorted by name, as the tree is
+            [
+                read.get(name) or Resource(name, size_bytes, plan.reused[name])
+                for name, size_bytes in sizes.items()  # sorted by name, as the tree is
+            ]
         ),
         left_out=tree.left_out,
     )
