@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from weighbridge.artifact._hashers import FileHasher, choose_hash
+from weighbridge.artifact._hashers import FileHasher, choose_hash, hash_parts
 from weighbridge.artifact._reader import BytesSource, CheckedReader
 from weighbridge.artifact._stream import hash_range
 from weighbridge.artifact._walk import Entry, Tree, identify, walk
@@ -31,10 +32,12 @@ from weighbridge.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
     from collections.abc import Set as AbstractSet
+    from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
+    from weighbridge.artifact._hashers import Hash, MakeHash
     from weighbridge.core import Limits, Serialization
     from weighbridge.core.ports import Executor, Inspector, Progress
 
@@ -213,7 +216,7 @@ def weigh_tree(  # noqa: PLR0913 - each is one thing that varies
         serialization: As for :func:`weigh`.
         progress: Is told the bytes.
     """
-    begin_file = _choose_hasher(serialization)
+    make_hash = None if serialization == PLAIN else choose_hash(serialization.hash_type)
     _bound_parts(tree, serialization, limits)
     entries = [
         entry
@@ -232,7 +235,8 @@ def weigh_tree(  # noqa: PLR0913 - each is one thing that varies
             progress=progress,
             stopped=Event(),
             overlap=_one_file_dominates(entries, total_bytes) and executor.workers > 1,
-            begin_file=begin_file,
+            serialization=serialization,
+            make_hash=make_hash,
         )
         results = _run_batches(job, entries, executor)
     finally:
@@ -242,7 +246,7 @@ def weigh_tree(  # noqa: PLR0913 - each is one thing that varies
         for entry, result in zip(entries, results, strict=True)
         if not isinstance(result, ReadFailure) and entry.in_scope
     ]
-    parts = tuple(part for result in hashed for part in result[2]) if begin_file else ()
+    parts = tuple(part for result in hashed for part in result[2]) if make_hash else ()
     return Weighed(
         tree=tree,
         resources=tuple(result[0] for result in hashed),
@@ -257,16 +261,8 @@ def weigh_tree(  # noqa: PLR0913 - each is one thing that varies
                 key=lambda failure: failure.name,
             )
         ),
-        listing=Listing(serialization, parts) if begin_file else None,
+        listing=Listing(serialization, parts) if make_hash else None,
     )
-
-
-def _choose_hasher(serialization: Serialization) -> Callable[[str], FileHasher] | None:
-    """Return what begins the hashing of a file in another serialization; None for the plain one."""
-    if serialization == PLAIN:
-        return None
-    make_hash = choose_hash(serialization.hash_type)
-    return lambda name: FileHasher(name, serialization, make_hash)
 
 
 def _bound_parts(tree: Tree, serialization: Serialization, limits: Limits) -> None:
@@ -329,7 +325,13 @@ class _Job(Generic[T_co]):
     progress: Progress | None
     overlap: bool
     stopped: Event
-    begin_file: Callable[[str], FileHasher] | None
+    serialization: Serialization
+    make_hash: MakeHash | None
+
+    @property
+    def whole_bytes(self) -> int:
+        """Up to which size a file is read as a whole, with a bound, and looked at afterwards."""
+        return _WHOLE_BYTES if self.inspector is None else _INSPECT_WHOLE_BYTES
 
     def advance(self, done_bytes: int) -> None:
         """Tell that so much more is done; called by every worker, a few times for each file.
@@ -395,25 +397,15 @@ def _weigh_file(job: _Job[T], entry: Entry) -> _Result[T]:
     except OSError as error:
         return _to_failure(entry, error)
     try:
-        size = entry.size_bytes
-        # A small file is read as a whole, with a bound, and looked at afterwards.
-        if size > _WHOLE_BYTES and identify(os.fstat(descriptor)) != entry.identity:
-            raise ArtifactChangedError((entry.name,))  # noqa: TRY301 - one way out for all
-        said: T | None = None
-        hasher = job.begin_file(entry.name) if job.begin_file and entry.in_scope else None
-        if job.inspector is None:
-            digest = _hash_only(job, descriptor, entry, hasher)
-        elif size <= _INSPECT_WHOLE_BYTES:
-            digest, said = _inspect_whole(job, descriptor, entry, hasher)
-        else:
-            digest, said = _inspect_large(job, descriptor, entry, hasher)
+        if entry.size_bytes <= job.whole_bytes:
+            return _weigh_whole(job, entry, _read_whole(descriptor, entry))
+        return _weigh_large(job, entry, descriptor)
     except ArtifactChangedError:
         return ReadFailure(entry.name, ReadFailureKind.CHANGED, "changed while it was read")
     except OSError as error:
         return _to_failure(entry, error)
     finally:
         os.close(descriptor)
-    return Resource(entry.name, size, digest), said, hasher.finish() if hasher else ()
 
 
 def _to_failure(entry: Entry, error: OSError) -> ReadFailure:
@@ -437,46 +429,54 @@ def _read_whole(descriptor: int, entry: Entry) -> bytes:
     return data
 
 
-def _hash_whole(data: bytes, hasher: FileHasher | None) -> str:
-    if hasher is None:
-        return hashlib.sha256(data).hexdigest()
-    hasher.update(data)
-    return hasher.hexdigest()
-
-
-def _hash_only(job: _Job[T], descriptor: int, entry: Entry, hasher: FileHasher | None) -> str:
-    size = entry.size_bytes
-    if size <= _WHOLE_BYTES:
-        digest = _hash_whole(_read_whole(descriptor, entry), hasher)
-        job.advance(size)
-        return digest
-    whole = hasher or hashlib.sha256()
-    done = hash_range(descriptor, whole, 0, size, overlap=job.overlap, advance=job.advance)
-    if done != size or identify(os.fstat(descriptor)) != entry.identity:
-        raise ArtifactChangedError((entry.name,))
-    return whole.hexdigest()
-
-
-def _inspect_whole(
-    job: _Job[T], descriptor: int, entry: Entry, hasher: FileHasher | None
-) -> tuple[str, T | None]:
-    data = _read_whole(descriptor, entry)
-    digest = _hash_whole(data, hasher)
+def _weigh_whole(job: _Job[T], entry: Entry, data: bytes) -> _Result[T]:
+    digest = hashlib.sha256(data).hexdigest()
+    parts: tuple[Part, ...] = ()
+    if job.make_hash and entry.in_scope:
+        parts = hash_parts(entry.name, data, job.serialization, job.make_hash)
     said = job.inspector(BytesSource(entry.name, data)) if job.inspector else None
     job.advance(len(data))
-    return digest, said
+    return Resource(entry.name, len(data), digest), said, parts
 
 
-def _inspect_large(
-    job: _Job[T], descriptor: int, entry: Entry, hasher: FileHasher | None
-) -> tuple[str, T | None]:
-    reader = CheckedReader(
-        descriptor,
-        entry.name,
-        entry.identity,
-        limits=job.limits,
-        advance=job.advance,
-        hasher=hasher,
-    )
-    said = job.inspector(reader) if job.inspector else None
-    return reader.finish(overlap=job.overlap), said
+def _weigh_large(job: _Job[T], entry: Entry, descriptor: int) -> _Result[T]:
+    if identify(os.fstat(descriptor)) != entry.identity:
+        raise ArtifactChangedError((entry.name,))
+    if not (job.make_hash and entry.in_scope):
+        digest, said = _read_large(job, entry, descriptor, hashlib.sha256())
+        return Resource(entry.name, entry.size_bytes, digest), said, ()
+    with _second_thread(wanted=job.overlap) as beside:
+        hasher = FileHasher(entry.name, job.serialization, job.make_hash, beside)
+        digest, said = _read_large(job, entry, descriptor, hasher)
+    return Resource(entry.name, entry.size_bytes, digest), said, hasher.finish()
+
+
+@contextmanager
+def _second_thread(*, wanted: bool) -> Iterator[ThreadPoolExecutor | None]:
+    """Give a thread for the second hash of a file, if a core would be idle otherwise."""
+    if not wanted:
+        yield None
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs start-up time
+
+    with ThreadPoolExecutor(1, thread_name_prefix="weighbridge-hash") as pool:
+        yield pool
+
+
+def _read_large(job: _Job[T], entry: Entry, descriptor: int, hasher: Hash) -> tuple[str, T | None]:
+    if job.inspector is not None:
+        reader = CheckedReader(
+            descriptor,
+            entry.name,
+            entry.identity,
+            limits=job.limits,
+            advance=job.advance,
+            hasher=hasher,
+        )
+        said = job.inspector(reader)
+        return reader.finish(overlap=job.overlap), said
+    size = entry.size_bytes
+    done = hash_range(descriptor, hasher, 0, size, overlap=job.overlap, advance=job.advance)
+    if done != size or identify(os.fstat(descriptor)) != entry.identity:
+        raise ArtifactChangedError((entry.name,))
+    return hasher.hexdigest(), None
