@@ -85,13 +85,12 @@ def check_depth(value: JsonValue, *, what: str, limit: int) -> None:
     """
     level: list[Any] = [value]
     for _ in range(limit + 1):
-        inside = chain(
-            chain.from_iterable([item.values() for item in level if isinstance(item, dict)]),
-            chain.from_iterable([item for item in level if isinstance(item, list)]),
-        )
-        level = [item for item in inside if isinstance(item, _CONTAINERS)]
-        if not level:
+        objects = [item.values() for item in level if isinstance(item, dict)]
+        lists = [item for item in level if isinstance(item, list)]
+        inside = [*chain.from_iterable(objects), *chain.from_iterable(lists)]
+        if not any(issubclass(kind, _CONTAINERS) for kind in {*map(type, inside)}):
             return
+        level = [item for item in inside if isinstance(item, _CONTAINERS)]
     message = f"{what} is nested deeper than {limit} levels"
     raise ParseError(message)
 
