@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weighbridge.errors import ParseError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weighbridge.core._limits import Limits
 
 __all__ = ["JsonValue", "check_depth", "parse_json", "to_json"]
@@ -85,14 +87,18 @@ def check_depth(value: JsonValue, *, what: str, limit: int) -> None:
     """
     level: list[Any] = [value]
     for _ in range(limit + 1):
-        objects = [item.values() for item in level if isinstance(item, dict)]
-        lists = [item for item in level if isinstance(item, list)]
-        inside = [*chain.from_iterable(objects), *chain.from_iterable(lists)]
-        if not any(issubclass(kind, _CONTAINERS) for kind in {*map(type, inside)}):
+        if not any(issubclass(kind, _CONTAINERS) for kind in {*map(type, _inside(level))}):
             return
-        level = [item for item in inside if isinstance(item, _CONTAINERS)]
+        level = [item for item in _inside(level) if isinstance(item, _CONTAINERS)]
     message = f"{what} is nested deeper than {limit} levels"
     raise ParseError(message)
+
+
+def _inside(level: list[Any]) -> Iterator[Any]:
+    """Yield what is directly inside these lists and objects."""
+    objects = [item for item in level if isinstance(item, dict)]
+    lists = [item for item in level if isinstance(item, list)]
+    return chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(lists))
 
 
 def to_json(value: JsonValue) -> str:

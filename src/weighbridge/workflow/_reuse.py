@@ -231,7 +231,8 @@ def _list_operations(reuse: Reuse) -> list[Operation]:
 
 def _choose_audited(plan: ReusePlan, sizes: Mapping[str, int], ratio: float) -> frozenset[str]:
     """Choose what is hashed though it is declared unchanged: a random share, and what is tiny."""
-    tiny = frozenset(name for name in plan.reused if sizes[name] < _POINTER_BYTES)
+    small = [name for name, size_bytes in sizes.items() if size_bytes < _POINTER_BYTES]
+    tiny = frozenset(name for name in small if name in plan.reused)
     count = math.ceil(len(plan.reused) * ratio)
     return tiny.union(random.SystemRandom().sample(sorted(plan.reused), count)) if count else tiny
 
