@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
 
-from weighbridge.core import ArtifactKind, ReadFailure, ReadFailureKind, printable
+from weighbridge.core import (
+    ArtifactKind,
+    ReadFailure,
+    ReadFailureKind,
+    collection_paused,
+    printable,
+)
 from weighbridge.errors import InputError, LimitExceededError
 
 if TYPE_CHECKING:
@@ -112,6 +118,7 @@ class Tree:
     unwalked: tuple[str, ...]
 
 
+@collection_paused()
 def walk(
     root: Path, *, limits: Limits, signature: Path | None = None, before: Tree | None = None
 ) -> Tree:

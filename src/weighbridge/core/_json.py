@@ -6,6 +6,7 @@ import json
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from weighbridge.core._collection import collection_paused
 from weighbridge.errors import ParseError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ParseError(message)
 
 
+@collection_paused()
 def parse_json(
     data: bytes, *, what: str, limits: Limits, max_values: int | None = None
 ) -> JsonValue:

@@ -23,6 +23,7 @@ from weighbridge.core import (
     Resource,
     Statement,
     Subject,
+    collection_paused,
     diff_manifests,
 )
 from weighbridge.errors import InputError, ParseError
@@ -90,6 +91,7 @@ class SignedManifest:
         return digests
 
 
+@collection_paused()
 def sign_manifest(
     manifest: Manifest,
     *,
@@ -145,6 +147,7 @@ def sign_manifest(
     return signer.sign(statement).raw
 
 
+@collection_paused()
 def parse_signed_manifest(statement: Statement) -> SignedManifest:
     """Read the list of files out of a statement, whoever made it.
 
@@ -192,6 +195,7 @@ def parse_signed_manifest(statement: Statement) -> SignedManifest:
     return SignedManifest(subject.name, root, (), ignore_paths, listing)
 
 
+@collection_paused()
 def compare_signed(
     signed: SignedManifest, manifest: Manifest, *, accept_ignored: Sequence[str] = ()
 ) -> ManifestDiff:

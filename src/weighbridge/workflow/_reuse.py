@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import Weighed, build_manifest, find_changes, walk, weigh_tree
-from weighbridge.core import PLAIN, Manifest, ManifestDiff, Resource, printable
+from weighbridge.core import PLAIN, Manifest, ManifestDiff, Resource, collection_paused, printable
 from weighbridge.errors import ArtifactChangedError, DigestMismatchError, InputError
 from weighbridge.signing import (
     Names,
@@ -180,17 +180,7 @@ def rebuild_manifest(
     declared_hashed = len(plan.hashed)
     plan = plan.audit(_choose_audited(plan, sizes, reuse.audit_ratio))
     read = {r.name: r for r in _hash(tree, plan, signed, weighing=weighing)}
-    manifest = Manifest(
-        kind=tree.kind,
-        label=tree.label,
-        resources=tuple(
-            [
-                read.get(name) or Resource(name, size_bytes, plan.reused[name])
-                for name, size_bytes in sizes.items()  # sorted by name, as the tree is
-            ]
-        ),
-        left_out=tree.left_out,
-    )
+    manifest = _assemble(tree, sizes, plan, read)
     if changes := find_changes(tree, root, limits=weighing.limits, signature=weighing.signature):
         raise ArtifactChangedError(tuple(printable(name) for name in changes))
     return manifest, Reused(
@@ -202,6 +192,17 @@ def rebuild_manifest(
         undeclared_gone=plan.undeclared_gone,
         skipped=plan.skipped,
     )
+
+
+@collection_paused()
+def _assemble(
+    tree: Tree, sizes: Mapping[str, int], plan: ReusePlan, read: Mapping[str, Resource]
+) -> Manifest:
+    resources = [
+        read.get(name) or Resource(name, size_bytes, plan.reused[name])
+        for name, size_bytes in sizes.items()  # sorted by name, as the tree is
+    ]
+    return Manifest(tree.kind, tree.label, tuple(resources), tree.left_out)
 
 
 def _check_request(reuse: Reuse) -> None:
