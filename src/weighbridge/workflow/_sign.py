@@ -189,6 +189,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     bundle = read_bundle(target, limits=limits)
     statement = verify_bundle(bundle, {str(key): public_key}, limits=limits)
     signed = parse_signed_manifest(statement.statement)
+    del bundle, statement  # of a long list they take more memory than the list itself
     manifest = build_manifest(
         root,
         executor=executor or ThreadExecutor(),
