@@ -6,12 +6,11 @@ from weighbridge.artifact._documents import (
     write_atomically,
     write_report,
 )
+from weighbridge.artifact._tree import Entry, Tree
 from weighbridge.artifact._walk import (
     CLAIMS_NAME,
     DEFAULT_SIGNATURE_NAME,
     OUT_OF_SCOPE_NAMES,
-    Entry,
-    Tree,
     walk,
 )
 from weighbridge.artifact._weigh import (

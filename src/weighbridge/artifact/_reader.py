@@ -8,14 +8,14 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact._stream import hash_range
-from weighbridge.artifact._walk import identify
+from weighbridge.artifact._tree import identify
 from weighbridge.errors import ArtifactChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weighbridge.artifact._hashers import Hash
-    from weighbridge.artifact._walk import Identity
+    from weighbridge.artifact._tree import Identity
     from weighbridge.core import Limits
 
 __all__ = ["BytesSource", "CheckedReader"]

@@ -6,10 +6,11 @@ import errno
 import os
 import stat
 from contextlib import contextmanager
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from weighbridge.artifact._cache import find_cache
+from weighbridge.artifact._tree import Entry, Tree, identify
 from weighbridge.core import (
     ArtifactKind,
     ReadFailure,
@@ -29,10 +30,6 @@ __all__ = [
     "CLAIMS_NAME",
     "DEFAULT_SIGNATURE_NAME",
     "OUT_OF_SCOPE_NAMES",
-    "Entry",
-    "Identity",
-    "Tree",
-    "identify",
     "walk",
 ]
 
@@ -56,66 +53,6 @@ _SPECIAL = {
     stat.S_IFCHR: "a character device",
     stat.S_IFBLK: "a block device",
 }
-
-
-# What tells that a file is still the file it was: device, inode, size, and when its content and its
-# entry were changed last, in nanoseconds. Every ``write`` changes one of these. What does not: a
-# process that mapped the file, made a page dirty before it was listed, and writes to that page
-# afterwards. A bare tuple: it is made three times for each file, and the garbage collector does not
-# keep track of a tuple of integers.
-Identity: TypeAlias = tuple[int, int, int, int, int]
-
-
-def identify(status: os.stat_result) -> Identity:
-    """Take a file's identity from its status."""
-    return (
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    )
-
-
-class Entry(NamedTuple):
-    """A regular file of the artifact.
-
-    Attributes:
-        name: POSIX path inside the artifact.
-        path: What to open, relative to the artifact's folder or absolute.
-        size_bytes: As it was when the folder was listed.
-        identity: Likewise.
-        in_scope: Whether it is part of the manifest.
-    """
-
-    name: str
-    path: str
-    size_bytes: int
-    identity: Identity
-    in_scope: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """What an artifact consists of.
-
-    Attributes:
-        kind: File or folder.
-        folder: The folder that entries' paths are relative to.
-        label: The last part of the artifact's path.
-        entries: Sorted by name, in the order of code points.
-        failures: What is there and cannot be part of an artifact, sorted by name.
-        left_out: Top-level names outside the scope, sorted.
-        unwalked: Those of ``left_out`` whose files are not among ``entries``.
-    """
-
-    kind: ArtifactKind
-    folder: Path
-    label: str
-    entries: tuple[Entry, ...]
-    failures: tuple[ReadFailure, ...]
-    left_out: tuple[str, ...]
-    unwalked: tuple[str, ...]
 
 
 @collection_paused()
@@ -225,7 +162,7 @@ def _tree_of_file(root: Path, absolute: Path, status: os.stat_result) -> Tree:
 
 def _tree_of_linked_file(root: Path, absolute: Path) -> Tree:
     """Follow the one link that is allowed: a file of a Hugging Face snapshot."""
-    cache = _find_cache(absolute.parent)
+    cache = find_cache(absolute.parent)
     blob = cache.find_blob(absolute) if cache else None
     if blob is None:
         target = printable(str(absolute.readlink()))
@@ -240,41 +177,6 @@ def _tree_of_linked_file(root: Path, absolute: Path) -> Tree:
 
 def _to_entry(name: str, path: str, status: os.stat_result) -> Entry:
     return Entry(name, path, status.st_size, identify(status), in_scope=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cache:
-    """One repository of a Hugging Face cache: ``models--org--name/{blobs,snapshots/REVISION}``."""
-
-    blobs: str
-
-    def find_blob(self, link: Path) -> tuple[str, os.stat_result] | None:
-        """Return the blob that ``link`` leads to, a direct child of ``blobs``, and its status.
-
-        The text of the link must be the one way there, ``../../blobs/NAME`` or absolute. Any other
-        may pass through a link on its way, and then the system would open another file than this.
-        """
-        folder, _, name = str(link.readlink()).rpartition("/")
-        if folder not in (self.blobs, os.path.relpath(self.blobs, link.parent)):
-            return None
-        if name in ("", ".", ".."):
-            return None
-        target = f"{self.blobs}/{name}"
-        try:
-            status = os.lstat(target)
-        except OSError:
-            return None
-        return (target, status) if stat.S_ISREG(status.st_mode) else None
-
-
-def _find_cache(folder: Path) -> _Cache | None:
-    """Return the cached repository whose snapshot ``folder`` is or lies in."""
-    for revision in (folder, *folder.parents):
-        repository = revision.parent.parent
-        if revision.parent.name == "snapshots" and "--" in repository.name:
-            blobs = repository / "blobs"
-            return _Cache(str(blobs)) if blobs.is_dir() and not blobs.is_symlink() else None
-    return None
 
 
 class _Place(NamedTuple):
@@ -295,7 +197,7 @@ class _Walker:
         self._folder = folder
         self._limits = limits
         self._names_out_of_scope = _FILES_OUT_OF_SCOPE | {signature}
-        self._cache = _find_cache(folder)
+        self._cache = find_cache(folder)
         self._before = {entry.name: entry for entry in before.entries} if before else {}
         self._entries: list[Entry] = []
         self._failures: list[ReadFailure] = []
