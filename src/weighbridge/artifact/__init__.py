@@ -8,12 +8,11 @@ from weighbridge.artifact._documents import (
 )
 from weighbridge.artifact._scope import WHOLE, Scope
 from weighbridge.artifact._stat_cache import StatCache, load_stat_cache, save_stat_cache
+from weighbridge.artifact._tree import Entry, Tree
 from weighbridge.artifact._walk import (
     CLAIMS_NAME,
     DEFAULT_SIGNATURE_NAME,
     OUT_OF_SCOPE_NAMES,
-    Entry,
-    Tree,
     walk,
 )
 from weighbridge.artifact._weigh import (

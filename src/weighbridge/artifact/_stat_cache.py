@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact._documents import write_atomically
-from weighbridge.artifact._walk import Identity
 from weighbridge.core import ArtifactKind, parse_json, printable
 from weighbridge.errors import InputError, LimitExceededError, ParseError
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from weighbridge.artifact._walk import Tree
+    from weighbridge.artifact._tree import Identity, Tree
     from weighbridge.core import Limits
 
 __all__ = ["StatCache", "load_stat_cache", "save_stat_cache"]
@@ -36,7 +35,7 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # Of all file systems in use the coarsest times are those of FAT. A file that is younger than this
 # when it is read could be written again without a sign of it, as "racily clean" entries in git.
 _GRAIN_NS = 2_000_000_000
-_FIELDS = len(Identity._fields) + 1
+_FIELDS = 6  # an identity and the sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +114,7 @@ def save_stat_cache(
     files = {
         entry.name: [*entry.identity, digests[entry.name]]
         for entry in tree.entries
-        if entry.name in digests
-        and max(entry.identity.mtime_ns, entry.identity.ctime_ns) + _GRAIN_NS < read_from_ns
+        if entry.name in digests and max(entry.identity[-2:]) + _GRAIN_NS < read_from_ns
     }
     document = {
         "format": _FORMAT,
@@ -161,12 +159,9 @@ def _parse(data: bytes, tree: Tree, *, what: str, limits: Limits) -> StatCache:
 
 
 def _parse_file(name: str, item: object, what: str) -> tuple[Identity, str]:
-    fields = item if isinstance(item, list) and len(item) == _FIELDS else [None]
-    *numbers, sha256 = fields
-    if (
-        not all(type(number) is int for number in numbers)
-        or not isinstance(sha256, str)
-        or not _SHA256.fullmatch(sha256)
-    ):
-        raise ParseError(f"{what} is damaged; remove it", where=f"files[{name[:80]!r}]")
-    return Identity(*numbers), sha256
+    match item:
+        case [int(), int(), int(), int(), int(), str(sha256)] if _SHA256.fullmatch(sha256):
+            device, inode, size_bytes, mtime_ns, ctime_ns, _ = item
+        case _:
+            raise ParseError(f"{what} is damaged; remove it", where=f"files[{name[:80]!r}]")
+    return (device, inode, size_bytes, mtime_ns, ctime_ns), sha256

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         pae,
         parse_bundle,
     )
+    from weighbridge.core._collection import collection_paused
     from weighbridge.core._collisions import find_collisions
     from weighbridge.core._digest import Digest
     from weighbridge.core._evidence import (
@@ -122,6 +123,7 @@ __all__ = [
     "Verdict",
     "VerifiedStatement",
     "check_depth",
+    "collection_paused",
     "covers",
     "diff_manifests",
     "find_collisions",
@@ -150,6 +152,7 @@ _MODULES = {
         "pae",
         "parse_bundle",
     ),
+    "_collection": ("collection_paused",),
     "_collisions": ("find_collisions",),
     "_digest": ("Digest",),
     "_evidence": (

@@ -157,14 +157,17 @@ class Bundle:
             "mediaType": _MEDIA_TYPE,
             "verificationMaterial": _material_to_json(material, timestamps),
             "dsseEnvelope": {
-                "payload": _to_base64(envelope.payload),
+                "payload": "",
                 "payloadType": envelope.payload_type,
                 "signatures": [
                     {"sig": _to_base64(s.sig), "keyid": s.keyid} for s in envelope.signatures
                 ],
             },
         }
-        raw = json.dumps(document, separators=(",", ":")).encode()
+        text = json.dumps(document, separators=(",", ":")).encode()
+        # The payload is long, and base64 has nothing that JSON would escape.
+        before, empty, after = text.partition(b'"payload":"')
+        raw = b"".join((before, empty, base64.b64encode(envelope.payload), after))
         return cls(material, envelope, raw, timestamps)
 
 

@@ -19,9 +19,11 @@ from weighbridge.core import (
     Digest,
     Listing,
     Method,
+    Part,
     Resource,
     Statement,
     Subject,
+    collection_paused,
     covers,
     diff_manifests,
 )
@@ -34,6 +36,7 @@ from weighbridge.signing._listing import (
     list_parts,
     list_signed,
     not_plain,
+    parse_files,
     parse_part,
     parse_serialization,
     to_algorithm,
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from weighbridge.core import Manifest, ManifestDiff, Part, Serialization
+    from weighbridge.core import Manifest, ManifestDiff, Serialization
     from weighbridge.signing._ports import Signer
 
 __all__ = [
@@ -108,6 +111,7 @@ class SignedManifest:
         return digests
 
 
+@collection_paused()
 def sign_manifest(
     manifest: Manifest,
     *,
@@ -138,9 +142,10 @@ def sign_manifest(
     """
     if not manifest.resources:
         raise InputError(f"{manifest.label} holds no file that could be signed")
-    for path in (*ignore_paths, *(resource.name for resource in manifest.resources)):
-        if not NAME.fullmatch(path):
-            raise InputError(f"{path[:200]!r} cannot be signed: it is not a plain relative path")
+    paths = [*ignore_paths, *[resource.name for resource in manifest.resources]]
+    if not all(map(NAME.fullmatch, paths)):
+        wrong = next(path for path in paths if not NAME.fullmatch(path))
+        raise InputError(f"{wrong[:200]!r} cannot be signed: it is not a plain relative path")
     serialization, parts = list_parts(manifest, dialect=dialect)
     algorithm = to_algorithm(serialization, dialect)
     is_sharded = serialization.method is Method.SHARDS
@@ -156,12 +161,13 @@ def sign_manifest(
             {"name": name, "algorithm": algorithm, "digest": digest} for name, digest in parts
         ],
     }
-    root = compute_root(digest for _, digest in parts)
+    root = compute_root([digest for _, digest in parts])
     subject = Subject(manifest.label, {"sha256": root.hex})
     statement = Statement.build([subject], predicate_type=_PREDICATE_TYPE, predicate=predicate)
     return signer.sign(statement).raw
 
 
+@collection_paused()
 def parse_signed_manifest(statement: Statement) -> SignedManifest:
     """Read the list of files out of a statement, whoever made it.
 
@@ -191,18 +197,25 @@ def parse_signed_manifest(statement: Statement) -> SignedManifest:
         statement.predicate, where="predicate", known={"serialization", "resources"}
     )
     serialization, ignore_paths, links = _parse_serialization(predicate.get("serialization"))
-    parts = _parse_parts(predicate.get("resources"), serialization)
-    root = compute_root(part.digest for part in parts)
+    listed = predicate.get("resources")
+    is_files = serialization.method is Method.FILES
+    digests = parse_files(listed, serialization) if is_files else None
+    parts: tuple[Part, ...] = ()
+    if digests is None:  # one after the other, to say which of them is wrong, and where
+        parts = _parse_parts(listed, serialization)
+        digests = [(part.name, part.digest) for part in parts]
+    root = compute_root([digest for _, digest in digests])
     if subject.digest["sha256"] != root.hex:
         message = f"the signature's root digest is not that of its own resources ({root.hex})"
         raise ParseError(message, where="subject[0].digest.sha256")
-    if serialization != PLAIN:
-        listing = Listing(serialization, parts)
-        return SignedManifest(subject.name, root, (), ignore_paths, listing, links)
-    resources = tuple(Resource(part.name, -1, part.digest) for part in parts)
-    return SignedManifest(subject.name, root, resources, ignore_paths, None, links)
+    if serialization == PLAIN:
+        resources = tuple([Resource(name, -1, digest) for name, digest in digests])
+        return SignedManifest(subject.name, root, resources, ignore_paths, None, links)
+    listing = Listing(serialization, parts or tuple([Part(n, 0, -1, d) for n, d in digests]))
+    return SignedManifest(subject.name, root, (), ignore_paths, listing, links)
 
 
+@collection_paused()
 def compare_signed(
     signed: SignedManifest, manifest: Manifest, *, accept_ignored: Sequence[str] = ()
 ) -> ManifestDiff:
@@ -250,8 +263,7 @@ def compare_signed(
 
 def compute_root(digests: Iterable[str]) -> Digest:
     """Return the root, which is always a sha256, whatever the digests are."""
-    raw = b"".join(map(bytes.fromhex, digests))
-    return Digest(hashlib.sha256(raw).hexdigest())
+    return Digest(hashlib.sha256(bytes.fromhex("".join(digests))).hexdigest())
 
 
 def _check_type(predicate_type: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import Weighed, find_changes, walk
-from weighbridge.core import Manifest, ManifestDiff, Resource, printable
+from weighbridge.core import Manifest, ManifestDiff, Resource, collection_paused, printable
 from weighbridge.errors import ArtifactChangedError, DigestMismatchError
 from weighbridge.signing import Names, reconcile, relist
 from weighbridge.workflow._declare import list_operations
@@ -99,7 +99,7 @@ def rebuild_manifest(
         MissingExtraError: BLAKE3 is to be listed, and the extra is not installed.
         LimitExceededError: Too many files or shards.
     """
-    sizes = {e.name: e.identity.size_bytes for e in tree.entries if e.in_scope}
+    sizes = {e.name: e.size_bytes for e in tree.entries if e.in_scope}
     signed = base.digests
     disk = Names(frozenset(sizes), frozenset(tree.left_out))
     declared = list_operations(reuse, tree, disk, base, limits=weighing.limits)
@@ -139,13 +139,16 @@ def rebuild_manifest(
 
 def _choose_audited(plan: ReusePlan, sizes: Mapping[str, int], ratio: float) -> frozenset[str]:
     """Choose what is hashed though it is declared unchanged: a random share, and what is tiny."""
-    tiny = frozenset(name for name in plan.reused if sizes[name] < POINTER_BYTES)
+    small = [name for name, size_bytes in sizes.items() if size_bytes < POINTER_BYTES]
+    tiny = frozenset(name for name in small if name in plan.reused)
     count = math.ceil(len(plan.reused) * ratio)
     return tiny.union(random.SystemRandom().sample(sorted(plan.reused), count)) if count else tiny
 
 
 def _refuse_misfits(base: Base, plan: ReusePlan, sizes: Mapping[str, int]) -> None:
     """Refuse what cannot be unchanged because it has another size."""
+    if not base.sizes:
+        return
     misfits = tuple(
         (Resource(name, base.sizes[digest], ""), Resource(name, sizes[name], ""))
         for name, digest in plan.reused.items()
@@ -173,6 +176,7 @@ def _compare_declared(read: Manifest, digests: Mapping[str, str]) -> None:
         )
 
 
+@collection_paused()
 def _put_together(
     tree: Tree, sizes: Mapping[str, int], base: Base, plan: ReusePlan, read: Manifest
 ) -> Manifest:
@@ -183,8 +187,8 @@ def _put_together(
         resources, listing = relist(base.listing, plan.reused, read, sizes)
         return Manifest(tree.kind, tree.label, resources, tree.left_out, listing)
     found = {resource.name: resource for resource in read.resources}
-    resources = tuple(
-        found[name] if name in found else Resource(name, size_bytes, plan.reused[name])
+    together = [
+        found.get(name) or Resource(name, size_bytes, plan.reused[name])
         for name, size_bytes in sizes.items()
-    )
-    return Manifest(tree.kind, tree.label, resources, tree.left_out)
+    ]
+    return Manifest(tree.kind, tree.label, tuple(together), tree.left_out)

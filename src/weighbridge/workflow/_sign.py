@@ -249,6 +249,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     names = {describe_trust(trusted): verifier}
     claim = read_claim(bundle, names, consent, at=datetime.now(UTC), limits=limits)
     signed = claim.signed
+    del bundle  # of a long list it takes more memory than the list itself
     manifest = build_manifest(
         root,
         executor=executor or ThreadExecutor(),
