@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from weighbridge.artifact._documents import write_atomically
 from weighbridge.core import ArtifactKind, parse_json, printable
@@ -159,9 +159,12 @@ def _parse(data: bytes, tree: Tree, *, what: str, limits: Limits) -> StatCache:
 
 
 def _parse_file(name: str, item: object, what: str) -> tuple[Identity, str]:
-    match item:
-        case [int(), int(), int(), int(), int(), str(sha256)] if _SHA256.fullmatch(sha256):
-            device, inode, size_bytes, mtime_ns, ctime_ns, _ = item
-        case _:
-            raise ParseError(f"{what} is damaged; remove it", where=f"files[{name[:80]!r}]")
-    return (device, inode, size_bytes, mtime_ns, ctime_ns), sha256
+    fields = item if isinstance(item, list) and len(item) == _FIELDS else [None]
+    *numbers, sha256 = fields
+    if (
+        not all(type(number) is int for number in numbers)  # True is no number
+        or not isinstance(sha256, str)
+        or not _SHA256.fullmatch(sha256)
+    ):
+        raise ParseError(f"{what} is damaged; remove it", where=f"files[{name[:80]!r}]")
+    return cast("Identity", tuple(numbers)), sha256
