@@ -94,7 +94,6 @@ def load_verifier(
     base = folder or Path()
     match trust:
         case KeyTrust():
-            _load_timestamps(trust.timestamp_authorities)
             return load_public_key(base / to_path(trust.key, what="key"), limits=limits)
         case CertificateTrust():
             return load_certificate_verifier(
