@@ -49,6 +49,24 @@ def test_small_commands_import_little(tmp_path: Path, arguments: list[str]) -> N
     assert not rooms & {"signing", "scanning", "policy", "licenses", "export", "formats"}
 
 
+KEYLESS = ("id", "pydantic", "requests", "rfc3161_client", "sigstore", "tuf", "urllib3")
+
+
+def test_a_key_needs_nothing_keyless(tmp_path: Path) -> None:
+    model, key = tmp_path / "w.bin", tmp_path / "k"
+    model.write_bytes(bytes(1024))
+    for arguments in (
+        ["keygen", str(key)],
+        ["sign", str(model), "--key", f"{key}.key"],
+        ["verify", str(model), "--key", f"{key}.pub"],
+        ["inspect", f"{model}.sig"],
+        ["trust", "--help"],
+    ):
+        loaded = run_and_list_modules(*arguments)
+        assert not {name.partition(".")[0] for name in loaded} & set(KEYLESS)
+        assert not [name for name in loaded if "keyless" in name]
+
+
 def test_importing_the_package_imports_no_room() -> None:
     script = "import sys, weighbridge; print(*sys.modules)"
     done = subprocess.run(

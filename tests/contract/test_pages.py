@@ -36,6 +36,8 @@ def test_examples_run(
     """Each runs by itself in a folder that holds a model in ``model``."""
     build_model(tmp_path / "model")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     exec(compile(code, where, "exec"), {})
 
 

@@ -21,6 +21,7 @@ from weighbridge.errors import IncompleteError, ParseError
 from weighbridge.formats import MemorySource, parse_card, parse_license
 from weighbridge.policy import parse_policy
 from weighbridge.scanning import build_inspector
+from weighbridge.signing import parse_before_v1
 
 POLICY = b"""version = 1
 [trust.signers.a]
@@ -83,6 +84,14 @@ TARGETS = {
     "json": Target(lambda data: parse_json(data, what="x", limits=DEFAULT_LIMITS), [BUNDLE]),
     "bundle": Target(lambda data: parse_bundle(data, what="x", limits=DEFAULT_LIMITS), [BUNDLE]),
     "statement": Target(lambda data: parse_in_toto(data, limits=DEFAULT_LIMITS), [STATEMENT]),
+    "before-v1": Target(
+        lambda data: parse_before_v1(parse_in_toto(data, limits=DEFAULT_LIMITS)),
+        [
+            STATEMENT.replace(b'"x"', b'"https://model_signing/Digests/v0.1"').replace(
+                b"00", b"0" * 64
+            )
+        ],
+    ),
     "policy": Target(lambda data: parse_policy(data, name="x", limits=DEFAULT_LIMITS), [POLICY]),
     "card": Target(
         lambda data: parse_card(data, file="README.md", limits=DEFAULT_LIMITS), [CARD.encode()]

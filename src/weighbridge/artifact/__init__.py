@@ -6,6 +6,7 @@ from weighbridge.artifact._documents import (
     write_atomically,
     write_report,
 )
+from weighbridge.artifact._scope import WHOLE, Scope
 from weighbridge.artifact._walk import (
     CLAIMS_NAME,
     DEFAULT_SIGNATURE_NAME,
@@ -26,7 +27,9 @@ __all__ = [
     "CLAIMS_NAME",
     "DEFAULT_SIGNATURE_NAME",
     "OUT_OF_SCOPE_NAMES",
+    "WHOLE",
     "Entry",
+    "Scope",
     "Tree",
     "Weighed",
     "build_manifest",

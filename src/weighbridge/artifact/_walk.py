@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from weighbridge.artifact._links import resolve_link
+from weighbridge.artifact._scope import WHOLE, Scope
 from weighbridge.core import ArtifactKind, ReadFailure, ReadFailureKind, printable
 from weighbridge.errors import InputError, LimitExceededError
 
@@ -112,7 +114,9 @@ class Tree:
     unwalked: tuple[str, ...]
 
 
-def walk(root: Path, *, limits: Limits, signature: Path | None = None) -> Tree:
+def walk(
+    root: Path, *, limits: Limits, signature: Path | None = None, scope: Scope = WHOLE
+) -> Tree:
     """List every regular file of the artifact at ``root``.
 
     Folders are opened relative to their parent's descriptor and without following links, so what
@@ -122,9 +126,11 @@ def walk(root: Path, *, limits: Limits, signature: Path | None = None) -> Tree:
         root: A file or a folder.
         limits: ``max_entries`` and ``max_path_depth`` apply.
         signature: The signature file, if it is not ``model.sig`` in the folder.
+        scope: What else is left out, and whether links inside a folder are followed.
 
     Raises:
-        InputError: ``root`` is missing, a symbolic link, a device, unreadable, or an empty folder.
+        InputError: ``root`` is missing, a symbolic link, a device, unreadable, an empty folder, or
+            a file of which something is to be left out.
         LimitExceededError: Too many entries, or too deep.
 
     Source:
@@ -135,6 +141,8 @@ def walk(root: Path, *, limits: Limits, signature: Path | None = None) -> Tree:
         status = os.lstat(absolute)
     except OSError as error:
         raise _unusable(root, error) from error
+    if scope.ignored and not stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{printable(str(root))} is one file, of which nothing can be left out")
     if stat.S_ISLNK(status.st_mode):
         return _tree_of_linked_file(root, absolute)
     if stat.S_ISREG(status.st_mode):
@@ -142,7 +150,7 @@ def walk(root: Path, *, limits: Limits, signature: Path | None = None) -> Tree:
     if not stat.S_ISDIR(status.st_mode):
         what = _SPECIAL.get(stat.S_IFMT(status.st_mode), "not a regular file")
         raise InputError(f"{printable(str(root))} is {what}; give a file or a folder")
-    return _Walker(absolute, limits, _inside(signature, absolute)).run(root)
+    return _Walker(absolute, limits, _inside(signature, absolute), scope).run(root)
 
 
 def _resolve_parent(path: Path) -> Path:
@@ -273,8 +281,10 @@ class _Place(NamedTuple):
 class _Walker:
     """Collects while walking; lives for one call of :func:`walk`."""
 
-    def __init__(self, folder: Path, limits: Limits, signature: str) -> None:
+    def __init__(self, folder: Path, limits: Limits, signature: str, scope: Scope) -> None:
         self._folder = folder
+        self._root = -1
+        self._scope = scope
         self._limits = limits
         self._signature = signature
         self._cache = _find_cache(folder)
@@ -290,6 +300,7 @@ class _Walker:
         except OSError as error:
             raise _unusable(root, error) from error
         with _closing(descriptor):
+            self._root = descriptor
             self._walk(descriptor, _Place("", ""), depth=0, in_scope=True)
         if not self._failures and not any(entry.in_scope for entry in self._entries):
             raise InputError(
@@ -318,6 +329,8 @@ class _Walker:
             with os.scandir(descriptor) as listing:
                 for item in listing:
                     self._spend_entry()
+                    if self._scope.ignored and self._ignore(item, place):
+                        continue
                     if self._is_folder(item, place):
                         folders.append((item.name, in_scope and not self._leave_out(item, place)))
                     else:
@@ -340,6 +353,16 @@ class _Walker:
                 actual=self._count,
                 subject=printable(str(self._folder)),
             )
+
+    def _ignore(self, item: os.DirEntry[str], place: _Place) -> bool:
+        """Note and tell whether the caller leaves this out; it is not looked at then."""
+        name = place.name + _decode_name(item.name)
+        if name not in self._scope.ignored:
+            return False
+        self._left_out.append(name)
+        if item.is_dir(follow_symlinks=False):
+            self._unwalked.append(name)
+        return True
 
     def _is_folder(self, item: os.DirEntry[str], place: _Place) -> bool:
         if not item.is_dir(follow_symlinks=False):
@@ -398,11 +421,21 @@ class _Walker:
     def _add_link(self, name: str, path: str, *, in_scope: bool) -> None:
         link = self._folder / path
         blob = self._cache.find_blob(link) if self._cache else None
-        if blob is None:
-            target = printable(str(link.readlink()), limit=120)
-            self._refuse(name, f"is a symbolic link to {target}")
-        else:
+        if blob is not None:
             self._add_file(name, *blob, in_scope=in_scope)
+        elif self._scope.follow_links:
+            self._follow(name, path, in_scope=in_scope)
+        else:
+            target = printable(str(link.readlink()), limit=120)
+            self._refuse(name, f"is a symbolic link to {target}{self._scope.link_advice}")
+
+    def _follow(self, name: str, path: str, *, in_scope: bool) -> None:
+        depth = self._limits.max_path_depth
+        found = resolve_link(self._root, path, folder=self._folder, max_depth=depth)
+        if isinstance(found, str):
+            self._refuse(name, found)
+        else:
+            self._add_file(name, found[0], Identity.of(found[1]), in_scope=in_scope)
 
     def _refuse(self, name: str, reason: str) -> None:
         self._fail(name, ReadFailureKind.REFUSED, reason)

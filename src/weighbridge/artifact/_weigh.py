@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from weighbridge.artifact._hashers import FileHasher, choose_hash
 from weighbridge.artifact._reader import BytesSource, CheckedReader
+from weighbridge.artifact._scope import WHOLE
 from weighbridge.artifact._stream import hash_range
 from weighbridge.artifact._walk import Entry, Identity, Tree, walk
 from weighbridge.core import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
+    from weighbridge.artifact._scope import Scope
     from weighbridge.core import Limits, Serialization
     from weighbridge.core.ports import Executor, Inspector, Progress
 
@@ -100,12 +102,13 @@ class Weighed(Generic[T]):
         )
 
 
-def build_manifest(
+def build_manifest(  # noqa: PLR0913 - each is one thing that varies
     root: Path,
     *,
     executor: Executor,
     limits: Limits,
     signature: Path | None = None,
+    scope: Scope = WHOLE,
     serialization: Serialization = PLAIN,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -119,6 +122,7 @@ def build_manifest(
         executor: Runs the batches of files.
         limits: ``max_entries`` and ``max_path_depth`` apply.
         signature: The signature file, if it is not ``model.sig`` in the folder.
+        scope: What else is left out, and whether links are followed.
         serialization: If it is not the plain one, the same read also gives the digests of this
             one, in ``listing``.
         progress: Is told the bytes.
@@ -141,11 +145,12 @@ def build_manifest(
         executor=executor,
         limits=limits,
         signature=signature,
+        scope=scope,
         serialization=serialization,
         progress=progress,
     )
     manifest = weighed.to_manifest()
-    if changes := find_changes(weighed.tree, root, limits=limits, signature=signature):
+    if changes := find_changes(weighed.tree, root, limits=limits, signature=signature, scope=scope):
         raise ArtifactChangedError(tuple(printable(name) for name in changes))
     return manifest
 
@@ -157,6 +162,7 @@ def weigh(  # noqa: PLR0913 - each is one thing that varies
     limits: Limits,
     inspector: Inspector[T] | None = None,
     signature: Path | None = None,
+    scope: Scope = WHOLE,
     serialization: Serialization = PLAIN,
     progress: Progress | None = None,
 ) -> Weighed[T]:
@@ -171,6 +177,7 @@ def weigh(  # noqa: PLR0913 - each is one thing that varies
         inspector: Called once for each readable file, from any worker. Files outside the scope
             are inspected too, though not hashed into the manifest; except those below ``.git``.
         signature: The signature file, if it is not ``model.sig`` in the folder.
+        scope: What else is left out, and whether links are followed.
         serialization: If it is not the plain one, the same read also gives the digests of this
             one, in ``listing``.
         progress: Is told the bytes.
@@ -180,7 +187,7 @@ def weigh(  # noqa: PLR0913 - each is one thing that varies
         LimitExceededError: Too many entries or shards, or too deep.
         MissingExtraError: BLAKE3 is asked for and not installed.
     """
-    tree = walk(root, limits=limits, signature=signature)
+    tree = walk(root, limits=limits, signature=signature, scope=scope)
     return weigh_tree(
         tree,
         executor=executor,
@@ -286,6 +293,7 @@ def find_changes(
     *,
     limits: Limits,
     signature: Path | None = None,
+    scope: Scope = WHOLE,
     out_of_scope: bool = False,
 ) -> tuple[str, ...]:
     """List the artifact again and name what is not as it was: changed, gone or new, sorted.
@@ -297,10 +305,11 @@ def find_changes(
         root: Where it is.
         limits: As for listing it first.
         signature: As for listing it first.
+        scope: As for listing it first.
         out_of_scope: Whether files outside the scope count, because they were examined too.
     """
     try:
-        now = walk(root, limits=limits, signature=signature)
+        now = walk(root, limits=limits, signature=signature, scope=scope)
     except InputError:
         return (tree.label,)
     if now.entries == tree.entries and now.failures == tree.failures:

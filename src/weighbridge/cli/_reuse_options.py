@@ -64,6 +64,7 @@ _OPTIONS = (
         metavar="FILE",
         help="The Sigstore instance of the old signature.",
     ),
+    click.option("--reuse-instance", metavar="URL", help="Or the instance's update repository."),
     click.option(
         "--reuse-timestamp-authority",
         type=FILE,
@@ -115,6 +116,7 @@ _TRUST_NAMES = (
     "reuse_identity",
     "reuse_issuer",
     "reuse_trust_config",
+    "reuse_instance",
     "reuse_timestamp_authority",
 )
 

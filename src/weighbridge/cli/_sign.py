@@ -13,6 +13,7 @@ from weighbridge.cli._options import (
 )
 from weighbridge.cli._progress import show_progress
 from weighbridge.cli._reuse_options import reuse_options, reused_to_json, show_reused
+from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import signer_options
 from weighbridge.cli._trust_options import offline_option
 from weighbridge.cli._warnings import describe_collisions, warn
@@ -30,7 +31,44 @@ from weighbridge.errors import InputError
 __all__ = ["command"]
 
 
-@click.command("sign")
+_SECTIONS = {
+    "Who signs": (
+        "--key",
+        "--keyless",
+        "--signer",
+        "--certificate",
+        "--certificate-chain",
+        "--password-file",
+        "--identity-token-file",
+        "--trust-config",
+        "--timestamp",
+    ),
+    "What is listed": ("--method", "--shard-size", "--hash", "--compat"),
+    "The old signature, to sign again": (
+        "--reuse",
+        "--reuse-key",
+        "--reuse-certificate-authority",
+        "--reuse-identity",
+        "--reuse-issuer",
+        "--reuse-trust-config",
+        "--reuse-timestamp-authority",
+    ),
+    "What changed since then": (
+        "--changed",
+        "-z",
+        "--updated",
+        "--deleted",
+        "--renamed",
+        "--git-status",
+        "--git-diff",
+        "--strict",
+        "--audit",
+        "--full",
+    ),
+}
+
+
+@click.command("sign", cls=SectionedCommand, sections=_SECTIONS)
 @artifact_argument
 @signer_options
 @signature_option
@@ -60,6 +98,12 @@ __all__ = ["command"]
     type=click.Choice([Dialect.MODEL_SIGNING_1_1.value]),
     help="Write what this release takes where it strays from the specification.",
 )
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="P",
+    help="Leave P in PATH out, with everything below it, and record that; repeatable.",
+)
 @reuse_options
 @offline_option
 @json_option
@@ -72,6 +116,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     shard_size: int | None,
     hash_type: str,
     compat: str | None,
+    ignore: tuple[str, ...],
     reuse: workflow.Reuse | None,
     offline: bool,
     as_json: bool,
@@ -93,12 +138,17 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             signature=signature,
             serialization=serialization,
             dialect=Dialect(compat) if compat else Dialect.SPECIFICATION,
+            ignore=ignore,
             reuse=reuse,
             offline=offline,
             progress=progress,
         )
     manifest = signed.manifest
-    warnings = [*signed.notes, *describe_collisions(signed.collisions)]
+    warnings = [
+        *signed.notes,
+        *describe_collisions(signed.collisions),
+        *(f"{printable(p)} is not there to be ignored" for p in signed.ignored_in_vain),
+    ]
     warn(warnings)
     digest = str(manifest.compute_digest())
     if as_json:
@@ -108,6 +158,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
                 "signature": printable(str(signed.signature)),
                 "file_count": len(manifest.resources),
                 "size_bytes": manifest.size_bytes,
+                "ignored": [printable(path) for path in signed.ignored],
                 "warnings": [*warnings],
                 **({} if signed.reused is None else {"reused": reused_to_json(signed.reused)}),
             }
@@ -116,6 +167,8 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     click.echo(f"signed {len(manifest.resources):,} files, {to_size(manifest.size_bytes)}")
     click.echo(f"artifact:  {digest}")
     click.echo(f"signature: {printable(str(signed.signature))}")
+    for path_ignored in signed.ignored:
+        click.echo(f"left out:  {printable(path_ignored)}")
     if signed.reused is not None:
         show_reused(signed.reused)
 

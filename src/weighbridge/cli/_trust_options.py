@@ -37,6 +37,11 @@ _OPTIONS = (
         help="A Sigstore instance of your own: its client trust config  [default: the public one]",
     ),
     click.option(
+        "--instance",
+        metavar="URL",
+        help="Or its update repository, once weighbridge trust update knows it.",
+    ),
+    click.option(
         "--timestamp-authority",
         type=FILE,
         multiple=True,
@@ -62,6 +67,7 @@ def trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "identity",
             "issuer",
             "trust_config",
+            "instance",
             "timestamp_authority",
         )
         mine = {name: given.pop(name) for name in names}
@@ -83,7 +89,7 @@ def build_trust(given: dict[str, Any], *, prefix: str = "--") -> workflow.Trust 
 
     Args:
         given: What click read: ``key``, ``certificate_authority``, ``identity``, ``issuer``,
-            ``trust_config`` and ``timestamp_authority``.
+            ``trust_config``, ``instance`` and ``timestamp_authority``.
         prefix: What the options' names begin with, for messages.
 
     Raises:
@@ -102,8 +108,9 @@ def build_trust(given: dict[str, Any], *, prefix: str = "--") -> workflow.Trust 
     ]
     if len(ways) > 1:
         raise click.UsageError(f"{ways[0]} and {ways[1]} exclude each other")
-    if given["trust_config"] is not None and issuer is None:
-        raise click.UsageError(f"{prefix}trust-config needs {prefix}identity and {prefix}issuer")
+    for name in ("trust-config", "instance"):
+        if given[name.replace("-", "_")] is not None and issuer is None:
+            raise click.UsageError(f"{prefix}{name} needs {prefix}identity and {prefix}issuer")
     if authorities:
         return workflow.CertificateTrust(authorities, given["identity"] or "", timestamps)
     if issuer is None and given["identity"] is not None:
@@ -111,16 +118,22 @@ def build_trust(given: dict[str, Any], *, prefix: str = "--") -> workflow.Trust 
             f"{prefix}identity needs {prefix}issuer URL (keyless) or {prefix}certificate-authority"
         )
     if issuer is not None:
-        if not given["identity"]:
-            raise click.UsageError(f"{prefix}issuer needs {prefix}identity")
-        if timestamps:
-            raise click.UsageError(
-                f"{prefix}timestamp-authority does not go with keyless signatures: "
-                "the Sigstore instance names its own"
-            )
-        return workflow.KeylessTrust(given["identity"], issuer, given["trust_config"])
+        return _build_keyless(given, issuer, prefix=prefix)
     if key is not None:
         return workflow.KeyTrust(key, timestamps)
     if timestamps:
         raise click.UsageError(f"{prefix}timestamp-authority needs somebody whose signature it is")
     return None
+
+
+def _build_keyless(given: dict[str, Any], issuer: str, *, prefix: str) -> workflow.KeylessTrust:
+    if not given["identity"]:
+        raise click.UsageError(f"{prefix}issuer needs {prefix}identity")
+    if given["timestamp_authority"]:
+        raise click.UsageError(
+            f"{prefix}timestamp-authority does not go with keyless signatures: "
+            "the Sigstore instance names its own"
+        )
+    return workflow.KeylessTrust(
+        given["identity"], issuer, given["trust_config"], given["instance"] or ""
+    )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Bundle,
         CertificateMaterial,
         ChainMaterial,
+        Encoding,
         Envelope,
         EnvelopeSignature,
         Material,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         Resource,
         diff_manifests,
     )
+    from weighbridge.core._paths import covers, parse_ignored
     from weighbridge.core._reading import ReadFailure, ReadFailureKind
     from weighbridge.core._serialization import (
         DEFAULT_SHARD_BYTES,
@@ -88,6 +90,7 @@ __all__ = [
     "CoverageStatus",
     "Dialect",
     "Digest",
+    "Encoding",
     "Envelope",
     "EnvelopeSignature",
     "Evidence",
@@ -119,10 +122,12 @@ __all__ = [
     "Verdict",
     "VerifiedStatement",
     "check_depth",
+    "covers",
     "diff_manifests",
     "find_collisions",
     "pae",
     "parse_bundle",
+    "parse_ignored",
     "parse_json",
     "parse_statement",
     "printable",
@@ -137,6 +142,7 @@ _MODULES = {
         "Bundle",
         "CertificateMaterial",
         "ChainMaterial",
+        "Encoding",
         "Envelope",
         "EnvelopeSignature",
         "Material",
@@ -158,6 +164,7 @@ _MODULES = {
     "_json": ("JsonValue", "check_depth", "parse_json", "to_json"),
     "_limits": ("DEFAULT_LIMITS", "Limits"),
     "_manifest": ("ArtifactKind", "Manifest", "ManifestDiff", "Resource", "diff_manifests"),
+    "_paths": ("covers", "parse_ignored"),
     "_reading": ("ReadFailure", "ReadFailureKind"),
     "_serialization": (
         "DEFAULT_SHARD_BYTES",

@@ -20,7 +20,8 @@ class Limits:
         max_path_depth: Folders below each other.
         max_signature_bytes: Size of a signature file.
         max_policy_bytes: Size of a policy file.
-        max_key_bytes: Size of a key file.
+        max_key_bytes: Size of a file with a key, a secret, or a Sigstore instance's trust config.
+        max_timestamp_bytes: Size of one RFC 3161 timestamp, with the certificates in it.
         max_list_bytes: Size of a list of files that changed, given or told by git.
         max_json_depth: Lists and objects inside each other, in any JSON, YAML or
             TOML.
@@ -41,6 +42,7 @@ class Limits:
         max_findings: Findings kept for one file; the rest are counted.
         max_rows: Rows of coverage kept for one file; the rest are counted by kind.
         max_kept_bytes: File contents held in memory for one file while it is examined.
+        max_wait_s: How long one answer of a service on the network may take.
     """
 
     max_entries: int = 2_000_000
@@ -48,6 +50,7 @@ class Limits:
     max_signature_bytes: int = 256 * _MIB
     max_policy_bytes: int = 1 * _MIB
     max_key_bytes: int = 1 * _MIB
+    max_timestamp_bytes: int = 64 * _KIB
     max_list_bytes: int = 256 * _MIB
     max_json_depth: int = 64
     max_json_values: int = 2_000_000
@@ -66,6 +69,7 @@ class Limits:
     max_findings: int = 1_000
     max_rows: int = 1_000
     max_kept_bytes: int = 64 * _MIB
+    max_wait_s: int = 60
 
 
 DEFAULT_LIMITS = Limits()

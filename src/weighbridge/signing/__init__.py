@@ -1,10 +1,22 @@
 """Signing: keys, signatures, and what a signature says about an artifact's files.
 
-``cryptography`` is imported by the functions that need it, not with this door.
+``cryptography`` is imported by the functions that need it, not with this door; what is keyless
+is imported when it is first used.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge._lazy import lazy_getattr
+from weighbridge.signing._before_v1 import (
+    parse_before_v1,
+    says_before_v1,
+    verify_before_v1,
+)
 from weighbridge.signing._certificates import CertificateSigner, add_certificate
 from weighbridge.signing._chains import CertificateVerifier, load_certificate_verifier
+from weighbridge.signing._digest_signer import DigestSigner, parse_public_key
 from weighbridge.signing._keys import (
     CURVE_NAMES,
     KeyPair,
@@ -28,13 +40,35 @@ from weighbridge.signing._reuse import (
     ReusePlan,
     reconcile,
 )
+from weighbridge.signing._secrets import load_secret
 from weighbridge.signing._signers import SignerSpec, open_signer
+from weighbridge.signing._times import (
+    TimestampAuthorities,
+    TimestampedVerifier,
+    load_timestamp_authorities,
+    read_claimed_times,
+)
+from weighbridge.signing._timestamps import (
+    TimestampingSigner,
+    TimestampService,
+    add_timestamp,
+)
 from weighbridge.signing._verify import verify_bundle
+
+if TYPE_CHECKING:
+    from weighbridge.signing._keyless import load_keyless_verifier
+    from weighbridge.signing._keyless_trust import (
+        TrustedParty,
+        TrustRoot,
+        read_trust_root,
+        update_trust_root,
+    )
 
 __all__ = [
     "CURVE_NAMES",
     "CertificateSigner",
     "CertificateVerifier",
+    "DigestSigner",
     "KeyPair",
     "KeySigner",
     "Names",
@@ -46,16 +80,40 @@ __all__ = [
     "Signer",
     "SignerSpec",
     "TimeSource",
+    "TimestampAuthorities",
+    "TimestampService",
+    "TimestampedVerifier",
+    "TimestampingSigner",
+    "TrustRoot",
+    "TrustedParty",
     "Verifier",
     "add_certificate",
+    "add_timestamp",
     "compare_signed",
     "generate_key",
     "load_certificate_verifier",
+    "load_keyless_verifier",
     "load_public_key",
+    "load_secret",
     "load_signer",
+    "load_timestamp_authorities",
     "open_signer",
+    "parse_before_v1",
+    "parse_public_key",
     "parse_signed_manifest",
+    "read_claimed_times",
+    "read_trust_root",
     "reconcile",
+    "says_before_v1",
     "sign_manifest",
+    "update_trust_root",
+    "verify_before_v1",
     "verify_bundle",
 ]
+
+_MODULES = {
+    "_keyless": ("load_keyless_verifier",),
+    "_keyless_trust": ("TrustRoot", "TrustedParty", "read_trust_root", "update_trust_root"),
+}
+
+__getattr__ = lazy_getattr(__name__, _MODULES)

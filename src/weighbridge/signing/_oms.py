@@ -22,6 +22,7 @@ from weighbridge.core import (
     Resource,
     Statement,
     Subject,
+    covers,
     diff_manifests,
 )
 from weighbridge.errors import InputError, ParseError
@@ -46,7 +47,13 @@ if TYPE_CHECKING:
     from weighbridge.core import Manifest, ManifestDiff, Part, Serialization
     from weighbridge.signing._ports import Signer
 
-__all__ = ["SignedManifest", "compare_signed", "parse_signed_manifest", "sign_manifest"]
+__all__ = [
+    "SignedManifest",
+    "compare_signed",
+    "compute_root",
+    "parse_signed_manifest",
+    "sign_manifest",
+]
 
 _PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 _PREDICATE_TYPES = re.compile(r"https://model_signing/signature/v1\.(?:0|[1-9][0-9]{0,3})")
@@ -64,6 +71,7 @@ class SignedManifest:
             there is a ``listing``: then no file's sha256 is known.
         ignore_paths: What the signer says that it left out, in the order given.
         listing: What was signed if it is not the sha256 of whole files, in the order signed.
+        allow_symlinks: Whether the signer followed links, listing files under the links' names.
     """
 
     label: str
@@ -71,6 +79,14 @@ class SignedManifest:
     resources: tuple[Resource, ...]
     ignore_paths: tuple[str, ...]
     listing: Listing | None = None
+    allow_symlinks: bool = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of the files that are listed, as the signer spelled them."""
+        if self.listing is not None:
+            return frozenset(part.name for part in self.listing.parts)
+        return frozenset(resource.name for resource in self.resources)
 
     @property
     def serialization(self) -> Serialization:
@@ -136,7 +152,7 @@ def sign_manifest(
             {"name": name, "algorithm": algorithm, "digest": digest} for name, digest in parts
         ],
     }
-    root = _compute_root(digest for _, digest in parts)
+    root = compute_root(digest for _, digest in parts)
     subject = Subject(manifest.label, {"sha256": root.hex})
     statement = Statement.build([subject], predicate_type=_PREDICATE_TYPE, predicate=predicate)
     return signer.sign(statement).raw
@@ -170,16 +186,17 @@ def parse_signed_manifest(statement: Statement) -> SignedManifest:
     predicate = _object(
         statement.predicate, where="predicate", known={"serialization", "resources"}
     )
-    serialization, ignore_paths = _parse_serialization(predicate.get("serialization"))
+    serialization, ignore_paths, links = _parse_serialization(predicate.get("serialization"))
     parts = _parse_parts(predicate.get("resources"), serialization)
-    root = _compute_root(part.digest for part in parts)
+    root = compute_root(part.digest for part in parts)
     if subject.digest["sha256"] != root.hex:
         message = f"the signature's root digest is not that of its own resources ({root.hex})"
         raise ParseError(message, where="subject[0].digest.sha256")
     if serialization != PLAIN:
-        return SignedManifest(subject.name, root, (), ignore_paths, Listing(serialization, parts))
+        listing = Listing(serialization, parts)
+        return SignedManifest(subject.name, root, (), ignore_paths, listing, links)
     resources = tuple(Resource(part.name, -1, part.digest) for part in parts)
-    return SignedManifest(subject.name, root, resources, ignore_paths)
+    return SignedManifest(subject.name, root, resources, ignore_paths, None, links)
 
 
 def compare_signed(
@@ -219,7 +236,7 @@ def compare_signed(
         for resource in found
         if resource.name in names
         or not all(
-            _covers(paths, resource.name) for paths in (both if resource.size_bytes else unlisted)
+            covers(paths, resource.name) for paths in (both if resource.size_bytes else unlisted)
         )
     )
     if signed.listing is not None:
@@ -227,12 +244,7 @@ def compare_signed(
     return diff_manifests(wanted, kept)
 
 
-def _covers(paths: AbstractSet[str], name: str) -> bool:
-    parts = name.split("/")
-    return any("/".join(parts[:count]) in paths for count in range(1, len(parts) + 1))
-
-
-def _compute_root(digests: Iterable[str]) -> Digest:
+def compute_root(digests: Iterable[str]) -> Digest:
     """Return the root, which is always a sha256, whatever the digests are."""
     raw = b"".join(map(bytes.fromhex, digests))
     return Digest(hashlib.sha256(raw).hexdigest())
@@ -251,18 +263,19 @@ def _check_type(predicate_type: str) -> None:
     raise ParseError(message, where="predicateType")
 
 
-def _parse_serialization(value: object) -> tuple[Serialization, tuple[str, ...]]:
+def _parse_serialization(value: object) -> tuple[Serialization, tuple[str, ...], bool]:
     where = "predicate.serialization"
     known = {"method", "hash_type", "shard_size", "allow_symlinks", "ignore_paths"}
     fields = _object(value, where=where, known=known)
     serialization = parse_serialization(fields, where=where)
-    if not isinstance(fields.get("allow_symlinks"), bool):
+    allow_symlinks = fields.get("allow_symlinks")
+    if not isinstance(allow_symlinks, bool):
         message = "the signature does not say whether links were allowed"
         raise ParseError(message, where=f"{where}.allow_symlinks")
     paths = fields.get("ignore_paths", [])
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise ParseError("a list of strings is wanted", where=f"{where}.ignore_paths")
-    return serialization, tuple(paths)
+    return serialization, tuple(paths), allow_symlinks
 
 
 def _parse_parts(value: object, serialization: Serialization) -> tuple[Part, ...]:

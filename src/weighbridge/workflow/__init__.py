@@ -12,17 +12,21 @@ from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from weighbridge.workflow._check import check_artifact
+    from weighbridge.workflow._consent import Consent
     from weighbridge.workflow._hash import hash_artifact
     from weighbridge.workflow._inspect import Inspected, inspect_signature
     from weighbridge.workflow._keys import KeyFiles, create_key_files
+    from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._reuse import Reuse, Reused
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
     from weighbridge.workflow._signers import SignerSpec, read_secret
     from weighbridge.workflow._trust import CertificateTrust, KeylessTrust, KeyTrust, Trust
+    from weighbridge.workflow._trust_roots import TrustRoot, show_trust, update_trust
 
 __all__ = [
     "CertificateTrust",
+    "Consent",
     "Inspected",
     "KeyFiles",
     "KeyTrust",
@@ -32,27 +36,34 @@ __all__ = [
     "Signed",
     "SignerSpec",
     "Trust",
+    "TrustRoot",
     "Verified",
     "check_artifact",
     "create_key_files",
+    "export_public_key",
     "hash_artifact",
     "inspect_signature",
     "read_secret",
     "scan_artifact",
+    "show_trust",
     "sign_artifact",
+    "update_trust",
     "verify_artifact",
 ]
 
 _MODULES = {
     "_check": ("check_artifact",),
+    "_consent": ("Consent",),
     "_hash": ("hash_artifact",),
     "_inspect": ("Inspected", "inspect_signature"),
     "_keys": ("KeyFiles", "create_key_files"),
+    "_public_key": ("export_public_key",),
     "_reuse": ("Reuse", "Reused"),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
     "_signers": ("SignerSpec", "read_secret"),
     "_trust": ("CertificateTrust", "KeyTrust", "KeylessTrust", "Trust"),
+    "_trust_roots": ("TrustRoot", "show_trust", "update_trust"),
 }
 
 __getattr__ = lazy_getattr(__name__, _MODULES)

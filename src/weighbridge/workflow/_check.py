@@ -99,6 +99,7 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         InputError: ``path`` cannot be weighed at all, or the policy cannot be used.
         LimitExceededError: Too many files or shards, or too deep.
         MissingExtraError: A trusted signer lists BLAKE3 digests, and the extra is not installed.
+        IncompleteError: A Sigstore instance that the policy trusts could not be asked for news.
     """
     root = to_path(path, what="artifact")
     policy_file = to_optional_path(policy, what="policy")

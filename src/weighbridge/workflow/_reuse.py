@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import Weighed, build_manifest, find_changes, walk, weigh_tree
+from weighbridge.artifact import (
+    WHOLE,
+    Scope,
+    Weighed,
+    build_manifest,
+    find_changes,
+    walk,
+    weigh_tree,
+)
 from weighbridge.core import PLAIN, Manifest, ManifestDiff, Resource, printable
 from weighbridge.errors import ArtifactChangedError, DigestMismatchError, InputError
 from weighbridge.signing import (
@@ -101,12 +109,13 @@ class Reused:
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
-    """How to weigh: where to hash, the bounds, the signature file to leave out, who is told."""
+    """How to weigh: where to hash, bounds, the signature file, who is told, what is left out."""
 
     executor: Executor
     limits: Limits
     signature: Path
     progress: Progress | None = field(default=None)
+    scope: Scope = WHOLE
 
     def build_manifest(self, root: Path, *, serialization: Serialization) -> Manifest:
         """Hash everything; see :func:`weighbridge.artifact.build_manifest`."""
@@ -115,6 +124,7 @@ class Weighing:
             executor=self.executor,
             limits=self.limits,
             signature=self.signature,
+            scope=self.scope,
             serialization=serialization,
             progress=self.progress,
         )
@@ -178,7 +188,7 @@ def rebuild_manifest(
         LimitExceededError: Too many files, or too deep.
     """
     _check_request(reuse)
-    tree = walk(root, limits=weighing.limits, signature=weighing.signature)
+    tree = walk(root, limits=weighing.limits, signature=weighing.signature, scope=weighing.scope)
     Weighed(tree, (), (), tree.failures).to_manifest()  # links and the like: refused unread
     sizes = {e.name: e.identity.size_bytes for e in tree.entries if e.in_scope}
     signed = base.index_for(tree.kind, tree.label)
@@ -204,7 +214,13 @@ def rebuild_manifest(
         ),
         left_out=tree.left_out,
     )
-    if changes := find_changes(tree, root, limits=weighing.limits, signature=weighing.signature):
+    if changes := find_changes(
+        tree,
+        root,
+        limits=weighing.limits,
+        signature=weighing.signature,
+        scope=weighing.scope,
+    ):
         raise ArtifactChangedError(tuple(printable(name) for name in changes))
     return manifest, Reused(
         hashed=tuple(sorted(plan.hashed)),

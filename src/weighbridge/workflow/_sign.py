@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import build_manifest, remove_leftovers, write_atomically
+from weighbridge.artifact import Scope, build_manifest, remove_leftovers, write_atomically
 from weighbridge.core import (
     DEFAULT_LIMITS,
     PLAIN,
     Dialect,
     Limits,
     Serialization,
+    covers,
     find_collisions,
+    parse_ignored,
     printable,
 )
 from weighbridge.engines import ThreadExecutor
@@ -21,9 +23,15 @@ from weighbridge.errors import DigestMismatchError, InputError, LimitExceededErr
 from weighbridge.signing import (
     KeySigner,
     compare_signed,
-    parse_signed_manifest,
     sign_manifest,
-    verify_bundle,
+)
+from weighbridge.workflow._consent import (
+    STRICT,
+    Consent,
+    choose_scope,
+    find_unsigned,
+    read_claim,
+    set_aside,
 )
 from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._reuse import Reused, Weighing, read_base, rebuild_manifest
@@ -40,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from weighbridge.core import Attribution, Manifest
+    from weighbridge.core import Attribution, Manifest, Resource
     from weighbridge.core.ports import Executor, Progress, StrPath
     from weighbridge.signing import Signer, SignerSpec
     from weighbridge.workflow._reuse import Reuse
@@ -59,6 +67,8 @@ class Signed:
         collisions: Names that are one file where case or Unicode form does not count.
         reused: What was taken from an old signature, if one was used.
         notes: Who cannot verify the signature, in words.
+        ignored: What was left out because the caller said so, sorted.
+        ignored_in_vain: Paths that were to be left out and are not there, sorted.
     """
 
     manifest: Manifest
@@ -66,6 +76,8 @@ class Signed:
     collisions: tuple[tuple[str, ...], ...] = ()
     reused: Reused | None = None
     notes: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    ignored_in_vain: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +89,17 @@ class Verified:
         signature: Where the bundle was read.
         attribution: Whom the signature is by.
         collisions: Names that are one file where case or Unicode form does not count.
+        unsigned: Files that are there, are not signed, and that the caller agreed to. They are in
+            the manifest, so that its digest names more than what was signed.
+        before_v1: Whether the signature is of the kind from before version 1.
     """
 
     manifest: Manifest
     signature: Path
     attribution: Attribution
     collisions: tuple[tuple[str, ...], ...] = ()
+    unsigned: tuple[Resource, ...] = ()
+    before_v1: bool = False
 
 
 def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
@@ -93,6 +110,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     signature: StrPath | None = None,
     serialization: Serialization = PLAIN,
     dialect: Dialect = Dialect.SPECIFICATION,
+    ignore: Sequence[str] = (),
     reuse: Reuse | None = None,
     offline: bool = False,
     executor: Executor | None = None,
@@ -112,6 +130,8 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
             digest is computed in the same read.
         dialect: Whose words to use where the reference implementation strays from the
             specification.
+        ignore: Paths inside the folder that are left out with everything below them. They are
+            recorded as they are given, and whoever verifies has to agree to them.
         reuse: An old signature and what changed since; only that is read again.
         offline: Whether the old signature must be verified without the network.
         executor: Where to hash; by default threads, one for each processor.
@@ -126,13 +146,16 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         MissingExtraError: BLAKE3 is asked for and not installed.
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Too many files or shards, or too deep.
+        IncompleteError: A service that signing needs does not answer.
     """
     root = to_path(path, what="artifact")
     target = find_signature_path(root, signature)
     refuse_to_replace(target)
     seal = choose_signer(signer, key, limits=limits)
     remove_leftovers(target.parent)
-    weighing = Weighing(executor or ThreadExecutor(), limits, target, progress)
+    ignored = parse_ignored(ignore)
+    scope = Scope(ignored=ignored)
+    weighing = Weighing(executor or ThreadExecutor(), limits, target, progress, scope)
     reused: Reused | None = None
     if reuse is None:
         manifest = weighing.build_manifest(root, serialization=serialization)
@@ -147,7 +170,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     bundle = sign_manifest(
         manifest,
         signer=seal,
-        ignore_paths=list_ignored(manifest, root, target),
+        ignore_paths=sorted({*list_ignored(manifest, root, target), *ignored}),
         dialect=dialect,
     )
     if len(bundle) > limits.max_signature_bytes:  # nobody could read it again
@@ -158,7 +181,15 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
             subject=printable(str(target)),
         )
     write_atomically(target, bundle)
-    return Signed(manifest, target, _find_collisions(manifest), reused, _list_notes(seal))
+    return Signed(
+        manifest,
+        target,
+        _find_collisions(manifest),
+        reused,
+        notes=_list_notes(seal),
+        ignored=tuple(sorted(ignored & {*manifest.left_out})),
+        ignored_in_vain=tuple(sorted(p for p in ignored if not _is_left_out(p, manifest))),
+    )
 
 
 def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
@@ -169,6 +200,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     signature: StrPath | None = None,
     offline: bool = False,
     accept_ignored: Sequence[str] = (),
+    consent: Consent = STRICT,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -184,6 +216,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         signature: The bundle; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
         offline: Whether the network must not be used.
         accept_ignored: Paths that the signer left out, beyond the usual scope, and you accept.
+        consent: What else you agree to.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on the files and on the signature's size.
         progress: Is told the bytes.
@@ -195,6 +228,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         DigestMismatchError: The files are not those that were signed; ``diff`` says which.
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Something is too large.
+        IncompleteError: A Sigstore instance could not be asked for news.
     """
     root = to_path(path, what="artifact")
     target = find_signature_path(root, signature)
@@ -203,30 +237,41 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     trusted = trust or KeyTrust(key or "")
     verifier = load_verifier(trusted, limits=limits, offline=offline)
     bundle = read_bundle(target, limits=limits)
-    verified = verify_bundle(
-        bundle, {describe_trust(trusted): verifier}, at=datetime.now(UTC), limits=limits
-    )
-    signed = parse_signed_manifest(verified.statement)
+    names = {describe_trust(trusted): verifier}
+    claim = read_claim(bundle, names, consent, at=datetime.now(UTC), limits=limits)
+    signed = claim.signed
     manifest = build_manifest(
         root,
         executor=executor or ThreadExecutor(),
         limits=limits,
         signature=target,
+        scope=choose_scope(signed, consent),
         serialization=signed.serialization,
         progress=progress,
     )
-    diff = compare_signed(signed, manifest, accept_ignored=accept_ignored)
+    diff = set_aside(compare_signed(signed, manifest, accept_ignored=accept_ignored), consent)
     if diff:
         raise DigestMismatchError(
             f"{printable(str(path))} is not what was signed: {diff.to_words()}", diff=diff
         )
-    return Verified(manifest, target, verified.attributions[0], _find_collisions(manifest))
+    return Verified(
+        manifest,
+        target,
+        claim.attribution,
+        _find_collisions(manifest),
+        unsigned=find_unsigned(signed, manifest),
+        before_v1=claim.before_v1,
+    )
 
 
 def _list_notes(signer: Signer) -> tuple[str, ...]:
     if isinstance(signer, KeySigner) and signer.public_key.curve == "Ed25519":
         return ("model_signing 1.1.1 cannot verify this signature; it knows EC keys alone",)
     return ()
+
+
+def _is_left_out(path: str, manifest: Manifest) -> bool:
+    return covers(frozenset(manifest.left_out), path)
 
 
 def _find_collisions(manifest: Manifest) -> tuple[tuple[str, ...], ...]:
