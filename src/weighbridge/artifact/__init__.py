@@ -7,6 +7,7 @@ from weighbridge.artifact._documents import (
     write_report,
 )
 from weighbridge.artifact._scope import WHOLE, Scope
+from weighbridge.artifact._stat_cache import StatCache, load_stat_cache, save_stat_cache
 from weighbridge.artifact._walk import (
     CLAIMS_NAME,
     DEFAULT_SIGNATURE_NAME,
@@ -30,12 +31,15 @@ __all__ = [
     "WHOLE",
     "Entry",
     "Scope",
+    "StatCache",
     "Tree",
     "Weighed",
     "build_manifest",
     "find_changes",
+    "load_stat_cache",
     "read_document",
     "remove_leftovers",
+    "save_stat_cache",
     "walk",
     "weigh",
     "weigh_tree",

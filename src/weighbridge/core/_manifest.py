@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from weighbridge.core._digest import Digest
+from weighbridge.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,11 @@ class ArtifactKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One regular file: POSIX path inside the artifact, size in bytes, sha256 in lower-case hex."""
+    """One regular file: POSIX path inside the artifact, size in bytes, sha256 in lower-case hex.
+
+    The sha256 is empty if nobody knows it: what was taken over from a signature that lists another
+    hash, and what that signature says of a file.
+    """
 
     name: str
     size_bytes: int
@@ -58,8 +63,18 @@ class Manifest:
         """Return the sum of the files' sizes."""
         return sum(resource.size_bytes for resource in self.resources)
 
+    @property
+    def is_known(self) -> bool:
+        """Return whether the sha256 of every file is known, and so the artifact digest."""
+        return all(resource.sha256 for resource in self.resources)
+
     def to_sha256sum(self) -> bytes:
-        r"""Return what ``sha256sum`` prints for these files: ``<hex>  <path>\n`` each, in order."""
+        r"""Return what ``sha256sum`` prints for these files: ``<hex>  <path>\n`` each, in order.
+
+        Raises:
+            InputError: The sha256 of some file is not known.
+        """
+        self._check_known()
         return "".join(f"{r.sha256}  {r.name}\n" for r in self.resources).encode()
 
     def compute_digest(self) -> Digest:
@@ -68,9 +83,13 @@ class Manifest:
         A file's is the sha256 of its bytes. A folder's is the sha256 of :meth:`to_sha256sum`, so
         that it covers names and anyone can recompute it with coreutils.
 
+        Raises:
+            InputError: The sha256 of some file is not known.
+
         Source:
             in-toto attestation ``dirHash`` (Go's ``h1``), written in hex.
         """
+        self._check_known()
         if self.kind is ArtifactKind.FILE:
             return Digest(self.resources[0].sha256)
         return Digest(hashlib.sha256(self.to_sha256sum()).hexdigest())
@@ -78,13 +97,24 @@ class Manifest:
     def compute_oms_root(self) -> Digest:
         """Return the root digest of OpenSSF Model Signing: an alias, for it does not cover names.
 
+        Raises:
+            InputError: The sha256 of some file is not known.
+
         Source:
             OpenSSF Model Signing v1.0: sha256 over the resources' raw digests in their order.
         """
+        self._check_known()
         root = hashlib.sha256()
         for resource in self.resources:
             root.update(bytes.fromhex(resource.sha256))
         return Digest(root.hexdigest())
+
+    def _check_known(self) -> None:
+        if not self.is_known:
+            raise InputError(
+                "the artifact digest is not known, because files were taken over from a signature "
+                "that lists another hash; hash the artifact"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from weighbridge.signing._oms import (
     sign_manifest,
 )
 from weighbridge.signing._ports import Signer, TimeSource, Verifier
+from weighbridge.signing._relisting import index_listing, measure_listing, relist
 from weighbridge.signing._reuse import (
     Names,
     Operation,
@@ -91,12 +92,14 @@ __all__ = [
     "add_timestamp",
     "compare_signed",
     "generate_key",
+    "index_listing",
     "load_certificate_verifier",
     "load_keyless_verifier",
     "load_public_key",
     "load_secret",
     "load_signer",
     "load_timestamp_authorities",
+    "measure_listing",
     "open_signer",
     "parse_before_v1",
     "parse_public_key",
@@ -104,6 +107,7 @@ __all__ = [
     "read_claimed_times",
     "read_trust_root",
     "reconcile",
+    "relist",
     "says_before_v1",
     "sign_manifest",
     "update_trust_root",

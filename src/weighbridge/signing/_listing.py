@@ -29,6 +29,7 @@ __all__ = [
     "BARE_FILE",
     "NAME",
     "diff_listings",
+    "group_parts",
     "list_found",
     "list_parts",
     "list_signed",
@@ -37,6 +38,7 @@ __all__ = [
     "parse_serialization",
     "to_algorithm",
     "to_names",
+    "to_token",
 ]
 
 # Relative, POSIX, in normal form: no empty part, no ``.``, no ``..``. A newline, a backslash, NUL
@@ -225,19 +227,26 @@ def list_found(manifest: Manifest, serialization: Serialization) -> tuple[Resour
     )
 
 
-def _group(parts: Iterable[Part]) -> dict[str, Resource]:
+def group_parts(parts: Iterable[Part]) -> dict[str, tuple[Part, ...]]:
+    """Return the parts of each file, in the order of their offsets."""
     by_name: dict[str, list[Part]] = {}
     for part in parts:
         by_name.setdefault(part.name, []).append(part)
-    return {name: _join(name, of_file) for name, of_file in by_name.items()}
+    return {name: tuple(sorted(of_file)) for name, of_file in by_name.items()}
 
 
-def _join(name: str, parts: list[Part]) -> Resource:
+def to_token(parts: Sequence[Part]) -> str:
+    """Return what stands for the bytes of a file: its digest, or its shards."""
     if len(parts) == 1 and parts[0].end < 0:
-        return Resource(name, -1, parts[0].digest)
-    parts.sort(key=lambda part: part.start)
-    token = ",".join(f"{part.start}:{part.end}:{part.digest}" for part in parts)
-    return Resource(name, parts[-1].end, token)
+        return parts[0].digest
+    return ",".join(f"{part.start}:{part.end}:{part.digest}" for part in parts)
+
+
+def _group(parts: Iterable[Part]) -> dict[str, Resource]:
+    return {
+        name: Resource(name, of_file[-1].end, to_token(of_file))
+        for name, of_file in group_parts(parts).items()
+    }
 
 
 def diff_listings(

@@ -39,6 +39,7 @@ from weighbridge.signing._listing import (
     to_algorithm,
     to_names,
 )
+from weighbridge.signing._relisting import index_listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -96,8 +97,11 @@ class SignedManifest:
     def index_for(self, kind: ArtifactKind, label: str) -> dict[str, str]:
         """Return the sha256 of each name, as an artifact of this kind and label spells them.
 
-        A bare file that another tool signed as ``.`` goes by its label.
+        For a ``listing`` it is what :func:`index_listing` gives. A bare file that another tool
+        signed as ``.`` goes by its label.
         """
+        if self.listing is not None:
+            return index_listing(self.listing, kind, label)
         digests = {resource.name: resource.sha256 for resource in self.resources}
         if kind is ArtifactKind.FILE and digests.keys() == {BARE_FILE}:
             return {label: digests[BARE_FILE]}

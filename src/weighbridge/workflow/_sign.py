@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import Scope, build_manifest, remove_leftovers, write_atomically
+from weighbridge.artifact import Scope, build_manifest, remove_leftovers
 from weighbridge.core import (
     DEFAULT_LIMITS,
     PLAIN,
@@ -19,7 +19,7 @@ from weighbridge.core import (
     printable,
 )
 from weighbridge.engines import ThreadExecutor
-from weighbridge.errors import DigestMismatchError, InputError, LimitExceededError
+from weighbridge.errors import DigestMismatchError, InputError
 from weighbridge.signing import (
     KeySigner,
     compare_signed,
@@ -34,12 +34,14 @@ from weighbridge.workflow._consent import (
     set_aside,
 )
 from weighbridge.workflow._paths import to_path
-from weighbridge.workflow._reuse import Reused, Weighing, read_base, rebuild_manifest
+from weighbridge.workflow._reread import Weighing
+from weighbridge.workflow._reuse import read_base, rebuild_signed
 from weighbridge.workflow._signatures import (
     find_signature_path,
     list_ignored,
     read_bundle,
     refuse_to_replace,
+    write_bundle,
 )
 from weighbridge.workflow._signers import choose_signer
 from weighbridge.workflow._trust import KeyTrust, describe_trust, load_verifier
@@ -50,7 +52,8 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Attribution, Manifest, Resource
     from weighbridge.core.ports import Executor, Progress, StrPath
-    from weighbridge.signing import Signer, SignerSpec
+    from weighbridge.signing import SignedManifest, Signer, SignerSpec
+    from weighbridge.workflow._rebuild import Reused
     from weighbridge.workflow._reuse import Reuse
     from weighbridge.workflow._trust import Trust
 
@@ -62,13 +65,15 @@ class Signed:
     """What was signed, and where the signature is.
 
     Attributes:
-        manifest: What was weighed.
+        manifest: What was weighed. Its ``is_known`` is False if ``reuse`` took over files from a
+            signature that does not list their sha256; then nobody knows the artifact digest.
         signature: Where the bundle was written.
         collisions: Names that are one file where case or Unicode form does not count.
         reused: What was taken from an old signature, if one was used.
         notes: Who cannot verify the signature, in words.
         ignored: What was left out because the caller said so, sorted.
         ignored_in_vain: Paths that were to be left out and are not there, sorted.
+        listed_in: The list of files that was signed without reading a file; else None.
     """
 
     manifest: Manifest
@@ -78,6 +83,7 @@ class Signed:
     notes: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     ignored_in_vain: tuple[str, ...] = ()
+    listed_in: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +114,11 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     key: StrPath | None = None,
     signer: str | SignerSpec | Signer | None = None,
     signature: StrPath | None = None,
-    serialization: Serialization = PLAIN,
+    serialization: Serialization | None = None,
     dialect: Dialect = Dialect.SPECIFICATION,
     ignore: Sequence[str] = (),
     reuse: Reuse | None = None,
+    stat_cache: StrPath | None = None,
     offline: bool = False,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -127,12 +134,15 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         signer: ``file:PATH``, ``pkcs11:...``, ``sigstore:``, or anything that can sign.
         signature: Where to write; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
         serialization: What is listed: digests of files or of shards, by which hash. The artifact
-            digest is computed in the same read.
+            digest is computed in the same read. By default sha256 of files, or what the old
+            signature lists; with ``reuse`` any other makes everything be read.
         dialect: Whose words to use where the reference implementation strays from the
             specification.
         ignore: Paths inside the folder that are left out with everything below them. They are
             recorded as they are given, and whoever verifies has to agree to them.
         reuse: An old signature and what changed since; only that is read again.
+        stat_cache: A file of ours that remembers what was hashed: a file with the same device,
+            inode, size and times is not read again. Verifying never believes it.
         offline: Whether the old signature must be verified without the network.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on the number of files and the depth of folders.
@@ -157,30 +167,29 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     scope = Scope(ignored=ignored)
     weighing = Weighing(executor or ThreadExecutor(), limits, target, progress, scope)
     reused: Reused | None = None
-    if reuse is None:
-        manifest = weighing.build_manifest(root, serialization=serialization)
-    elif serialization != PLAIN or dialect is not Dialect.SPECIFICATION:
-        raise InputError(
-            "signing again keeps sha256 digests of files; leave out the other serialization, "
-            "or sign in full without reuse"
-        )
-    else:
+    base: SignedManifest | None = None
+    if reuse is not None:
         base = read_base(reuse, seal.own_verifier(), limits=limits, offline=offline)
-        manifest, reused = rebuild_manifest(root, base, reuse, weighing=weighing)
+    if stat_cache is not None:
+        from weighbridge.workflow._stat_cached import rebuild_cached  # noqa: PLC0415 - start-up
+
+        file = to_path(stat_cache, what="stat cache")
+        manifest, reused = rebuild_cached(
+            root, file, weighing=weighing, signed=base, reuse=reuse, wanted=serialization
+        )
+    elif reuse is None or base is None:
+        manifest = weighing.build_manifest(root, serialization=serialization or PLAIN)
+    else:
+        manifest, reused = rebuild_signed(
+            root, base, reuse, weighing=weighing, wanted=serialization
+        )
     bundle = sign_manifest(
         manifest,
         signer=seal,
         ignore_paths=sorted({*list_ignored(manifest, root, target), *ignored}),
         dialect=dialect,
     )
-    if len(bundle) > limits.max_signature_bytes:  # nobody could read it again
-        raise LimitExceededError(
-            "max_signature_bytes",
-            limit=limits.max_signature_bytes,
-            actual=len(bundle),
-            subject=printable(str(target)),
-        )
-    write_atomically(target, bundle)
+    write_bundle(target, bundle, limits=limits)
     return Signed(
         manifest,
         target,
