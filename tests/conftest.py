@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from services.softhsm import SoftHsm
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_proxy() -> Iterator[None]:
+    """Services on this machine are not asked through a proxy that the environment names."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.setenv(name, "127.0.0.1,localhost")
+        yield
+
+
 @pytest.fixture(scope="session")
 def _sigstore() -> Iterator[LocalSigstore]:
     from services.sigstore import start  # noqa: PLC0415 - most tests need none of it
@@ -21,8 +30,15 @@ def _sigstore() -> Iterator[LocalSigstore]:
 
 
 @pytest.fixture
-def local_sigstore(_sigstore: LocalSigstore) -> Iterator[LocalSigstore]:
-    """A Sigstore on this machine; what a test breaks is mended after it."""
+def local_sigstore(
+    _sigstore: LocalSigstore, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LocalSigstore]:
+    """A Sigstore on this machine; what a test breaks is mended after it.
+
+    Where the tests run in a workflow, its own token is not found instead.
+    """
+    for name in _sigstore.ci_environment():
+        monkeypatch.delenv(name, raising=False)
     _sigstore.faults.clear()
     yield _sigstore
     _sigstore.faults.clear()

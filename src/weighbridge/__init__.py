@@ -18,9 +18,17 @@ from typing import TYPE_CHECKING, Any
 from weighbridge._version import __version__
 
 if TYPE_CHECKING:
-    from weighbridge.workflow import CertificateTrust, KeylessTrust, KeyTrust, Reuse, SignerSpec
+    from weighbridge.workflow import (
+        CertificateTrust,
+        Consent,
+        KeylessTrust,
+        KeyTrust,
+        Reuse,
+        SignerSpec,
+    )
     from weighbridge.workflow import check_artifact as check
     from weighbridge.workflow import create_key_files as keygen
+    from weighbridge.workflow import export_public_key as public_key
     from weighbridge.workflow import hash_artifact as hash  # noqa: A004 - the command's name
     from weighbridge.workflow import scan_artifact as scan
     from weighbridge.workflow import sign_artifact as sign
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CertificateTrust",
+    "Consent",
     "KeyTrust",
     "KeylessTrust",
     "Reuse",
@@ -36,6 +45,7 @@ __all__ = [
     "check",
     "hash",
     "keygen",
+    "public_key",
     "scan",
     "sign",
     "verify",
@@ -43,6 +53,7 @@ __all__ = [
 
 _NAMES = {
     "CertificateTrust": "CertificateTrust",
+    "Consent": "Consent",
     "KeyTrust": "KeyTrust",
     "KeylessTrust": "KeylessTrust",
     "Reuse": "Reuse",
@@ -50,6 +61,7 @@ _NAMES = {
     "check": "check_artifact",
     "hash": "hash_artifact",
     "keygen": "create_key_files",
+    "public_key": "export_public_key",
     "scan": "scan_artifact",
     "sign": "sign_artifact",
     "verify": "verify_artifact",

@@ -25,8 +25,10 @@ HOMES = {
     "fsspec": {"store"},
     "id": {"signing"},
     "license_expression": {"formats"},
+    "pkcs11": {"signing"},
     "pyarrow": {"datasets"},
     "pydantic": {"policy"},
+    "rfc3161_client": {"signing"},
     "rich": {"cli"},
     "sigstore": {"signing"},
     "sigstore_models": {"signing"},
@@ -38,6 +40,8 @@ HOMES = {
 # What would run what is being examined. Nobody needs it.
 FORBIDDEN = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "torch"}
 FORBIDDEN_NETWORK = {"http", "requests", "socket", "urllib.request", "urllib3"}
+# The one module that opens a connection of its own, by no other means than this.
+NETWORK_HOMES = {"signing/_timestamp_client.py": {"http", "urllib.request"}}
 
 
 def read_modules() -> Iterator[tuple[Path, str, ast.Module]]:
@@ -82,7 +86,9 @@ def test_nothing_that_runs_what_is_examined_is_imported() -> None:
     for path, _, tree in read_modules():
         for module, names in read_imports(tree):
             named = {module, module.partition(".")[0], *(f"{module}.{name}" for name in names)}
-            assert not named & (FORBIDDEN | FORBIDDEN_NETWORK), f"{path} imports {module}"
+            allowed = NETWORK_HOMES.get(path.relative_to(SOURCE).as_posix(), set())
+            refused = FORBIDDEN | (FORBIDDEN_NETWORK - allowed)
+            assert not named & refused, f"{path} imports {module}"
             assert "literal_eval" not in names, f"{path}: literal_eval has no bound"
         called = {
             node.func.id

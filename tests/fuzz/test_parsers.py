@@ -18,9 +18,17 @@ from support import CARD, EVIL_PICKLE, to_safetensors
 from weighbridge.core import DEFAULT_LIMITS, Answer, CoverageStatus, parse_bundle, parse_json
 from weighbridge.core import parse_statement as parse_in_toto
 from weighbridge.errors import IncompleteError, ParseError
-from weighbridge.formats import MemorySource, parse_card, parse_license
+from weighbridge.formats import (
+    MemorySource,
+    parse_card,
+    parse_file_list,
+    parse_git_diff_text,
+    parse_git_status_text,
+    parse_license,
+)
 from weighbridge.policy import parse_policy
 from weighbridge.scanning import build_inspector
+from weighbridge.signing import parse_before_v1
 
 POLICY = b"""version = 1
 [trust.signers.a]
@@ -60,6 +68,21 @@ def to_npy(header: str) -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(64)
 
 
+IDS = b"1" * 40 + b" " + b"1" * 40
+GIT_STATUS = [
+    b'## main\n M a\nR  "b c" -> d\n?? "\\303\\274/"\n',
+    b" M a\0R  d\0b c\0",
+    b"1 .M N... 100644 100644 100644 " + IDS + b" a\n",
+    b"2 R. N... 100644 100644 100644 " + IDS + b" R100 b\ta\n",
+]
+GIT_DIFF = [b'M\ta\nR100\tb\t"c\\t"\n', b":100644 100644 " + IDS + b" R100\0b\0c\0"]
+FILE_LISTS = [
+    b"0" * 64 + b"  a\n" + b"1" * 64 + b" *./b\n",
+    b"0" * 64 + b" * a\n" + b"1" * 64 + b" - b/c\n",
+    b'{"a": "sha256:%b", "b": "%b"}' % (b"0" * 64, b"1" * 64),
+    b'{"version": 1, "kind": "folder", "label": "x", "artifact": "sha256:%b", "resources": '
+    b'[{"name": "a", "size_bytes": 1, "sha256": "%b"}]}' % (b"0" * 64, b"1" * 64),
+]
 FILES = [
     EVIL_PICKLE,
     pickle.dumps({"a": [1, 2.5, "x", b"y", None], "b": {1, 2}}, protocol=4),
@@ -83,9 +106,22 @@ TARGETS = {
     "json": Target(lambda data: parse_json(data, what="x", limits=DEFAULT_LIMITS), [BUNDLE]),
     "bundle": Target(lambda data: parse_bundle(data, what="x", limits=DEFAULT_LIMITS), [BUNDLE]),
     "statement": Target(lambda data: parse_in_toto(data, limits=DEFAULT_LIMITS), [STATEMENT]),
+    "before-v1": Target(
+        lambda data: parse_before_v1(parse_in_toto(data, limits=DEFAULT_LIMITS)),
+        [
+            STATEMENT.replace(b'"x"', b'"https://model_signing/Digests/v0.1"').replace(
+                b"00", b"0" * 64
+            )
+        ],
+    ),
     "policy": Target(lambda data: parse_policy(data, name="x", limits=DEFAULT_LIMITS), [POLICY]),
     "card": Target(
         lambda data: parse_card(data, file="README.md", limits=DEFAULT_LIMITS), [CARD.encode()]
+    ),
+    "git status": Target(parse_git_status_text, GIT_STATUS),
+    "git diff": Target(parse_git_diff_text, GIT_DIFF),
+    "file list": Target(
+        lambda data: parse_file_list(data, what="x", limits=DEFAULT_LIMITS), FILE_LISTS
     ),
     "license": Target(
         lambda data: parse_license(data.decode("utf-8", "replace")), [b"MIT OR (A AND B WITH C)"]

@@ -7,6 +7,7 @@ of files has to be that of a full signing; a claim that is made wrong on purpose
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 import tempfile
@@ -20,6 +21,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import weighbridge as wb
+from weighbridge.core import PLAIN, HashType, Method, Resource, Serialization
 from weighbridge.errors import DigestMismatchError, InputError, WeighbridgeError
 from weighbridge.signing import Names, Operation, OperationKind, reconcile
 
@@ -187,7 +189,7 @@ OPERATIONS = st.builds(Operation, KINDS, NAMES, st.just("")) | st.builds(
 
 
 @given(before=TREES, after=TREES, operations=st.lists(OPERATIONS), strict=st.booleans())
-@settings(max_examples=1500)
+@settings(max_examples=1500, deadline=None)
 def test_a_plan_covers_the_disk_and_takes_digests_from_the_base_only(
     before: dict[str, bytes], after: dict[str, bytes], operations: list[Operation], *, strict: bool
 ) -> None:
@@ -206,3 +208,86 @@ def test_a_plan_covers_the_disk_and_takes_digests_from_the_base_only(
         assert name not in said
         assert digest == base[name if name in base else moves[name]]
     assert not (strict and (plan.undeclared_new or plan.undeclared_gone))
+
+
+SERIALIZATIONS = st.sampled_from(
+    [
+        PLAIN,
+        Serialization(hash_type=HashType.BLAKE2B),
+        Serialization(Method.SHARDS, HashType.SHA256, 1100),
+        Serialization(Method.SHARDS, HashType.BLAKE2B, 10**6),
+    ]
+)
+
+
+@given(edit=edits(), serialization=SERIALIZATIONS, audit=st.sampled_from([0.0, 0.5, 1.0]))
+@settings(max_examples=100, deadline=None)
+def test_every_serialization_gives_what_a_full_signing_gives(
+    edit: tuple[dict[str, bytes], dict[str, bytes], dict[str, str]],
+    serialization: Serialization,
+    audit: float,
+    key: Path,
+) -> None:
+    before, after, _ = edit
+    if serialization.method is Method.SHARDS:  # which cannot list empty files
+        before = {name: content or b"0" for name, content in before.items()}
+        after = {name: content or b"0" for name, content in after.items()}
+    differs = [n for n in before.keys() | after.keys() if before.get(n) != after.get(n)]
+    with signed(before, key) as root:
+        wb.sign(root, key=key, serialization=serialization)
+        write(root, after)
+        reuse = wb.Reuse(root / "model.sig", changed=differs, strict=True, audit_ratio=audit)
+        again = wb.sign(root, key=key, reuse=reuse)
+        payload = read_payload(root)
+        full = wb.sign(root, key=key, serialization=serialization)
+        assert read_payload(root) == payload
+        assert again.manifest.listing == full.manifest.listing
+        for mine, right in zip(again.manifest.resources, full.manifest.resources, strict=True):
+            assert mine in (right, Resource(right.name, right.size_bytes, ""))
+        assert again.reused is not None
+        unread = after.keys() - set(again.reused.hashed)
+        assert len(unread) == again.reused.reused_count
+        assert all(before.get(name) == after[name] for name in unread)
+        wb.verify(root, key=key.with_suffix(".pub"))
+
+
+def read_payload(root: Path) -> str:
+    payload: str = json.loads((root / "model.sig").read_bytes())["dsseEnvelope"]["payload"]
+    return payload
+
+
+@given(edit=edits(), data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_known_digests_are_all_that_has_to_be_declared(
+    edit: tuple[dict[str, bytes], dict[str, bytes], dict[str, str]], key: Path, data: st.DataObject
+) -> None:
+    """A digest that is signed and was not computed is one that the old signature lists."""
+    before, after, _ = edit
+    known = data.draw(st.sets(st.sampled_from(sorted(after))))
+    digests = {name: hashlib.sha256(after[name]).hexdigest() for name in known}
+    old = {name: hashlib.sha256(content).hexdigest() for name, content in before.items()}
+    with signed(before, key) as root:
+        write(root, after)
+        again = wb.sign(root, key=key, reuse=wb.Reuse(root / "model.sig", digests=digests))
+        assert again.manifest == wb.hash(root)
+        assert again.reused is not None
+        for name in after.keys() - set(again.reused.hashed):
+            assert digests[name] in ({old[name]} if name in old else set(old.values()))
+        assert set(again.reused.dropped) == before.keys() - after.keys()
+
+
+@given(before=TREES, wrong=CONTENTS, data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_wrong_digest_is_never_signed(
+    before: dict[str, bytes], wrong: bytes, key: Path, data: st.DataObject
+) -> None:
+    """Whatever it is the digest of: it is found out, or what is signed is right."""
+    name = data.draw(st.sampled_from(sorted(before)))
+    assume(before[name] != wrong)
+    digests = {n: hashlib.sha256(content).hexdigest() for n, content in before.items()}
+    with signed(before, key) as root:
+        old = (root / "model.sig").read_bytes()
+        digests[name] = hashlib.sha256(wrong).hexdigest()
+        with pytest.raises(DigestMismatchError):
+            wb.sign(root, key=key, reuse=wb.Reuse(root / "model.sig", digests=digests))
+        assert (root / "model.sig").read_bytes() == old

@@ -6,12 +6,13 @@ from weighbridge.artifact._documents import (
     write_atomically,
     write_report,
 )
+from weighbridge.artifact._scope import WHOLE, Scope
+from weighbridge.artifact._stat_cache import StatCache, load_stat_cache, save_stat_cache
+from weighbridge.artifact._tree import Entry, Tree
 from weighbridge.artifact._walk import (
     CLAIMS_NAME,
     DEFAULT_SIGNATURE_NAME,
     OUT_OF_SCOPE_NAMES,
-    Entry,
-    Tree,
     walk,
 )
 from weighbridge.artifact._weigh import (
@@ -26,13 +27,18 @@ __all__ = [
     "CLAIMS_NAME",
     "DEFAULT_SIGNATURE_NAME",
     "OUT_OF_SCOPE_NAMES",
+    "WHOLE",
     "Entry",
+    "Scope",
+    "StatCache",
     "Tree",
     "Weighed",
     "build_manifest",
     "find_changes",
+    "load_stat_cache",
     "read_document",
     "remove_leftovers",
+    "save_stat_cache",
     "walk",
     "weigh",
     "weigh_tree",

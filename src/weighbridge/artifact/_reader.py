@@ -8,13 +8,14 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact._stream import hash_range
-from weighbridge.artifact._walk import Identity
+from weighbridge.artifact._tree import identify
 from weighbridge.errors import ArtifactChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weighbridge.artifact._hashers import Hash
+    from weighbridge.artifact._tree import Identity
     from weighbridge.core import Limits
 
 __all__ = ["BytesSource", "CheckedReader"]
@@ -77,7 +78,7 @@ class CheckedReader:
     @property
     def size_bytes(self) -> int:
         """How many bytes the file had when it was listed."""
-        return self._identity.size_bytes
+        return self._identity[2]
 
     def read_at(self, offset: int, size_bytes: int) -> bytes:
         """Return the bytes from ``offset``, fewer than ``size_bytes`` only at the end.
@@ -116,7 +117,7 @@ class CheckedReader:
         digest = self._hash.hexdigest()
         if self._again:
             self._check_second_pass(digest)
-        if Identity.of(os.fstat(self._descriptor)) != self._identity:
+        if identify(os.fstat(self._descriptor)) != self._identity:
             raise ArtifactChangedError((self.name,))
         return digest
 

@@ -93,8 +93,9 @@ def _to_lines(signature: str, inspected: Inspected, files: int) -> Iterator[str]
     yield _WARNING
     yield f"signature: {printable(signature)}"
     yield f"proof:     {_describe_material(inspected.bundle.material)}"
-    if inspected.bundle.timestamps:
-        yield f"time:      {len(inspected.bundle.timestamps)} RFC 3161 timestamps"
+    for time in inspected.claimed_times:
+        words = f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "that cannot be read"
+        yield f"time:      a timestamp {words}, not verified"
     yield f"type:      {printable(inspected.statement.predicate_type)}"
     manifest = inspected.manifest
     if manifest is None:
@@ -118,7 +119,10 @@ def _to_json(signature: str, inspected: Inspected, files: int) -> JsonValue:
         "verified": False,
         "signature": printable(signature),
         **_material_to_json(inspected.bundle.material),
-        "timestamp_count": len(inspected.bundle.timestamps),
+        "claimed_times": [
+            time.strftime("%Y-%m-%dT%H:%M:%SZ") if time else None
+            for time in inspected.claimed_times
+        ],
         "predicate_type": inspected.statement.predicate_type,
     }
     manifest = inspected.manifest

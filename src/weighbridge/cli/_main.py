@@ -30,6 +30,7 @@ _COMMANDS = {
     "hash": ("_hash", "Print the digest of a file or folder."),
     "inspect": ("_inspect", "Print what a signature file says; verify nothing."),
     "keygen": ("_keygen", "Make a key pair for signing."),
+    "public-key": ("_public_key", "Write the public half of a signer's key."),
     "scan": ("_scan", "Look for dangerous content; execute nothing."),
     "sign": ("_sign", "Sign a model (OpenSSF Model Signing)."),
     "trust": ("_trust", "Refresh or show whom keyless signatures are verified against."),

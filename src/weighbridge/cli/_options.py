@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
     from weighbridge.core import JsonValue
 
-__all__ = ["FILE", "artifact_argument", "json_option", "print_json", "signature_option", "terminal"]
+__all__ = [
+    "FILE",
+    "artifact_argument",
+    "json_option",
+    "print_json",
+    "signature_option",
+    "stat_cache_option",
+    "terminal",
+]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -33,6 +41,16 @@ def signature_option(function: F) -> F:
         type=FILE,
         metavar="FILE",
         help="The signature file  [default: model.sig in a folder, NAME.sig beside a file]",
+    )(function)
+
+
+def stat_cache_option(function: F) -> F:
+    """Add ``--stat-cache FILE``."""
+    return click.option(
+        "--stat-cache",
+        type=FILE,
+        metavar="FILE",
+        help="Remember here what was hashed; do not read files again that nobody touched since.",
     )(function)
 
 

@@ -37,7 +37,7 @@ def ask_for_secret(file: str | None, *, confirm: bool = False) -> AskSecret:
                 f"give --password-file FILE or set {_VARIABLE}"
             )
         secret: str = click.prompt(
-            what.capitalize(), hide_input=True, err=True, confirmation_prompt=confirm
+            what[:1].upper() + what[1:], hide_input=True, err=True, confirmation_prompt=confirm
         )
         return secret
 

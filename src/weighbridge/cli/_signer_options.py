@@ -15,15 +15,23 @@ from weighbridge.cli._secrets import ask_for_secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["signer_options"]
+__all__ = ["key_options", "signer_options"]
 
+_KEY = click.option("--key", type=FILE, metavar="PRIVATE", help="Private key, PEM.")
+_SIGNER = click.option(
+    "--signer",
+    metavar="URI",
+    help="Who signs: file:KEY, pkcs11:... (RFC 7512), sigstore:[URL], or what a plug-in adds.",
+)
+_PASSWORD_FILE = click.option(
+    "--password-file",
+    type=FILE,
+    metavar="FILE",
+    help="Read the password or PIN there; by default it is asked for at the terminal.",
+)
 _OPTIONS = (
-    click.option("--key", type=FILE, metavar="PRIVATE", help="Private key, PEM."),
-    click.option(
-        "--signer",
-        metavar="URI",
-        help="Who signs: file:KEY, pkcs11:... (RFC 7512), sigstore:[URL], or what a plug-in adds.",
-    ),
+    _KEY,
+    _SIGNER,
     click.option(
         "--keyless",
         is_flag=True,
@@ -37,12 +45,7 @@ _OPTIONS = (
         metavar="FILE",
         help="Certificates between it and the authority, PEM; repeatable.",
     ),
-    click.option(
-        "--password-file",
-        type=FILE,
-        metavar="FILE",
-        help="Read the password or PIN there; by default it is asked for at the terminal.",
-    ),
+    _PASSWORD_FILE,
     click.option(
         "--trust-config",
         type=FILE,
@@ -61,6 +64,14 @@ _OPTIONS = (
         metavar="URL",
         help="Have the signature timestamped by this RFC 3161 authority.",
     ),
+    click.option(
+        "--timestamp-authority",
+        "timestamp_authorities",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+        help="Its certificates, PEM: verify the timestamp before it is kept; repeatable.",
+    ),
 )
 _NAMES = (
     "key",
@@ -72,6 +83,7 @@ _NAMES = (
     "trust_config",
     "identity_token_file",
     "timestamp_url",
+    "timestamp_authorities",
 )
 
 
@@ -88,6 +100,23 @@ def signer_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add those that say which key; the command is given them as ``signer``, one value."""
+
+    @wraps(function)
+    def command(**given: Any) -> Any:  # noqa: ANN401 - what click passes
+        mine = {name: given.pop(name) for name in ("key", "signer", "password_file")}
+        if (mine["key"] is None) == (mine["signer"] is None):
+            raise click.UsageError("whose public key? Give --key or --signer, and one of them")
+        uri = mine["signer"] or f"file:{quote(mine['key'] or '')}"
+        ask = ask_for_secret(mine["password_file"])
+        return function(**given, signer=workflow.SignerSpec(uri, ask_secret=ask))
+
+    for option in (_PASSWORD_FILE, _SIGNER, _KEY):
+        command = option(command)
+    return command
+
+
 def _build(given: dict[str, Any], *, offline: bool) -> workflow.SignerSpec:
     ways = {
         "--key": None if given["key"] is None else f"file:{quote(given['key'])}",
@@ -95,9 +124,12 @@ def _build(given: dict[str, Any], *, offline: bool) -> workflow.SignerSpec:
         "--keyless": "sigstore:" if given["keyless"] else None,
     }
     named = [option for option, uri in ways.items() if uri is not None]
-    if len(named) != 1:
-        found = f"{named[0]} and {named[1]} exclude each other" if named else "who signs?"
-        raise click.UsageError(f"{found}; give --key, --signer or --keyless")
+    if not named:
+        raise click.UsageError("who signs? Give --key, --keyless or --signer")
+    if len(named) > 1:
+        raise click.UsageError(f"{named[0]} and {named[1]} exclude each other")
+    if given["timestamp_authorities"] and not given["timestamp_url"]:
+        raise click.UsageError("--timestamp-authority needs --timestamp URL")
     token_file = given["identity_token_file"]
     return workflow.SignerSpec(
         ways[named[0]] or "",
@@ -106,6 +138,7 @@ def _build(given: dict[str, Any], *, offline: bool) -> workflow.SignerSpec:
         trust_config=given["trust_config"],
         identity_token=None if token_file is None else workflow.read_secret(token_file),
         timestamp_url=given["timestamp_url"] or "",
+        timestamp_authorities=given["timestamp_authorities"],
         ask_secret=ask_for_secret(given["password_file"]),
         offline=offline,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from weighbridge import workflow
+from weighbridge.cli._consent_options import consent_options, describe_unsigned
 from weighbridge.cli._options import (
     artifact_argument,
     json_option,
@@ -14,6 +15,7 @@ from weighbridge.cli._options import (
     signature_option,
 )
 from weighbridge.cli._progress import show_progress
+from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._trust_options import offline_option, trust_options
 from weighbridge.cli._warnings import describe_collisions, warn
 from weighbridge.core import printable, to_size
@@ -27,7 +29,19 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("verify")
+_SECTIONS = {
+    "Whose signature is trusted": (
+        "--key",
+        "--certificate-authority",
+        "--identity",
+        "--issuer",
+        "--trust-config",
+        "--timestamp-authority",
+    ),
+}
+
+
+@click.command("verify", cls=SectionedCommand, sections=_SECTIONS)
 @artifact_argument
 @trust_options
 @signature_option
@@ -37,15 +51,17 @@ __all__ = ["command"]
     metavar="NAME",
     help="A path that the signer left out of the signature and that you accept; repeatable.",
 )
+@consent_options
 @offline_option
 @json_option
-def command(
+def command(  # noqa: PLR0913 - each is one thing that a user may say
     path: str,
     *,
     trust: workflow.Trust,
     signature: str | None,
     offline: bool,
     accept_ignored: tuple[str, ...],
+    consent: workflow.Consent,
     as_json: bool,
 ) -> None:
     """Verify that PATH is what somebody who is trusted signed, file by file.
@@ -61,6 +77,7 @@ def command(
                 signature=signature,
                 offline=offline,
                 accept_ignored=accept_ignored,
+                consent=consent,
                 progress=progress,
             )
     except VerificationError as error:
@@ -82,14 +99,23 @@ def command(
                 "signed_by": _to_json(verified.attribution),
                 "file_count": len(manifest.resources),
                 "size_bytes": manifest.size_bytes,
+                "unsigned": [printable(resource.name) for resource in verified.unsigned],
+                "before_version_1": verified.before_v1,
                 "warnings": [*warnings],
             }
         )
         return
     mark = click.style("verified", fg="green", bold=True)
-    click.echo(f"{mark} {len(manifest.resources):,} files, {to_size(manifest.size_bytes)}")
-    click.echo(f"artifact:  {digest}")
+    count = len(manifest.resources) - len(verified.unsigned)
+    size_bytes = manifest.size_bytes - sum(r.size_bytes for r in verified.unsigned)
+    click.echo(f"{mark} {count:,} files, {to_size(size_bytes)}")
+    with_more = " (with the files that are not signed)" if verified.unsigned else ""
+    click.echo(f"artifact:  {digest}{with_more}")
     for line in _to_lines(verified.attribution):
+        click.echo(line)
+    if verified.before_v1:
+        click.echo("signature: from before version 1, by model_signing 0.1 or 0.2, as accepted")
+    for line in describe_unsigned(verified.unsigned):
         click.echo(line)
 
 

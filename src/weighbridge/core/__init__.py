@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Bundle,
         CertificateMaterial,
         ChainMaterial,
+        Encoding,
         Envelope,
         EnvelopeSignature,
         Material,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         pae,
         parse_bundle,
     )
+    from weighbridge.core._collection import collection_paused
     from weighbridge.core._collisions import find_collisions
     from weighbridge.core._digest import Digest
     from weighbridge.core._evidence import (
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
         Resource,
         diff_manifests,
     )
+    from weighbridge.core._paths import covers, parse_ignored
     from weighbridge.core._reading import ReadFailure, ReadFailureKind
     from weighbridge.core._serialization import (
         DEFAULT_SHARD_BYTES,
@@ -88,6 +91,7 @@ __all__ = [
     "CoverageStatus",
     "Dialect",
     "Digest",
+    "Encoding",
     "Envelope",
     "EnvelopeSignature",
     "Evidence",
@@ -119,10 +123,13 @@ __all__ = [
     "Verdict",
     "VerifiedStatement",
     "check_depth",
+    "collection_paused",
+    "covers",
     "diff_manifests",
     "find_collisions",
     "pae",
     "parse_bundle",
+    "parse_ignored",
     "parse_json",
     "parse_statement",
     "printable",
@@ -137,6 +144,7 @@ _MODULES = {
         "Bundle",
         "CertificateMaterial",
         "ChainMaterial",
+        "Encoding",
         "Envelope",
         "EnvelopeSignature",
         "Material",
@@ -144,6 +152,7 @@ _MODULES = {
         "pae",
         "parse_bundle",
     ),
+    "_collection": ("collection_paused",),
     "_collisions": ("find_collisions",),
     "_digest": ("Digest",),
     "_evidence": (
@@ -158,6 +167,7 @@ _MODULES = {
     "_json": ("JsonValue", "check_depth", "parse_json", "to_json"),
     "_limits": ("DEFAULT_LIMITS", "Limits"),
     "_manifest": ("ArtifactKind", "Manifest", "ManifestDiff", "Resource", "diff_manifests"),
+    "_paths": ("covers", "parse_ignored"),
     "_reading": ("ReadFailure", "ReadFailureKind"),
     "_serialization": (
         "DEFAULT_SHARD_BYTES",

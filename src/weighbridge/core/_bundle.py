@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from weighbridge.core._json import parse_json
@@ -20,6 +21,7 @@ __all__ = [
     "Bundle",
     "CertificateMaterial",
     "ChainMaterial",
+    "Encoding",
     "Envelope",
     "EnvelopeSignature",
     "Material",
@@ -50,17 +52,40 @@ class EnvelopeSignature:
     keyid: str = ""
 
 
+class Encoding(StrEnum):
+    """Of which text an envelope's signature is; a bundle never says which."""
+
+    DSSE = "DSSEv1"
+    BEFORE_V1 = "DSSEV1"
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A DSSE envelope. What a signature covers is :func:`pae` of its type and payload."""
+    """A DSSE envelope. What a signature covers is :func:`pae` of its type and payload.
+
+    Attributes:
+        payload: The bytes that were signed.
+        signatures: One.
+        payload_type: Always in-toto.
+        encoding: DSSE, unless a verifier agreed to a signature from before version 1.
+    """
 
     payload: bytes = field(repr=False)
     signatures: tuple[EnvelopeSignature, ...]
     payload_type: str = _PAYLOAD_TYPE
+    encoding: Encoding = Encoding.DSSE
 
     def to_signed_bytes(self) -> bytes:
-        """Return the bytes that a signature covers."""
-        return pae(self.payload_type, self.payload)
+        """Return the bytes that a signature covers.
+
+        Source:
+            DSSE v1.0.2; for what is from before version 1 model_signing 0.2.0,
+            ``signature.encoding.pae``: a capital V, and the payload as Python writes bytes.
+        """
+        if self.encoding is Encoding.DSSE:
+            return pae(self.payload_type, self.payload)
+        kind, payload = self.payload_type, self.payload
+        return f"DSSEV1 {len(kind)} {kind} {len(payload)} {payload!r}".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +157,17 @@ class Bundle:
             "mediaType": _MEDIA_TYPE,
             "verificationMaterial": _material_to_json(material, timestamps),
             "dsseEnvelope": {
-                "payload": _to_base64(envelope.payload),
+                "payload": "",
                 "payloadType": envelope.payload_type,
                 "signatures": [
                     {"sig": _to_base64(s.sig), "keyid": s.keyid} for s in envelope.signatures
                 ],
             },
         }
-        raw = json.dumps(document, separators=(",", ":")).encode()
+        text = json.dumps(document, separators=(",", ":")).encode()
+        # The payload is long, and base64 has nothing that JSON would escape.
+        before, empty, after = text.partition(b'"payload":"')
+        raw = b"".join((before, empty, base64.b64encode(envelope.payload), after))
         return cls(material, envelope, raw, timestamps)
 
 

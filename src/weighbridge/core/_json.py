@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from weighbridge.core._collection import collection_paused
 from weighbridge.errors import ParseError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weighbridge.core._limits import Limits
 
 __all__ = ["JsonValue", "check_depth", "parse_json", "to_json"]
+
+_CONTAINERS = (dict, list)
 
 JsonValue = dict[str, Any] | list[Any] | str | int | float | bool | None
 
@@ -30,6 +36,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ParseError(message)
 
 
+@collection_paused()
 def parse_json(
     data: bytes, *, what: str, limits: Limits, max_values: int | None = None
 ) -> JsonValue:
@@ -82,17 +89,18 @@ def check_depth(value: JsonValue, *, what: str, limit: int) -> None:
     """
     level: list[Any] = [value]
     for _ in range(limit + 1):
-        nested: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                nested.extend(v for v in item.values() if isinstance(v, dict | list))
-            elif isinstance(item, list):
-                nested.extend(v for v in item if isinstance(v, dict | list))
-        if not nested:
+        if not any(issubclass(kind, _CONTAINERS) for kind in {*map(type, _inside(level))}):
             return
-        level = nested
+        level = [item for item in _inside(level) if isinstance(item, _CONTAINERS)]
     message = f"{what} is nested deeper than {limit} levels"
     raise ParseError(message)
+
+
+def _inside(level: list[Any]) -> Iterator[Any]:
+    """Yield what is directly inside these lists and objects."""
+    objects = [item for item in level if isinstance(item, dict)]
+    lists = [item for item in level if isinstance(item, list)]
+    return chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(lists))
 
 
 def to_json(value: JsonValue) -> str:

@@ -21,6 +21,7 @@ class Limits:
         max_signature_bytes: Size of a signature file.
         max_policy_bytes: Size of a policy file.
         max_key_bytes: Size of a file with a key, a secret, or a Sigstore instance's trust config.
+        max_timestamp_bytes: Size of one RFC 3161 timestamp, with the certificates in it.
         max_list_bytes: Size of a list of files that changed, given or told by git.
         max_json_depth: Lists and objects inside each other, in any JSON, YAML or
             TOML.
@@ -49,6 +50,7 @@ class Limits:
     max_signature_bytes: int = 256 * _MIB
     max_policy_bytes: int = 1 * _MIB
     max_key_bytes: int = 1 * _MIB
+    max_timestamp_bytes: int = 64 * _KIB
     max_list_bytes: int = 256 * _MIB
     max_json_depth: int = 64
     max_json_values: int = 2_000_000

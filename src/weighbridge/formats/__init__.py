@@ -1,6 +1,7 @@
 """Formats: how bytes are laid out. Bytes -> values and events; bounded, and without judgement."""
 
 from weighbridge.formats._card import parse_card
+from weighbridge.formats._file_list import FileList, parse_file_list
 from weighbridge.formats._gguf import GgufHeader, GgufProblem, read_gguf
 from weighbridge.formats._git import (
     GitDiff,
@@ -10,6 +11,7 @@ from weighbridge.formats._git import (
     parse_git_files,
     parse_path_list,
 )
+from weighbridge.formats._git_text import GitChange, parse_git_diff_text, parse_git_status_text
 from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
 from weighbridge.formats._numpy import NpyHeader, read_npy_header
 from weighbridge.formats._pickle import Blob, PickleArg, PickleCursor, PickleOpcode, read_pickle_ops
@@ -37,8 +39,10 @@ __all__ = [
     "ZIP_METHODS",
     "Blob",
     "Expanded",
+    "FileList",
     "GgufHeader",
     "GgufProblem",
+    "GitChange",
     "GitDiff",
     "GitFile",
     "LicenseChoice",
@@ -61,9 +65,12 @@ __all__ = [
     "looks_like_text",
     "open_expanded",
     "parse_card",
+    "parse_file_list",
     "parse_git_attributes",
     "parse_git_diff",
+    "parse_git_diff_text",
     "parse_git_files",
+    "parse_git_status_text",
     "parse_license",
     "parse_path_list",
     "read_gguf",

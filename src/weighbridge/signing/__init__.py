@@ -9,8 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge._lazy import lazy_getattr
+from weighbridge.signing._before_v1 import (
+    parse_before_v1,
+    says_before_v1,
+    verify_before_v1,
+)
 from weighbridge.signing._certificates import CertificateSigner, add_certificate
 from weighbridge.signing._chains import CertificateVerifier, load_certificate_verifier
+from weighbridge.signing._digest_signer import DigestSigner, parse_public_key
 from weighbridge.signing._keys import (
     CURVE_NAMES,
     KeyPair,
@@ -27,6 +33,7 @@ from weighbridge.signing._oms import (
     sign_manifest,
 )
 from weighbridge.signing._ports import Signer, TimeSource, Verifier
+from weighbridge.signing._relisting import index_listing, measure_listing, relist
 from weighbridge.signing._reuse import (
     Names,
     Operation,
@@ -34,7 +41,19 @@ from weighbridge.signing._reuse import (
     ReusePlan,
     reconcile,
 )
+from weighbridge.signing._secrets import load_secret
 from weighbridge.signing._signers import SignerSpec, open_signer
+from weighbridge.signing._times import (
+    TimestampAuthorities,
+    TimestampedVerifier,
+    load_timestamp_authorities,
+    read_claimed_times,
+)
+from weighbridge.signing._timestamps import (
+    TimestampingSigner,
+    TimestampService,
+    add_timestamp,
+)
 from weighbridge.signing._verify import verify_bundle
 
 if TYPE_CHECKING:
@@ -50,6 +69,7 @@ __all__ = [
     "CURVE_NAMES",
     "CertificateSigner",
     "CertificateVerifier",
+    "DigestSigner",
     "KeyPair",
     "KeySigner",
     "Names",
@@ -61,22 +81,37 @@ __all__ = [
     "Signer",
     "SignerSpec",
     "TimeSource",
+    "TimestampAuthorities",
+    "TimestampService",
+    "TimestampedVerifier",
+    "TimestampingSigner",
     "TrustRoot",
     "TrustedParty",
     "Verifier",
     "add_certificate",
+    "add_timestamp",
     "compare_signed",
     "generate_key",
+    "index_listing",
     "load_certificate_verifier",
     "load_keyless_verifier",
     "load_public_key",
+    "load_secret",
     "load_signer",
+    "load_timestamp_authorities",
+    "measure_listing",
     "open_signer",
+    "parse_before_v1",
+    "parse_public_key",
     "parse_signed_manifest",
+    "read_claimed_times",
     "read_trust_root",
     "reconcile",
+    "relist",
+    "says_before_v1",
     "sign_manifest",
     "update_trust_root",
+    "verify_before_v1",
     "verify_bundle",
 ]
 

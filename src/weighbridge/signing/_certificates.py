@@ -43,6 +43,7 @@ __all__ = [
 # What a bundle may carry; a chain has two or three.
 MAX_CERTIFICATES = 10
 _MAX_CERTIFICATE_BYTES = 64 * 1024
+_BESIDE_KEY = "the certificate in the token"
 _LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"})
 # What ``cryptography`` raises on a field that it cannot read; KeyError: a strange type of string.
 UNREADABLE = (ValueError, KeyError)
@@ -136,7 +137,7 @@ class _SameKey:
 
 def add_certificate(
     holder: KeyHolder,
-    certificate: Path,
+    certificate: Path | bytes,
     chain: Sequence[Path] = (),
     *,
     limits: Limits = DEFAULT_LIMITS,
@@ -148,7 +149,8 @@ def add_certificate(
 
     Args:
         holder: Has the private key.
-        certificate: The signer's own, in PEM; those that lead on may follow it in the file.
+        certificate: The signer's own, a file in PEM; those that lead on may follow it there. Or its
+            DER, if it came from beside the key.
         chain: More files with those that lead on, in any order.
         limits: ``max_key_bytes`` applies to each file.
 
@@ -157,8 +159,8 @@ def add_certificate(
             what is signed with it, since it has expired or may not sign; or a certificate does not
             lead on from it.
     """
-    leaf, *rest = read_certificates(certificate, limits=limits)
-    shown = printable(str(certificate))
+    leaf, *rest = _read_given(certificate, limits=limits)
+    shown = _BESIDE_KEY if isinstance(certificate, bytes) else printable(str(certificate))
     key = read_leaf_key(leaf)
     if key is None:
         raise InputError(
@@ -183,6 +185,15 @@ def add_certificate(
             "at most go into a signature; leave out those that are not needed"
         )
     return CertificateSigner(holder, ChainMaterial(tuple(_to_der(c) for c in certificates)))
+
+
+def _read_given(certificate: Path | bytes, *, limits: Limits) -> list[x509.Certificate]:
+    if not isinstance(certificate, bytes):
+        return read_certificates(certificate, limits=limits)
+    leaf = parse_certificate(certificate)
+    if leaf is None:
+        raise InputError(f"{_BESIDE_KEY} cannot be read; have it issued again")
+    return [leaf]
 
 
 def read_certificates(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> list[x509.Certificate]:

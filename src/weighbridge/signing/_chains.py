@@ -95,8 +95,7 @@ class CertificateVerifier:
                 "get the signature file again from its publisher"
             )
         issuer = describe_subject(chain[-1])
-        notes = () if self.timestamps or not bundle.timestamps else (_UNVERIFIED_TIME,)
-        return Attribution("", "certificate", identity, issuer, proven, notes)
+        return Attribution("", "certificate", identity, issuer, proven)
 
     def _build_chain(
         self, leaf: x509.Certificate, others: Sequence[x509.Certificate], at: datetime
@@ -161,9 +160,6 @@ class CertificateVerifier:
             f"the signer's certificate is that of {shown} and not of "
             f"{printable(self.identity, limit=80)}; ask the publisher who signs"
         )
-
-
-_UNVERIFIED_TIME = "a timestamp, which nobody who is trusted for it vouches for"
 
 
 def load_certificate_verifier(

@@ -14,6 +14,7 @@ from weighbridge.core import (
     DEFAULT_LIMITS,
     Attribution,
     Bundle,
+    Encoding,
     Envelope,
     EnvelopeSignature,
     PublicKeyMaterial,
@@ -138,6 +139,10 @@ class PublicKey:
             )
         return Attribution("", "key", self.fingerprint)
 
+    def to_pem(self) -> bytes:
+        """Return its SubjectPublicKeyInfo in PEM, as :func:`load_public_key` reads it."""
+        return _to_spki(self._key)[0]
+
     def holds_for(self, bundle: Bundle) -> bool:
         """Return whether this key made the bundle's one signature over its envelope."""
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - start-up time
@@ -145,7 +150,7 @@ class PublicKey:
         (signature,) = bundle.envelope.signatures
         signed = bundle.envelope.to_signed_bytes()
         try:
-            _verify(self._key, signature.sig, signed)
+            _verify(self._key, signature.sig, signed, bundle.envelope.encoding)
         except InvalidSignature:
             return False
         return True
@@ -351,13 +356,15 @@ def _sign(key: _Private, data: bytes) -> bytes:
     return key.sign(data, _ecdsa(key.curve.name))
 
 
-def _verify(key: _Public, sig: bytes, data: bytes) -> None:
+def _verify(key: _Public, sig: bytes, data: bytes, encoding: Encoding) -> None:
     from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415 - start-up time
 
     if isinstance(key, ed25519.Ed25519PublicKey):
         key.verify(sig, data)
     else:
-        key.verify(sig, data, _ecdsa(key.curve.name))
+        # Before version 1 every curve went with SHA-256, which is the hash of this one.
+        before_v1 = encoding is Encoding.BEFORE_V1
+        key.verify(sig, data, _ecdsa("secp256r1" if before_v1 else key.curve.name))
 
 
 def _to_spki(key: _Public) -> tuple[bytes, bytes]:

@@ -29,14 +29,17 @@ __all__ = [
     "BARE_FILE",
     "NAME",
     "diff_listings",
+    "group_parts",
     "list_found",
     "list_parts",
     "list_signed",
     "not_plain",
+    "parse_files",
     "parse_part",
     "parse_serialization",
     "to_algorithm",
     "to_names",
+    "to_token",
 ]
 
 # Relative, POSIX, in normal form: no empty part, no ``.``, no ``..``. A newline, a backslash, NUL
@@ -143,6 +146,30 @@ def parse_part(
     return Part(name, start, end, digest)
 
 
+def parse_files(items: Any, serialization: Serialization) -> list[tuple[str, str]] | None:  # noqa: ANN401 - JSON
+    """Read all digests of whole files at once, in a fifth of the time of one after the other.
+
+    Returns:
+        Name and digest of each, checked as :func:`parse_part` does, the algorithm too, and each
+        name once; None if there may be anything to refuse, or a name that needs a second look.
+    """
+    try:
+        names = [item["name"] for item in items]
+        digests = [item["digest"] for item in items]
+        algorithms = {item["algorithm"] for item in items}
+        text = "".join(digests)
+        # There and back again gives the same only in lower case and without spaces.
+        is_hex = bytes.fromhex(text).hex() == text
+        is_plain = all(map(NAME.fullmatch, names))
+    except (KeyError, TypeError, ValueError):
+        return None
+    is_long = {*map(len, digests)} == {serialization.hash_type.hex_digits}
+    is_known = algorithms <= to_names(serialization)
+    if not (is_hex and is_plain and is_long and is_known and len({*names}) == len(names)):
+        return None
+    return list(zip(names, digests, strict=True))
+
+
 def not_plain(name: str, *, where: str) -> ParseError:
     """Return the error about a name that is no plain relative path."""
     message = f"the signature names {name[:200]!r}, which is not a plain path inside the artifact"
@@ -181,15 +208,16 @@ def list_parts(
     listing = manifest.listing
     if listing is None:
         serialization = PLAIN
-        parts = [Part(r.name, 0, -1, r.sha256) for r in manifest.resources]
+        listed = [(resource.name, resource.sha256) for resource in manifest.resources]
     else:
         serialization = listing.serialization
-        parts = list(listing.parts)
+        listed = [(part.full_name, part.digest) for part in listing.parts]
     if serialization.method is Method.SHARDS:
         _check_shards(manifest, dialect)
     if dialect is Dialect.MODEL_SIGNING_1_1 and manifest.kind is ArtifactKind.FILE:
-        parts = [Part(BARE_FILE, part.start, part.end, part.digest) for part in parts]
-    return serialization, sorted((part.full_name, part.digest) for part in parts)
+        own_name = len(manifest.resources[0].name)
+        listed = [(BARE_FILE + name[own_name:], digest) for name, digest in listed]
+    return serialization, sorted(listed)
 
 
 def _check_shards(manifest: Manifest, dialect: Dialect) -> None:
@@ -225,19 +253,29 @@ def list_found(manifest: Manifest, serialization: Serialization) -> tuple[Resour
     )
 
 
-def _group(parts: Iterable[Part]) -> dict[str, Resource]:
+def group_parts(parts: Iterable[Part]) -> dict[str, tuple[Part, ...]]:
+    """Return the parts of each file, in the order of their offsets."""
     by_name: dict[str, list[Part]] = {}
     for part in parts:
         by_name.setdefault(part.name, []).append(part)
-    return {name: _join(name, of_file) for name, of_file in by_name.items()}
+    return {name: tuple(sorted(of_file)) for name, of_file in by_name.items()}
 
 
-def _join(name: str, parts: list[Part]) -> Resource:
+def to_token(parts: Sequence[Part]) -> str:
+    """Return what stands for the bytes of a file: its digest, or its shards."""
     if len(parts) == 1 and parts[0].end < 0:
-        return Resource(name, -1, parts[0].digest)
-    parts.sort(key=lambda part: part.start)
-    token = ",".join(f"{part.start}:{part.end}:{part.digest}" for part in parts)
-    return Resource(name, parts[-1].end, token)
+        return parts[0].digest
+    return ",".join(f"{part.start}:{part.end}:{part.digest}" for part in parts)
+
+
+def _group(parts: Iterable[Part]) -> dict[str, Resource]:
+    parts = list(parts)
+    if all(part.end < 0 for part in parts):
+        return {part.name: Resource(part.name, -1, part.digest) for part in parts}
+    return {
+        name: Resource(name, of_file[-1].end, to_token(of_file))
+        for name, of_file in group_parts(parts).items()
+    }
 
 
 def diff_listings(

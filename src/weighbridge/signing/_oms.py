@@ -19,9 +19,12 @@ from weighbridge.core import (
     Digest,
     Listing,
     Method,
+    Part,
     Resource,
     Statement,
     Subject,
+    collection_paused,
+    covers,
     diff_manifests,
 )
 from weighbridge.errors import InputError, ParseError
@@ -33,20 +36,28 @@ from weighbridge.signing._listing import (
     list_parts,
     list_signed,
     not_plain,
+    parse_files,
     parse_part,
     parse_serialization,
     to_algorithm,
     to_names,
 )
+from weighbridge.signing._relisting import index_listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from weighbridge.core import Manifest, ManifestDiff, Part, Serialization
+    from weighbridge.core import Manifest, ManifestDiff, Serialization
     from weighbridge.signing._ports import Signer
 
-__all__ = ["SignedManifest", "compare_signed", "parse_signed_manifest", "sign_manifest"]
+__all__ = [
+    "SignedManifest",
+    "compare_signed",
+    "compute_root",
+    "parse_signed_manifest",
+    "sign_manifest",
+]
 
 _PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 _PREDICATE_TYPES = re.compile(r"https://model_signing/signature/v1\.(?:0|[1-9][0-9]{0,3})")
@@ -64,6 +75,7 @@ class SignedManifest:
             there is a ``listing``: then no file's sha256 is known.
         ignore_paths: What the signer says that it left out, in the order given.
         listing: What was signed if it is not the sha256 of whole files, in the order signed.
+        allow_symlinks: Whether the signer followed links, listing files under the links' names.
     """
 
     label: str
@@ -71,6 +83,14 @@ class SignedManifest:
     resources: tuple[Resource, ...]
     ignore_paths: tuple[str, ...]
     listing: Listing | None = None
+    allow_symlinks: bool = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of the files that are listed, as the signer spelled them."""
+        if self.listing is not None:
+            return frozenset(part.name for part in self.listing.parts)
+        return frozenset(resource.name for resource in self.resources)
 
     @property
     def serialization(self) -> Serialization:
@@ -80,14 +100,18 @@ class SignedManifest:
     def index_for(self, kind: ArtifactKind, label: str) -> dict[str, str]:
         """Return the sha256 of each name, as an artifact of this kind and label spells them.
 
-        A bare file that another tool signed as ``.`` goes by its label.
+        For a ``listing`` it is what :func:`index_listing` gives. A bare file that another tool
+        signed as ``.`` goes by its label.
         """
+        if self.listing is not None:
+            return index_listing(self.listing, kind, label)
         digests = {resource.name: resource.sha256 for resource in self.resources}
         if kind is ArtifactKind.FILE and digests.keys() == {BARE_FILE}:
             return {label: digests[BARE_FILE]}
         return digests
 
 
+@collection_paused()
 def sign_manifest(
     manifest: Manifest,
     *,
@@ -118,9 +142,10 @@ def sign_manifest(
     """
     if not manifest.resources:
         raise InputError(f"{manifest.label} holds no file that could be signed")
-    for path in (*ignore_paths, *(resource.name for resource in manifest.resources)):
-        if not NAME.fullmatch(path):
-            raise InputError(f"{path[:200]!r} cannot be signed: it is not a plain relative path")
+    paths = [*ignore_paths, *[resource.name for resource in manifest.resources]]
+    if not all(map(NAME.fullmatch, paths)):
+        wrong = next(path for path in paths if not NAME.fullmatch(path))
+        raise InputError(f"{wrong[:200]!r} cannot be signed: it is not a plain relative path")
     serialization, parts = list_parts(manifest, dialect=dialect)
     algorithm = to_algorithm(serialization, dialect)
     is_sharded = serialization.method is Method.SHARDS
@@ -136,12 +161,13 @@ def sign_manifest(
             {"name": name, "algorithm": algorithm, "digest": digest} for name, digest in parts
         ],
     }
-    root = _compute_root(digest for _, digest in parts)
+    root = compute_root([digest for _, digest in parts])
     subject = Subject(manifest.label, {"sha256": root.hex})
     statement = Statement.build([subject], predicate_type=_PREDICATE_TYPE, predicate=predicate)
     return signer.sign(statement).raw
 
 
+@collection_paused()
 def parse_signed_manifest(statement: Statement) -> SignedManifest:
     """Read the list of files out of a statement, whoever made it.
 
@@ -170,18 +196,26 @@ def parse_signed_manifest(statement: Statement) -> SignedManifest:
     predicate = _object(
         statement.predicate, where="predicate", known={"serialization", "resources"}
     )
-    serialization, ignore_paths = _parse_serialization(predicate.get("serialization"))
-    parts = _parse_parts(predicate.get("resources"), serialization)
-    root = _compute_root(part.digest for part in parts)
+    serialization, ignore_paths, links = _parse_serialization(predicate.get("serialization"))
+    listed = predicate.get("resources")
+    is_files = serialization.method is Method.FILES
+    digests = parse_files(listed, serialization) if is_files else None
+    parts: tuple[Part, ...] = ()
+    if digests is None:  # one after the other, to say which of them is wrong, and where
+        parts = _parse_parts(listed, serialization)
+        digests = [(part.name, part.digest) for part in parts]
+    root = compute_root([digest for _, digest in digests])
     if subject.digest["sha256"] != root.hex:
         message = f"the signature's root digest is not that of its own resources ({root.hex})"
         raise ParseError(message, where="subject[0].digest.sha256")
-    if serialization != PLAIN:
-        return SignedManifest(subject.name, root, (), ignore_paths, Listing(serialization, parts))
-    resources = tuple(Resource(part.name, -1, part.digest) for part in parts)
-    return SignedManifest(subject.name, root, resources, ignore_paths)
+    if serialization == PLAIN:
+        resources = tuple([Resource(name, -1, digest) for name, digest in digests])
+        return SignedManifest(subject.name, root, resources, ignore_paths, None, links)
+    listing = Listing(serialization, parts or tuple([Part(n, 0, -1, d) for n, d in digests]))
+    return SignedManifest(subject.name, root, (), ignore_paths, listing, links)
 
 
+@collection_paused()
 def compare_signed(
     signed: SignedManifest, manifest: Manifest, *, accept_ignored: Sequence[str] = ()
 ) -> ManifestDiff:
@@ -219,7 +253,7 @@ def compare_signed(
         for resource in found
         if resource.name in names
         or not all(
-            _covers(paths, resource.name) for paths in (both if resource.size_bytes else unlisted)
+            covers(paths, resource.name) for paths in (both if resource.size_bytes else unlisted)
         )
     )
     if signed.listing is not None:
@@ -227,15 +261,9 @@ def compare_signed(
     return diff_manifests(wanted, kept)
 
 
-def _covers(paths: AbstractSet[str], name: str) -> bool:
-    parts = name.split("/")
-    return any("/".join(parts[:count]) in paths for count in range(1, len(parts) + 1))
-
-
-def _compute_root(digests: Iterable[str]) -> Digest:
+def compute_root(digests: Iterable[str]) -> Digest:
     """Return the root, which is always a sha256, whatever the digests are."""
-    raw = b"".join(map(bytes.fromhex, digests))
-    return Digest(hashlib.sha256(raw).hexdigest())
+    return Digest(hashlib.sha256(bytes.fromhex("".join(digests))).hexdigest())
 
 
 def _check_type(predicate_type: str) -> None:
@@ -251,18 +279,19 @@ def _check_type(predicate_type: str) -> None:
     raise ParseError(message, where="predicateType")
 
 
-def _parse_serialization(value: object) -> tuple[Serialization, tuple[str, ...]]:
+def _parse_serialization(value: object) -> tuple[Serialization, tuple[str, ...], bool]:
     where = "predicate.serialization"
     known = {"method", "hash_type", "shard_size", "allow_symlinks", "ignore_paths"}
     fields = _object(value, where=where, known=known)
     serialization = parse_serialization(fields, where=where)
-    if not isinstance(fields.get("allow_symlinks"), bool):
+    allow_symlinks = fields.get("allow_symlinks")
+    if not isinstance(allow_symlinks, bool):
         message = "the signature does not say whether links were allowed"
         raise ParseError(message, where=f"{where}.allow_symlinks")
     paths = fields.get("ignore_paths", [])
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise ParseError("a list of strings is wanted", where=f"{where}.ignore_paths")
-    return serialization, tuple(paths)
+    return serialization, tuple(paths), allow_symlinks
 
 
 def _parse_parts(value: object, serialization: Serialization) -> tuple[Part, ...]:

@@ -45,12 +45,12 @@ class TimeSource(Protocol):
     def prove(self, bundle: Bundle, *, at: datetime) -> datetime | None:
         """Return when the bundle's signature existed at the latest, aware.
 
-        None if the bundle carries no timestamp, or none by anybody who is believed.
+        None if the bundle carries no timestamp.
 
         Args:
             bundle: By anybody.
             at: When it is judged, aware; a proven time lies before it.
 
         Raises:
-            SignatureError: A timestamp by somebody who is believed does not hold.
+            SignatureError: A timestamp does not hold, or none is by anybody who is believed.
         """

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from weighbridge.core import printable
+from weighbridge.core import covers, printable
 from weighbridge.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Names:
 
     def is_left_out(self, name: str) -> bool:
         """Return whether a name, or the top-level folder that it is in, is outside the scope."""
-        return name in self.left_out or name.partition("/")[0] in self.left_out
+        return covers(self.left_out, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -11,11 +11,16 @@ from weighbridge.core import DEFAULT_LIMITS, Limits, printable
 from weighbridge.errors import InputError
 from weighbridge.signing._certificates import add_certificate
 from weighbridge.signing._keys import load_signer
+from weighbridge.signing._pkcs11 import open_pkcs11_signer
+from weighbridge.signing._plugins import open_plugin_signer
+from weighbridge.signing._timestamps import TimestampingSigner, prepare_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weighbridge.core.ports import AskSecret, StrPath
+    from weighbridge.signing._digest_signer import DigestSigner
+    from weighbridge.signing._keys import KeySigner
     from weighbridge.signing._ports import Signer
 
 __all__ = ["SignerSpec", "open_signer"]
@@ -29,13 +34,16 @@ class SignerSpec:
         uri: ``file:PATH`` of a private key in PEM; ``pkcs11:...`` of a key in a module (RFC 7512);
             ``sigstore:`` for keyless signing, or ``sigstore:URL`` of an instance's update
             repository; or a scheme that a plug-in registered.
-        certificate: The signer's certificate in PEM; the bundle then carries it.
+        certificate: The signer's certificate in PEM; the bundle then carries it. For a key in a
+            token also ``pkcs11:``, the one beside it.
         certificate_chain: Files with the certificates that lead from there to the authority.
         trust_config: Which Sigstore instance, as its client trust config in JSON; by default the
             public one.
         identity_token: An OpenID Connect token for keyless signing; by default that of the CI job,
             else one is asked for in a browser.
         timestamp_url: Where to have the signature timestamped (RFC 3161); empty for nowhere.
+        timestamp_authorities: Files with the certificates of the authority there, in PEM: its
+            timestamps are verified at once. By default that is left to whoever verifies.
         ask_secret: Who knows passwords and PINs; by default nobody.
         offline: Whether anything that needs the network is an error.
     """
@@ -46,6 +54,7 @@ class SignerSpec:
     trust_config: StrPath | None = None
     identity_token: str | None = field(default=None, repr=False)
     timestamp_url: str = ""
+    timestamp_authorities: Sequence[StrPath] = ()
     ask_secret: AskSecret | None = None
     offline: bool = False
 
@@ -62,23 +71,39 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
         MissingExtraError: The scheme needs a part that is not installed.
         IncompleteError: A service that has to answer first does not.
     """
-    scheme = urlsplit(spec.uri).scheme
+    scheme = spec.uri.partition(":")[0].lower()
     if scheme == "sigstore":
         from weighbridge.signing._keyless_sign import open_keyless_signer  # noqa: PLC0415
 
         return open_keyless_signer(spec, limits=limits)
-    if scheme != "file":
-        raise InputError(
-            f"no signer is known for {printable(spec.uri, limit=80)!r}; "
-            "a file: URI with a private key is wanted"
+    if spec.timestamp_url:
+        service = prepare_timestamps(spec, limits=limits)  # before any password is asked for
+        return TimestampingSigner(
+            open_signer(replace(spec, timestamp_url=""), limits=limits), service
         )
-    signer = load_signer(_to_path(spec.uri), ask_secret=spec.ask_secret, limits=limits)
+    if scheme == "pkcs11":
+        in_token, certificate = open_pkcs11_signer(spec, limits=limits)
+        return _certify(in_token, spec, certificate, limits=limits)
+    if scheme != "file":
+        return open_plugin_signer(spec, limits=limits)
+    holder = load_signer(_to_path(spec.uri), ask_secret=spec.ask_secret, limits=limits)
+    return _certify(holder, spec, limits=limits)
+
+
+def _certify(
+    holder: KeySigner | DigestSigner,
+    spec: SignerSpec,
+    certificate: bytes | None = None,
+    *,
+    limits: Limits,
+) -> Signer:
+    """Return the holder of a key, with the certificate if one is named or came from its token."""
     if spec.certificate is not None:
         chain = [Path(path) for path in spec.certificate_chain]
-        return add_certificate(signer, Path(spec.certificate), chain, limits=limits)
+        return add_certificate(holder, certificate or Path(spec.certificate), chain, limits=limits)
     if spec.certificate_chain:
         raise InputError("a certificate chain leads on from a certificate; give that one too")
-    return signer
+    return holder
 
 
 def _to_path(uri: str) -> Path:

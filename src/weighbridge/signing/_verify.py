@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import (
     DEFAULT_LIMITS,
+    Encoding,
     VerifiedStatement,
     parse_statement,
     printable,
@@ -61,7 +62,8 @@ def verify_bundle(
     broken: dict[str, str] = {}
     for name in sorted(verifiers):
         try:
-            found.append(replace(verifiers[name].verify(bundle, at=at), signer=name))
+            attribution = verifiers[name].verify(bundle, at=at)
+            found.append(replace(attribution, signer=name, notes=_note(bundle, attribution)))
         except TrustError as error:
             strange[name] = str(error)
         except SignatureError as error:
@@ -72,12 +74,20 @@ def verify_bundle(
     return VerifiedStatement(statement, tuple(found))
 
 
+def _note(bundle: Bundle, attribution: Attribution) -> tuple[str, ...]:
+    """Return what was not verified; a timestamp that nobody looked at is part of it."""
+    if not bundle.timestamps or attribution.signed_by is not None:
+        return attribution.notes
+    return (*attribution.notes, "a timestamp, since no authority is named for it")
+
+
 def _explain(bundle: Bundle, refusals: Mapping[str, str]) -> str:
     """Say why nobody will do: the signatures that do not hold come first."""
-    if _BEFORE_V1 in bundle.envelope.payload:
+    if _BEFORE_V1 in bundle.envelope.payload and bundle.envelope.encoding is Encoding.DSSE:
         return (
             "the signature says that it is of a kind from before version 1 "
-            "(https://model_signing/Digests/v0.1), which is not verified; sign the model again"
+            "(https://model_signing/Digests/v0.1), to which only weighbridge verify "
+            "--accept-legacy agrees; sign the model again"
         )
     if len(refusals) == 1:
         return next(iter(refusals.values()))

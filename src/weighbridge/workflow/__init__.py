@@ -12,10 +12,14 @@ from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from weighbridge.workflow._check import check_artifact
-    from weighbridge.workflow._hash import hash_artifact
+    from weighbridge.workflow._consent import Consent
+    from weighbridge.workflow._file_lists import sign_file_list
+    from weighbridge.workflow._hash import Rehashed, hash_artifact, rehash_artifact
     from weighbridge.workflow._inspect import Inspected, inspect_signature
     from weighbridge.workflow._keys import KeyFiles, create_key_files
-    from weighbridge.workflow._reuse import Reuse, Reused
+    from weighbridge.workflow._public_key import export_public_key
+    from weighbridge.workflow._rebuild import Reused
+    from weighbridge.workflow._reuse import Reuse
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
     from weighbridge.workflow._signers import SignerSpec, read_secret
@@ -24,10 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CertificateTrust",
+    "Consent",
     "Inspected",
     "KeyFiles",
     "KeyTrust",
     "KeylessTrust",
+    "Rehashed",
     "Reuse",
     "Reused",
     "Signed",
@@ -37,22 +43,29 @@ __all__ = [
     "Verified",
     "check_artifact",
     "create_key_files",
+    "export_public_key",
     "hash_artifact",
     "inspect_signature",
     "read_secret",
+    "rehash_artifact",
     "scan_artifact",
     "show_trust",
     "sign_artifact",
+    "sign_file_list",
     "update_trust",
     "verify_artifact",
 ]
 
 _MODULES = {
     "_check": ("check_artifact",),
-    "_hash": ("hash_artifact",),
+    "_consent": ("Consent",),
+    "_file_lists": ("sign_file_list",),
+    "_hash": ("Rehashed", "hash_artifact", "rehash_artifact"),
     "_inspect": ("Inspected", "inspect_signature"),
     "_keys": ("KeyFiles", "create_key_files"),
-    "_reuse": ("Reuse", "Reused"),
+    "_public_key": ("export_public_key",),
+    "_rebuild": ("Reused",),
+    "_reuse": ("Reuse",),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
     "_signers": ("SignerSpec", "read_secret"),

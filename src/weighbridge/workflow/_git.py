@@ -228,6 +228,7 @@ def _attributes_changed(git: _Git, commit: str) -> bool:
     return bool(
         git.ask("diff-index", "--cached", *names, commit, *where)
         or git.ask("diff-files", *names, *where)
+        or git.ask("ls-files", "-z", "--others", *where)  # files are checked out by those too
     )
 
 

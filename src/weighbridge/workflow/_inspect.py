@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import DEFAULT_LIMITS, Limits, parse_statement
 from weighbridge.errors import ParseError
-from weighbridge.signing import parse_signed_manifest
+from weighbridge.signing import parse_signed_manifest, read_claimed_times
 from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._signatures import read_bundle
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from weighbridge.core import Bundle, Statement
     from weighbridge.core.ports import StrPath
     from weighbridge.signing import SignedManifest
@@ -28,12 +30,14 @@ class Inspected:
         statement: What was signed, if anything was.
         manifest: The list of files in it, or None.
         problem: Why there is no list; empty if there is one.
+        claimed_times: What each RFC 3161 timestamp says, or None where it cannot be read.
     """
 
     bundle: Bundle
     statement: Statement
     manifest: SignedManifest | None
     problem: str = ""
+    claimed_times: tuple[datetime | None, ...] = ()
 
 
 def inspect_signature(signature: StrPath, *, limits: Limits = DEFAULT_LIMITS) -> Inspected:
@@ -45,7 +49,9 @@ def inspect_signature(signature: StrPath, *, limits: Limits = DEFAULT_LIMITS) ->
     """
     bundle = read_bundle(to_path(signature, what="signature file"), limits=limits)
     statement = parse_statement(bundle.envelope.payload, limits=limits)
+    times = read_claimed_times(bundle, limits=limits)
     try:
-        return Inspected(bundle, statement, parse_signed_manifest(statement))
+        manifest = parse_signed_manifest(statement)
     except ParseError as error:
-        return Inspected(bundle, statement, None, str(error))
+        return Inspected(bundle, statement, None, str(error), times)
+    return Inspected(bundle, statement, manifest, claimed_times=times)

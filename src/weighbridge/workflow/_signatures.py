@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import DEFAULT_SIGNATURE_NAME, OUT_OF_SCOPE_NAMES, read_document
+from weighbridge.artifact import (
+    DEFAULT_SIGNATURE_NAME,
+    OUT_OF_SCOPE_NAMES,
+    read_document,
+    write_atomically,
+)
 from weighbridge.core import ArtifactKind, parse_bundle, printable
-from weighbridge.errors import InputError
+from weighbridge.errors import InputError, LimitExceededError
 from weighbridge.workflow._paths import to_path
 
 if TYPE_CHECKING:
@@ -16,7 +21,13 @@ if TYPE_CHECKING:
     from weighbridge.core import Bundle, Limits, Manifest
     from weighbridge.core.ports import StrPath
 
-__all__ = ["find_signature_path", "list_ignored", "read_bundle", "refuse_to_replace"]
+__all__ = [
+    "find_signature_path",
+    "list_ignored",
+    "read_bundle",
+    "refuse_to_replace",
+    "write_bundle",
+]
 
 # Every Sigstore bundle says what it is: near its beginning or its end, as its fields stand.
 _END_BYTES = 64 * 1024
@@ -64,6 +75,23 @@ def refuse_to_replace(target: Path) -> None:
         raise InputError(f"cannot look at {shown} before replacing it: {reason}") from error
     if not is_bundle:
         raise InputError(f"{shown} is there and is not a signature; remove it or name another file")
+
+
+def write_bundle(target: Path, bundle: bytes, *, limits: Limits) -> None:
+    """Write a signature, whole or not at all.
+
+    Raises:
+        InputError: It cannot be written.
+        LimitExceededError: It is larger than ``max_signature_bytes``: nobody could read it again.
+    """
+    if len(bundle) > limits.max_signature_bytes:
+        raise LimitExceededError(
+            "max_signature_bytes",
+            limit=limits.max_signature_bytes,
+            actual=len(bundle),
+            subject=printable(str(target)),
+        )
+    write_atomically(target, bundle)
 
 
 def _read_ends(path: Path) -> bytes:

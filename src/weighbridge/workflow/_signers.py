@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import read_document
-from weighbridge.core import DEFAULT_LIMITS, Limits, printable
+from weighbridge.core import DEFAULT_LIMITS, Limits
 from weighbridge.errors import InputError
-from weighbridge.signing import SignerSpec, load_signer, open_signer
+from weighbridge.signing import SignerSpec, load_secret, load_signer, open_signer
 from weighbridge.workflow._paths import to_path
 
 if TYPE_CHECKING:
@@ -25,18 +24,7 @@ def read_secret(file: StrPath, *, limits: Limits = DEFAULT_LIMITS) -> str:
         InputError: Missing, unreadable, empty, or not UTF-8.
         LimitExceededError: Larger than ``max_key_bytes``.
     """
-    path = to_path(file, what="secret")
-    data = read_document(
-        path, what="secret", limit_name="max_key_bytes", limit_bytes=limits.max_key_bytes
-    )
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"the secret in {printable(str(path))} is not UTF-8") from error
-    secret = text.removesuffix("\n").removesuffix("\r")
-    if not secret:
-        raise InputError(f"the secret in {printable(str(path))} is empty")
-    return secret
+    return load_secret(to_path(file, what="secret"), limits=limits)
 
 
 def choose_signer(

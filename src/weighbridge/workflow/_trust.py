@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weighbridge.errors import InputError
-from weighbridge.signing import load_certificate_verifier, load_public_key
+from weighbridge.signing import (
+    TimestampedVerifier,
+    load_certificate_verifier,
+    load_public_key,
+    load_timestamp_authorities,
+)
 from weighbridge.workflow._paths import to_path
 
 if TYPE_CHECKING:
@@ -97,23 +101,24 @@ def load_verifier(
     base = folder or Path()
     match trust:
         case KeyTrust():
-            _load_timestamps(trust.timestamp_authorities)
-            return load_public_key(base / to_path(trust.key, what="key"), limits=limits)
+            key = load_public_key(base / to_path(trust.key, what="key"), limits=limits)
+            times = _load_times(trust.timestamp_authorities, base=base, limits=limits)
+            return key if times is None else TimestampedVerifier(key, times)
         case CertificateTrust():
             return load_certificate_verifier(
                 [base / to_path(path, what="certificate") for path in trust.authorities],
                 identity=trust.identity,
-                timestamps=_load_timestamps(trust.timestamp_authorities),
+                timestamps=_load_times(trust.timestamp_authorities, base=base, limits=limits),
                 limits=limits,
             )
         case KeylessTrust():
             return _load_keyless(trust, limits=limits, offline=offline, folder=base)
 
 
-def _load_timestamps(authorities: Sequence[StrPath]) -> TimeSource | None:
-    if authorities:
-        raise InputError("timestamps cannot be verified yet")
-    return None
+def _load_times(files: Sequence[StrPath], *, base: Path, limits: Limits) -> TimeSource | None:
+    """Return whose timestamps are believed; None if nobody's are."""
+    paths = [base / to_path(file, what="certificate file") for file in files]
+    return load_timestamp_authorities(paths, limits=limits) if paths else None
 
 
 def _load_keyless(trust: KeylessTrust, *, limits: Limits, offline: bool, folder: Path) -> Verifier:

@@ -17,7 +17,7 @@ from services.keys import YEAR, now, to_pem
 from .authority import CertificateAuthority
 from .faults import Faults
 from .log import Log
-from .oidc import Provider
+from .oidc import GITHUB_CLAIMS, Provider
 from .trust import Keys, Period, build_signing_config, build_trust_config, build_trusted_root
 from .tsa import PATH as TSA_PATH
 from .tsa import TimestampAuthority
@@ -94,8 +94,16 @@ class LocalSigstore:
     def token(
         self, email: str = "alice@example.com", *, lifetime_s: int = 600, **claims: Any
     ) -> str:
-        """Return a person's identity token; ``claims`` are added or replace others."""
+        """Return a person's identity token; ``claims`` are added or replace others.
+
+        With ``lifetime_s=-60`` it has expired.
+        """
         return self.people.email_token(email, lifetime_s=lifetime_s, **claims)
+
+    @property
+    def ci_identity(self) -> str:
+        """Who a certificate names when ``ci_token()`` asked for it."""
+        return f"https://github.com/{GITHUB_CLAIMS['job_workflow_ref']}"
 
     def ci_token(self, *, lifetime_s: int = 600, **claims: Any) -> str:
         """Return a workflow's identity token, like GitHub's; ``claims`` replace its own."""

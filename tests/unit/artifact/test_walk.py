@@ -240,3 +240,63 @@ def test_a_snapshot_whose_blobs_folder_is_a_link_has_no_exception(tmp_path: Path
     (repository / "snapshots" / "1" / "w").symlink_to("../../blobs/blob")
     tree = walk(repository / "snapshots" / "1", limits=DEFAULT_LIMITS)
     assert [failure.name for failure in tree.failures] == ["w"]
+
+
+def rewrite_and_put_times_back(root: Path) -> None:
+    file = root / "a" / "w"
+    times = file.stat()
+    file.write_bytes(b"y")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def put_another_in_its_place(root: Path) -> None:
+    file, times = root / "a" / "w", (root / "a" / "w").stat()
+    write(root / "other", b"x")
+    os.utime(root / "other", ns=(times.st_atime_ns, times.st_mtime_ns))
+    (root / "other").rename(file)
+
+
+CHANGES = {
+    "nothing": lambda _: None,
+    "other bytes of the same length and time": rewrite_and_put_times_back,
+    "another file of the same length and time": put_another_in_its_place,
+    "grown": lambda root: write(root / "a" / "w", b"longer"),
+    "gone": lambda root: (root / "a" / "w").unlink(),
+    "new": lambda root: write(root / "a" / "new"),
+    "renamed": lambda root: (root / "a" / "w").rename(root / "a" / "v"),
+    "renamed out of the scope": lambda root: (root / "a" / "w").rename(root / "model.sig"),
+    "a folder instead": lambda root: ((root / "a" / "w").unlink(), write(root / "a" / "w" / "w")),
+    "a link instead": lambda root: (
+        (root / "a" / "w").unlink(),
+        (root / "a" / "w").symlink_to("é"),
+    ),
+    "a pipe instead": lambda root: ((root / "a" / "w").unlink(), os.mkfifo(root / "a" / "w")),
+    "a link to the folder instead": lambda root: (
+        (root / "a").rename(root / ".git"),
+        (root / "a").symlink_to(".git"),
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_listing_again_with_an_earlier_listing_is_the_same_as_without(
+    tmp_path: Path, change: str
+) -> None:
+    for name in ("a/w", "a/é", "b", ".gitignore", "odd\x01name"):
+        write(tmp_path / name)
+    before = walk(tmp_path, limits=DEFAULT_LIMITS)
+    CHANGES[change](tmp_path)
+    again = walk(tmp_path, limits=DEFAULT_LIMITS, before=before)
+    assert again == walk(tmp_path, limits=DEFAULT_LIMITS)
+    assert (again == before) is (change == "nothing")
+
+
+def test_an_earlier_listing_with_another_scope_does_not_decide(tmp_path: Path) -> None:
+    for name in ("a", "model.sig"):
+        write(tmp_path / name)
+    before = walk(tmp_path, limits=DEFAULT_LIMITS, signature=tmp_path / "a")
+    again = walk(tmp_path, limits=DEFAULT_LIMITS, before=before)
+    assert [(entry.name, entry.in_scope) for entry in again.entries] == [
+        ("a", True),
+        ("model.sig", False),
+    ]

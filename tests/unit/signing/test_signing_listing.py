@@ -20,6 +20,7 @@ from unit.signing.signing_samples import (
     verified,
 )
 from weighbridge.core import (
+    PLAIN,
     ArtifactKind,
     Dialect,
     HashType,
@@ -32,6 +33,7 @@ from weighbridge.core import (
 )
 from weighbridge.errors import InputError, ParseError
 from weighbridge.signing import SignedManifest, compare_signed, parse_signed_manifest, sign_manifest
+from weighbridge.signing._listing import parse_files, parse_part
 
 SHARDS = Serialization(Method.SHARDS, HashType.SHA256, 10)
 BLAKE2B = Serialization(Method.FILES, HashType.BLAKE2B)
@@ -242,3 +244,70 @@ def test_files_may_not_name_a_hash_of_shards() -> None:
     set_field("hash_type", "blake2b-sharded-10")(document)
     with pytest.raises(ParseError, match="known are"):
         read_oms(document)
+
+
+DIGEST = hashlib.sha256(b"").hexdigest()
+ODD_ITEMS: list[Any] = [
+    None,
+    "abc",
+    [],
+    {},
+    {"name": "a", "digest": DIGEST},
+    {"name": 1, "algorithm": "sha256", "digest": DIGEST},
+    {"name": "a", "algorithm": ["sha256"], "digest": DIGEST},
+    {"name": "a", "algorithm": "blake3", "digest": DIGEST},
+    {"name": "a", "algorithm": "sha256", "digest": 1},
+    {"name": "a", "algorithm": "sha256", "digest": DIGEST.upper()},
+    {"name": "a", "algorithm": "sha256", "digest": DIGEST[:-2]},
+    {"name": "a", "algorithm": "sha256", "digest": DIGEST + "00"},
+    {"name": "a", "algorithm": "sha256", "digest": DIGEST[:-2] + " 0"},
+    {"name": "a", "algorithm": "sha256", "digest": DIGEST[:-1] + "\u0661"},
+    {"name": "a", "algorithm": "sha256", "digest": ""},
+    {"name": "../a", "algorithm": "sha256", "digest": DIGEST},
+    {"name": "a\nb", "algorithm": "sha256", "digest": DIGEST},
+    {"name": "", "algorithm": "sha256", "digest": DIGEST},
+    {"name": ".", "algorithm": "sha256", "digest": DIGEST},
+    {"name": "a", "algorithm": "sha256", "digest": DIGEST},
+    {"name": "a", "algorithm": "sha256", "digest": DIGEST, "more": {}},
+]
+
+
+@given(
+    odd=st.lists(st.sampled_from(ODD_ITEMS), max_size=3),
+    names=st.lists(st.sampled_from(["a", "b", "c/d", "é", "a:0:10"]), max_size=4),
+)
+def test_reading_a_list_at_once_takes_nothing_that_reading_one_by_one_refuses(
+    odd: list[Any], names: list[str]
+) -> None:
+    """What is read at once is what is read one by one; the rest is left to that."""
+    good = [{"name": name, "algorithm": "sha256", "digest": DIGEST} for name in names]
+    items = [*good, *odd]
+    try:
+        single = [
+            parse_part(item.get("name"), item.get("digest"), serialization=PLAIN, where="here")
+            for item in items
+            if isinstance(item, dict) and item.get("algorithm") == "sha256"
+        ]
+    except ParseError:
+        single = []
+    one_by_one = len(single) == len(items) == len({part.name for part in single})
+    at_once = parse_files(items, PLAIN)
+    if at_once is not None:
+        assert one_by_one
+        assert at_once == [(part.name, part.digest) for part in single]
+    elif items and one_by_one:  # what needs a second look
+        assert "." in {part.name for part in single}
+
+
+@pytest.mark.parametrize("pair", ["10", "0x"])
+def test_two_digests_that_are_of_the_right_length_together_are_refused(pair: str) -> None:
+    """The digests are joined to be read; one may not lend digits to the next."""
+    items = [
+        {"name": "a", "algorithm": "sha256", "digest": DIGEST + pair},
+        {"name": "b", "algorithm": "sha256", "digest": DIGEST[:-2]},
+    ]
+    assert parse_files(items, PLAIN) is None
+
+
+def test_what_is_no_list_is_not_read_at_once() -> None:
+    assert [parse_files(value, PLAIN) for value in (None, 1, "a", {}, {"a": {}}, [])] == [None] * 6

@@ -166,10 +166,10 @@ def test_a_lone_dot_stands_for_a_bare_file_only() -> None:
     resource = Resource("w.bin", 1, sha256(b"1"))
     assert not compare_signed(signed, Manifest(ArtifactKind.FILE, "w.bin", (resource,)))
     assert not compare_signed(
-        signed, Manifest(ArtifactKind.FILE, "moved.bin", (replace(resource, name="moved.bin"),))
+        signed, Manifest(ArtifactKind.FILE, "moved.bin", (resource._replace(name="moved.bin"),))
     )
     assert compare_signed(signed, Manifest(ArtifactKind.FOLDER, "m", (resource,)))
-    changed = replace(resource, sha256=sha256(b"2"))
+    changed = resource._replace(sha256=sha256(b"2"))
     assert compare_signed(signed, Manifest(ArtifactKind.FILE, "w.bin", (changed,))).changed
 
 
