@@ -286,7 +286,7 @@ def test_a_policy_names_an_account(local_sigstore: LocalSigstore, model: Path) -
     shutil.copy(local_sigstore.trust_config(), model.parent / "sigstore.json")
     policy = model.parent / "weighbridge.toml"
 
-    def check(who: str, expect: int) -> dict[str, Any]:
+    def check(who: str, expect: int, *more: str) -> dict[str, Any]:
         policy.write_text(
             f"""version = 1
 [trust.signers.release]
@@ -298,12 +298,17 @@ roles = ["publisher"]
 signature = {{ by = ["release"] }}
 """
         )
-        done = run_unconnected("check", model, "--policy", policy, "--json")
+        policy.write_text(policy.read_text().replace(*(more or ("", ""))))
+        done = run_unconnected("check", model, "--policy", policy, "--json", "--offline")
         assert done.returncode == expect, done.stderr
         rules: dict[str, Any] = {rule["rule"]: rule for rule in json.loads(done.stdout)["rules"]}
         return rules["signature"]
 
     assert check(ALICE, 0)["answer"] == "pass"
+    url = local_sigstore.tuf_url
+    run("trust", "update", "--instance", url, "--root", local_sigstore.root_json)
+    by_url = ('trust-config = "sigstore.json"', f'instance = "{url}"')
+    assert check(ALICE, 0, *by_url)["answer"] == "pass"
     failed = check("bob@example.com", 1)
     assert failed["answer"] == "fail"
     assert f"by {ALICE}, as" in json.dumps(failed)

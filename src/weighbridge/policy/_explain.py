@@ -26,6 +26,7 @@ _KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
         "identity",
         "issuer",
         "trust-config",
+        "instance",
         "timestamp-authority",
     ),
     ("require",): (

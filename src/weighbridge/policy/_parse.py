@@ -179,6 +179,7 @@ def _to_signer(signer: str, table: SignerTable, *, name: str) -> Signer:
     for key, value, ways_with_it in (
         ("identity", table.identity, ("certificate-authority", "issuer")),
         ("trust-config", table.trust_config, ("issuer",)),
+        ("instance", table.instance, ("issuer",)),
         ("timestamp-authority", table.timestamp_authority, ("key", "certificate-authority")),
     ):
         if value is not None and named[0] not in ways_with_it:
@@ -194,6 +195,7 @@ def _to_signer(signer: str, table: SignerTable, *, name: str) -> Signer:
         identity=table.identity or "",
         issuer=table.issuer or "",
         trust_config=table.trust_config or "",
+        instance=table.instance or "",
         timestamp_authorities=tuple(table.timestamp_authority or ()),
     )
 

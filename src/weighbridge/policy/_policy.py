@@ -33,6 +33,7 @@ class Signer:
         identity: The name in its certificate, empty for any; or its account.
         issuer: Who vouches for the account.
         trust_config: Path of the client trust config of a Sigstore instance; empty: the public one.
+        instance: Or the address of its update repository.
         timestamp_authorities: Paths of the certificates of those whose timestamps are believed.
     """
 
@@ -43,6 +44,7 @@ class Signer:
     identity: str = ""
     issuer: str = ""
     trust_config: str = ""
+    instance: str = ""
     timestamp_authorities: tuple[str, ...] = ()
 
 

@@ -74,6 +74,7 @@ class SignerTable(_Table):
     identity: _Text | None = None
     issuer: _Text | None = None
     trust_config: Annotated[_Text | None, Field(alias="trust-config")] = None
+    instance: _Text | None = None
     timestamp_authority: Annotated[_Files | None, Field(alias="timestamp-authority")] = None
     roles: Annotated[list[_Role], Field(min_length=1), AfterValidator(_refuse_twice)]
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["bound"]
 
 _MOST_BYTES = 16 * 1024 * 1024
-_BAD_REQUEST, _SERVER_ERROR = 400, 500
+# Bad request, unauthorized, forbidden: asking again with the same token will not help.
+_REFUSALS = frozenset({400, 401, 403})
 
 
 def bound(client: Any, what: str, limits: Limits, *, refuses_people: bool = False) -> None:  # noqa: ANN401
@@ -46,7 +47,7 @@ def bound(client: Any, what: str, limits: Limits, *, refuses_people: bool = Fals
                 f"{shown} does not answer ({_to_reason(error)}); no signature was made, try later"
             ) from error
         code = int(response.status_code)
-        if refuses_people and _BAD_REQUEST <= code < _SERVER_ERROR:
+        if refuses_people and code in _REFUSALS:
             said = printable(_read_message(response), limit=200)
             raise InputError(f"{shown} refuses the identity token (HTTP {code}: {said})")
         if not response.ok or response.is_redirect:

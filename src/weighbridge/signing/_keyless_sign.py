@@ -155,8 +155,8 @@ def _begin(token: str | None, config: ClientTrustConfig, limits: Limits) -> _Ses
             certificate = signer._signing_cert()  # noqa: SLF001 - there is no public way
             der = certificate.public_bytes(Encoding.DER)
             identity, issuer = read_account(der)
-    except WeighbridgeError as error:
-        raise _no_use(error) if isinstance(error, VerificationError) else error from error
+    except (InputError, IncompleteError):
+        raise
     except Exception as error:  # what a server may answer is up to it
         raise _no_use(error) from error
     return _Session(signer, identity, issuer, certificate.not_valid_after_utc)

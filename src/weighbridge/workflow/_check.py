@@ -192,7 +192,8 @@ def _to_trust(signer: Signer) -> Trust:
             signer.certificate_authorities, signer.identity, signer.timestamp_authorities
         )
     if signer.issuer:
-        return KeylessTrust(signer.identity, signer.issuer, signer.trust_config or None)
+        config = signer.trust_config or None
+        return KeylessTrust(signer.identity, signer.issuer, config, signer.instance)
     return KeyTrust(signer.key, signer.timestamp_authorities)
 
 

@@ -52,6 +52,12 @@ FULL: dict[str, Any] = {
                 "trust-config": "sigstore.json",
                 "roles": ["publisher"],
             },
+            "person": {
+                "identity": "alice@example.com",
+                "issuer": "https://login.example.com",
+                "instance": "https://tuf.example.com",
+                "roles": ["publisher"],
+            },
         }
     },
     "require": {
@@ -91,6 +97,7 @@ LEAVES = [
     ("trust", "signers", "workflow", "identity"),
     ("trust", "signers", "workflow", "issuer"),
     ("trust", "signers", "workflow", "trust-config"),
+    ("trust", "signers", "person", "instance"),
     ("require",),
     *(("require", rule) for rule in FULL["require"]),
     ("require", "signature", "by"),
@@ -151,6 +158,14 @@ def test_every_key_that_works() -> None:
                 identity="https://example.com/repo/.github/workflows/release.yml",
                 issuer="https://token.example.com",
                 trust_config="sigstore.json",
+            ),
+            Signer(
+                "person",
+                "",
+                ("publisher",),
+                identity="alice@example.com",
+                issuer="https://login.example.com",
+                instance="https://tuf.example.com",
             ),
         ),
         signature=SignatureRule(by=("release",)),
@@ -264,6 +279,7 @@ signature.by = ["a"]
         ("key = 'k'\nidentity = 'x'", "'identity' does not go with 'key'", "a.identity"),
         ("issuer = 'y'", "'issuer' needs 'identity'", "a.issuer"),
         ("key = 'k'\ntrust-config = 't'", "does not go with 'key'", "a.trust-config"),
+        ("key = 'k'\ninstance = 't'", "does not go with 'key'", "a.instance"),
         (
             "certificate-authority = 'c'\ntrust-config = 't'",
             "does not go with 'certificate-authority'",
@@ -382,7 +398,7 @@ WRONG = st.one_of(
 @given(st.sampled_from(LEAVES), WRONG)
 def test_wrong_values_are_refused_at_their_place(place: tuple[str, ...], value: object) -> None:
     files = {"key", "certificate-authority", "timestamp-authority", "trust-config"}
-    if place[-1] in files | {"identity", "issuer"} and value == "no such value":
+    if place[-1] in files | {"identity", "issuer", "instance"} and value == "no such value":
         return  # a path or a name like any other
     with pytest.raises(ParseError) as caught:
         parse(put(FULL, place, value))

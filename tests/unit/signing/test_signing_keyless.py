@@ -78,6 +78,16 @@ def test_the_logs_time_counts_if_there_is_no_other(local_sigstore: LocalSigstore
         verify(local_sigstore, assemble(local_sigstore, 2, timestamped=False))
 
 
+@pytest.mark.parametrize("data", [{}, {"rfc3161Timestamps": []}])
+def test_no_timestamps_in_so_many_words(local_sigstore: LocalSigstore, data: object) -> None:
+    """model_signing wrote the first before 1.1; the other is sigstore-python's."""
+    document = assemble(local_sigstore, 1, timestamped=False)
+    document["verificationMaterial"]["timestampVerificationData"] = data
+    found = verify(local_sigstore, document)
+    assert found.signed_by
+    assert found.notes == ()
+
+
 # A wrong account: what the certificate says is said, and printable.
 
 

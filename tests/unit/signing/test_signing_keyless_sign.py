@@ -336,6 +336,10 @@ def move(client: socket.socket, _: threading.Event) -> None:
     )
 
 
+def busy(client: socket.socket, _: threading.Event) -> None:
+    client.sendall(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n")
+
+
 def babble(client: socket.socket, _: threading.Event) -> None:
     client.sendall(HEAD + b'Content-Length: 8\r\n\r\n{"a": 1}')
 
@@ -346,6 +350,7 @@ def babble(client: socket.socket, _: threading.Event) -> None:
         (drip, "no answer in time"),
         (flood, "more than 16,777,216 bytes"),
         (move, "HTTP 307"),
+        (busy, "HTTP 429; no signature was made, try later"),
         (babble, "cannot be used"),
     ],
 )
