@@ -96,6 +96,6 @@ def test_a_link_that_is_followed_leads_where_the_system_says(
             real = (root / entry.name).resolve(strict=True)
             assert real == root / entry.path
             assert real.is_file()
-            assert entry.identity == identify(real.stat())
+            assert entry.identity[1] == real.stat().st_ino
         listed = {entry.name for entry in tree.entries} | {f.name for f in tree.failures}
         assert {f"l{number + 1}" for number in range(len(targets))} <= listed

@@ -39,7 +39,7 @@ class SectionedCommand(click.Command):
         headings = {name: heading for heading, names in self.sections.items() for name in names}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 named = [headings[name] for name in parameter.opts if name in headings]
                 rows[named[0] if named else "Options"].append(record)
         for heading, records in rows.items():

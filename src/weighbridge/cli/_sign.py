@@ -46,8 +46,17 @@ _SECTIONS = {
         "--identity-token-file",
         "--trust-config",
         "--timestamp",
+        "--timestamp-authority",
     ),
-    "What is listed": ("--method", "--shard-size", "--hash", "--compat"),
+    "What is listed": (
+        "--ignore",
+        "--method",
+        "--shard-size",
+        "--hash",
+        "--compat",
+        "--from-manifest",
+        "--name",
+    ),
     "The old signature, to sign again": (
         "--reuse",
         "--reuse-key",
@@ -73,6 +82,7 @@ _SECTIONS = {
         "--strict",
         "--audit",
         "--full",
+        "--stat-cache",
     ),
 }
 

@@ -36,7 +36,15 @@ _SECTIONS = {
         "--identity",
         "--issuer",
         "--trust-config",
+        "--instance",
         "--timestamp-authority",
+    ),
+    "What else is accepted": (
+        "--accept-ignored",
+        "--ignore",
+        "--ignore-unsigned-files",
+        "--allow-symlinks",
+        "--accept-legacy",
     ),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core import (
@@ -21,7 +22,7 @@ from weighbridge.signing._keyless_trust import SigstoreInstance, load_trusted_ro
 from weighbridge.signing._keyless_words import to_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -50,7 +51,7 @@ class KeylessVerifier:
 
     identity: str
     issuer: str
-    _root: TrustedRoot = field(repr=False, compare=False)
+    _load_root: Callable[[], TrustedRoot] = field(repr=False, compare=False)
 
     def verify(self, bundle: Bundle, *, at: datetime) -> Attribution:  # noqa: ARG002 - see below
         """Return that this account signed the bundle's envelope, and when at the latest.
@@ -61,6 +62,8 @@ class KeylessVerifier:
         Raises:
             TrustError: Somebody else signed, or in another way.
             SignatureError: The certificate bears this account's name, and something does not hold.
+            InputError: What is known of the instance cannot be used.
+            IncompleteError: The instance could not be asked for news.
 
         Source:
             Sigstore client specification, section 4, "Verification".
@@ -92,6 +95,7 @@ class KeylessVerifier:
 
     def _verify_proof(self, bundle: Bundle, material: CertificateMaterial) -> tuple[datetime, int]:
         """Return the earliest time that is proven, and how many timestamps hold."""
+        whole_root = self._load_root()
         from sigstore.models import Bundle as SigstoreBundle  # noqa: PLC0415 - start-up time
         from sigstore.verify import Verifier  # noqa: PLC0415
 
@@ -100,7 +104,7 @@ class KeylessVerifier:
             policy = _build_policy(theirs, self.identity, self.issuer)
             issued_at = theirs.signing_certificate.not_valid_before_utc
             # Timestamps are verified by this; the log's own time, below, with the entry.
-            proven = Verifier(trusted_root=self._root)._establish_time(theirs)  # noqa: SLF001
+            proven = Verifier(trusted_root=whole_root)._establish_time(theirs)  # noqa: SLF001
             times = sorted({one.time for one in proven})
             if not times:
                 raise SignatureError(
@@ -108,7 +112,7 @@ class KeylessVerifier:
                     "if another instance made it, name that one"
                 )
             for signed_at in times:
-                root = restrict(self._root, signed_at=signed_at, issued_at=issued_at)
+                root = restrict(whole_root, signed_at=signed_at, issued_at=issued_at)
                 _check_restricted(root, signed_at)
                 verified = Verifier(trusted_root=root).verify_dsse(theirs, policy)
                 _check_same(bundle, material, theirs, verified=verified)
@@ -208,6 +212,8 @@ def load_keyless_verifier(
 ) -> KeylessVerifier:
     """Return what verifies the signatures of one account.
 
+    The instance is asked for news when a bundle seems to be by this account, and not before.
+
     Args:
         identity: The account, exactly: a mail address, or the URI of a CI workflow.
         issuer: The OpenID Connect issuer that vouches for it, exactly.
@@ -217,11 +223,12 @@ def load_keyless_verifier(
         limits: ``max_key_bytes`` applies to ``trust_config``.
 
     Raises:
-        InputError: One of the two is missing, or what is known of the instance cannot be used.
-        IncompleteError: The instance could not be asked for news.
+        InputError: One of the two is missing, or ``trust_config`` cannot be used.
     """
     if not identity or not issuer:
         raise InputError("a keyless signature is trusted by identity and issuer; give both")
     chosen = SigstoreInstance.build(trust_config, instance)
-    root = load_trusted_root(chosen, limits=limits, offline=offline)
-    return KeylessVerifier(identity, issuer, root)
+    load_root = cache(lambda: load_trusted_root(chosen, limits=limits, offline=offline))
+    if trust_config is not None:
+        load_root()  # a wrong file is told at once
+    return KeylessVerifier(identity, issuer, load_root)

@@ -97,7 +97,7 @@ class KeylessSigner:
 
     def own_verifier(self) -> KeylessVerifier:
         """Return what verifies the same account's signatures by the same instance."""
-        return KeylessVerifier(self.identity, self.issuer, self._root)
+        return KeylessVerifier(self.identity, self.issuer, lambda: self._root)
 
 
 def open_keyless_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> KeylessSigner:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from weighbridge.core import DEFAULT_LIMITS, Bundle, CertificateMaterial, Limits, printable
 from weighbridge.errors import IncompleteError, InputError, SignatureError
@@ -67,15 +66,10 @@ def prepare_timestamps(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> 
     """Return where ``spec`` wants its signatures timestamped; nobody is asked yet.
 
     Raises:
-        InputError: It is offline or keyless, or the address or the certificates cannot be used.
+        InputError: It is offline, or the address or the certificates cannot be used.
     """
     if spec.offline:
         raise InputError("a timestamp needs the network; leave out the timestamp, or offline")
-    if urlsplit(spec.uri).scheme == "sigstore":
-        raise InputError(
-            "keyless signatures get their timestamps from their Sigstore instance; "
-            "leave out the other authority"
-        )
     check_url(spec.timestamp_url)
     paths = [Path(path) for path in spec.timestamp_authorities]
     believed = load_timestamp_authorities(paths, limits=limits) if paths else None

@@ -25,7 +25,12 @@ from weighbridge.core import (
     printable,
 )
 from weighbridge.engines import ThreadExecutor
-from weighbridge.errors import InputError, WeighbridgeError
+from weighbridge.errors import (
+    IncompleteError,
+    InputError,
+    LimitExceededError,
+    WeighbridgeError,
+)
 from weighbridge.export import CheckReport
 from weighbridge.formats import parse_card
 from weighbridge.licenses import find_license
@@ -253,6 +258,10 @@ def _verify_signature(
         verified = verify_bundle(bundle, verifiers, at=at, limits=limits)
         attributions = verified.attributions
         return _Claim(attributions, parse_signed_manifest(verified.statement))
+    except IncompleteError as error:
+        if not isinstance(error, LimitExceededError):  # the network: nobody's fault, no verdict
+            raise
+        return _Claim(attributions, None, str(error))
     except WeighbridgeError as error:
         return _Claim(attributions, None, str(error))
 

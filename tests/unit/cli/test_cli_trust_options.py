@@ -48,8 +48,9 @@ def test_options_that_make_no_sense_are_named(
         ("file:", "is empty"),
         ("file://elsewhere/k", "another machine"),
         ("file:k?x=1", "%3F"),
-        ("release.key", "no signer is known"),
-        ("\x1b]0;kms:a", "no signer is known"),
+        ("release.key", "named by a URI such as file:"),
+        ("\x1b]0;kms:a", "named by a URI"),
+        ("kms:a", "no signer"),
     ],
 )
 def test_a_uri_that_names_no_signer_is_refused(uri: str, words: str) -> None:

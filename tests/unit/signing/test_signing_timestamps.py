@@ -241,7 +241,7 @@ def test_what_is_no_address_is_refused_before_the_key_is_read(tmp_path: Path, ur
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"offline": True}, "needs the network"), ({"uri": "sigstore:"}, "from their Sigstore")],
+    [({"offline": True}, "needs the network"), ({"uri": "sigstore:"}, "names its own time-stamp")],
 )
 def test_where_no_timestamp_can_be(
     tsa: LocalTsa, key: Path, change: dict[str, object], words: str
