@@ -276,39 +276,37 @@ class _Walker:
         Runs once for each file, so it calls nothing of its own for an ordinary one.
         """
         folders: list[str] = []
-        limit, prefix = self._limits.max_entries, place.name
-        is_same = place.name is place.path
-        ignored = self._scope.ignored
+        limit, count, ignored = self._limits.max_entries, self._count, self._scope.ignored
+        entries, before, others = self._entries, self._before, self._names_out_of_scope
+        prefix, is_same = place.path, place.name is place.path
         for item in listing:
-            self._count += 1
-            if self._count > limit:
-                self._refuse_more()
+            count += 1
+            if count > limit:
+                self._refuse_more(count)
             if ignored and self._ignore(item, place):
                 continue
             own_name = item.name
-            if item.is_dir(follow_symlinks=False):
-                folders.append(own_name)
-                continue
-            name = prefix + own_name
-            is_plain = own_name.isascii() and own_name.isprintable() and "\\" not in own_name
-            if not (is_plain and is_same) or name in self._names_out_of_scope:
-                self._add(item, place, in_scope=in_scope)
-                continue
             try:
                 status = item.stat(follow_symlinks=False)
             except OSError:
                 self._add(item, place, in_scope=in_scope)
                 continue
-            if not stat.S_ISREG(status.st_mode):
-                self._add(item, place, in_scope=in_scope)
+            mode = status.st_mode
+            if stat.S_ISDIR(mode):
+                folders.append(own_name)
                 continue
-            size = status.st_size
+            path, size = prefix + own_name, status.st_size
             now = (status.st_dev, status.st_ino, size, status.st_mtime_ns, status.st_ctime_ns)
-            entry = self._before.get(name)
-            if entry is None or entry != (name, name, size, now, in_scope):
+            is_usual = is_same and path not in others and stat.S_ISREG(mode)
+            known = before.get(path)
+            if is_usual and known is not None and known == (path, path, size, now, in_scope):
+                entries.append(known)
+            elif is_usual and own_name.isascii() and own_name.isprintable() and "\\" not in path:
                 # Not Entry(...), which takes twice as long.
-                entry = tuple.__new__(Entry, (name, name, size, now, in_scope))
-            self._entries.append(entry)
+                entries.append(tuple.__new__(Entry, (path, path, size, now, in_scope)))
+            else:
+                self._add(item, place, in_scope=in_scope)
+        self._count = count
         return folders
 
     def _ignore(self, item: os.DirEntry[str], place: _Place) -> bool:
@@ -321,11 +319,11 @@ class _Walker:
             self._unwalked.append(name)
         return True
 
-    def _refuse_more(self) -> NoReturn:
+    def _refuse_more(self, count: int) -> NoReturn:
         raise LimitExceededError(
             "max_entries",
             limit=self._limits.max_entries,
-            actual=self._count,
+            actual=count,
             subject=printable(str(self._folder)),
         )
 

@@ -27,11 +27,11 @@ def find_collisions(names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
         Unicode 15, section 3.13, D145: canonical caseless matching.
     """
     spelled = tuple(names)
-    files = {_fold(name): name for name in spelled}
+    keys = set(_fold_all(spelled))
     folders = {name.rpartition("/")[0] for name in spelled} - {""}
     folders |= {folder[:at] for folder in folders for at, c in enumerate(folder) if c == "/"}
     by_key = {folder: _fold(folder) for folder in folders}
-    if len(files) == len(spelled) and files.keys().isdisjoint(by_key.values()):
+    if len(keys) == len(spelled) and keys.isdisjoint(by_key.values()):
         return ()
     groups: dict[str, set[str]] = {}
     for name in spelled:
@@ -40,6 +40,13 @@ def find_collisions(names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
         if key in groups:
             groups[key].add(folder)
     return tuple(sorted(tuple(sorted(group)) for group in groups.values() if len(group) > 1))
+
+
+def _fold_all(names: tuple[str, ...]) -> list[str]:
+    text = "\n".join(names)  # no name of an artifact holds a line break
+    if text.isascii() and text.count("\n") == len(names) - 1:
+        return text.lower().split("\n")
+    return [_fold(name) for name in names]
 
 
 def _fold(name: str) -> str:
