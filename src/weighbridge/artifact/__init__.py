@@ -1,5 +1,6 @@
 """Artifact: from a path to a manifest; the reader hashes what it gives out."""
 
+from weighbridge.artifact._changes import find_changes, is_as_listed
 from weighbridge.artifact._documents import (
     read_document,
     remove_leftovers,
@@ -18,7 +19,6 @@ from weighbridge.artifact._walk import (
 from weighbridge.artifact._weigh import (
     Weighed,
     build_manifest,
-    find_changes,
     weigh,
     weigh_tree,
 )
@@ -35,6 +35,7 @@ __all__ = [
     "Weighed",
     "build_manifest",
     "find_changes",
+    "is_as_listed",
     "load_stat_cache",
     "read_document",
     "remove_leftovers",

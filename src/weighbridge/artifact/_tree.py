@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Tree:
         failures: What is there and cannot be part of an artifact, sorted by name.
         left_out: Top-level names outside the scope, sorted.
         unwalked: Those of ``left_out`` whose files are not among ``entries``.
+        folders: What was listed, relative to ``folder``, and its identity before it was. A file
+            that comes, goes or is renamed changes that of its folder.
     """
 
     kind: ArtifactKind
@@ -71,3 +73,4 @@ class Tree:
     failures: tuple[ReadFailure, ...]
     left_out: tuple[str, ...]
     unwalked: tuple[str, ...]
+    folders: tuple[tuple[str, Identity], ...] = field(default=(), compare=False, repr=False)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from weighbridge.artifact._tree import Identity
     from weighbridge.core import Limits
 
 __all__ = [
@@ -216,6 +217,7 @@ class _Walker:
         self._cache = find_cache(folder)
         self._before = {entry.name: entry for entry in before.entries} if before else {}
         self._entries: list[Entry] = []
+        self._folders: list[tuple[str, Identity]] = []
         self._failures: list[ReadFailure] = []
         self._left_out: list[str] = []
         self._unwalked: list[str] = []
@@ -231,7 +233,7 @@ class _Walker:
             self._walk(descriptor, _Place("", ""), depth=0, in_scope=True)
         self._entries.sort(
             key=itemgetter(0)
-        )  # the name; by whole entries it takes four times as long
+        )  # by name; by whole entries it takes four times as long
         if not self._failures and not any(entry.in_scope for entry in self._entries):
             raise InputError(
                 f"{printable(str(root))} is an empty folder: there is nothing to weigh"
@@ -244,6 +246,7 @@ class _Walker:
             failures=tuple(sorted(self._failures, key=lambda failure: failure.name)),
             left_out=tuple(sorted(self._left_out)),
             unwalked=tuple(sorted(self._unwalked)),
+            folders=tuple(self._folders),
         )
 
     def _walk(self, descriptor: int, place: _Place, *, depth: int, in_scope: bool) -> None:
@@ -255,6 +258,7 @@ class _Walker:
                 subject=printable(place.name),
             )
         try:
+            self._folders.append((place.path, identify(os.fstat(descriptor))))
             with os.scandir(descriptor) as listing:
                 folders = self._list(listing, place, in_scope=in_scope)
         except OSError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from weighbridge.artifact._changes import find_changes
 from weighbridge.artifact._files import Job, one_file_dominates, run_batches
 from weighbridge.artifact._hashers import choose_hash
 from weighbridge.artifact._scope import WHOLE
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from weighbridge.core import Limits, Serialization
     from weighbridge.core.ports import Executor, Inspector, Progress
 
-__all__ = ["Weighed", "build_manifest", "find_changes", "weigh", "weigh_tree"]
+__all__ = ["Weighed", "build_manifest", "weigh", "weigh_tree"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -268,38 +269,3 @@ def _bound_parts(tree: Tree, serialization: Serialization, limits: Limits) -> No
             actual=count,
             subject=f"shards of {printable(tree.label)}",
         )
-
-
-def find_changes(
-    tree: Tree,
-    root: Path,
-    *,
-    limits: Limits,
-    signature: Path | None = None,
-    scope: Scope = WHOLE,
-    out_of_scope: bool = False,
-) -> tuple[str, ...]:
-    """List the artifact again and name what is not as it was: changed, gone or new, sorted.
-
-    Compares device, inode, size and both times; reads no contents.
-
-    Args:
-        tree: The artifact as it was listed.
-        root: Where it is.
-        limits: As for listing it first.
-        signature: As for listing it first.
-        scope: As for listing it first.
-        out_of_scope: Whether files outside the scope count, because they were examined too.
-    """
-    try:
-        now = walk(root, limits=limits, signature=signature, scope=scope, before=tree)
-    except InputError:
-        return (tree.label,)
-    if now.entries == tree.entries and now.failures == tree.failures:
-        return ()
-    before = {e.name: e.identity for e in tree.entries if e.in_scope or out_of_scope}
-    after = {e.name: e.identity for e in now.entries if e.in_scope or out_of_scope}
-    names = {name for name, identity in before.items() if after.get(name) != identity}
-    names |= after.keys() - before.keys()
-    names |= {failure.name for failure in {*now.failures} ^ {*tree.failures}}
-    return tuple(sorted(names))

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import Weighed, find_changes, walk
+from weighbridge.artifact import Weighed, find_changes, is_as_listed, walk
 from weighbridge.core import Manifest, ManifestDiff, Resource, collection_paused, printable
 from weighbridge.errors import ArtifactChangedError, DigestMismatchError
 from weighbridge.signing import Names, reconcile, relist
@@ -116,14 +116,16 @@ def rebuild_manifest(
     read = reread(tree, plan, known, serialization=serialization, weighing=weighing)
     _compare_declared(read, declared.digests)
     manifest = _put_together(tree, sizes, base, plan, read)
-    if changes := find_changes(
-        tree,
-        root,
-        limits=weighing.limits,
-        signature=weighing.signature,
-        scope=weighing.scope,
-    ):
-        raise ArtifactChangedError(tuple(printable(name) for name in changes))
+    if not is_as_listed(tree, plan.hashed):
+        changes = find_changes(
+            tree,
+            root,
+            limits=weighing.limits,
+            signature=weighing.signature,
+            scope=weighing.scope,
+        )
+        if changes:
+            raise ArtifactChangedError(tuple(printable(name) for name in changes))
     return manifest, Reused(
         hashed=tuple(sorted(plan.hashed)),
         audited=len(plan.hashed) - declared_hashed,
