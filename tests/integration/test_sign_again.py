@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -274,26 +275,34 @@ def test_lists_that_are_not_understood_are_refused(place: Path) -> None:
 
 
 class ChangingExecutor:
-    """Changes a file that is not read while others are."""
+    """Does something to the artifact while a file is read."""
 
     workers = 1
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, change: Callable[[], object]) -> None:
+        self.change = change
 
     def map(self, function: object, items: object) -> object:
-        self.file.write_bytes(b"\xfe" * BIG)
+        self.change()
         return map(function, items)  # type: ignore[call-overload]
 
 
-def test_a_reused_file_that_changes_meanwhile_is_noticed(place: Path) -> None:
+@pytest.mark.parametrize("what", ["came", "went", "was renamed"])
+def test_a_file_that_comes_or_goes_meanwhile_is_noticed(place: Path, what: str) -> None:
     old = (place / "model" / "model.sig").read_bytes()
+    other = place / "model" / "w2.bin"
+    change = {
+        "came": lambda: (place / "model" / "new").write_bytes(b"new"),
+        "went": other.unlink,
+        "was renamed": lambda: other.rename(place / "model" / "new"),
+    }[what]
+    os.utime(place / "model", ns=(10**18, 10**18))
     with pytest.raises(ArtifactChangedError):
         wb.sign(
             place / "model",
             key=place / "k.key",
             reuse=wb.Reuse(place / "model/model.sig", changed=["w1.bin"]),
-            executor=ChangingExecutor(place / "model" / "w2.bin"),
+            executor=ChangingExecutor(change),
         )
     assert (place / "model" / "model.sig").read_bytes() == old
 

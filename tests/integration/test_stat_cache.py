@@ -13,7 +13,12 @@ import weighbridge as wb
 from support import build_model, run_cli
 from weighbridge.artifact import load_stat_cache, save_stat_cache, walk
 from weighbridge.core import DEFAULT_LIMITS, HashType, Limits, Serialization
-from weighbridge.errors import DigestMismatchError, InputError, LimitExceededError
+from weighbridge.errors import (
+    ArtifactChangedError,
+    DigestMismatchError,
+    InputError,
+    LimitExceededError,
+)
 
 BIG = 3000
 SMALL = {"README.md", "config.json", "model.safetensors", "vocab/vocab.txt"}
@@ -69,6 +74,27 @@ def test_what_nobody_touched_is_not_read_again(place: Path) -> None:
     change_unseen(place / "cache", "w2.bin")
     done = run_cli("hash", "model", "--stat-cache", "cache", cwd=place)
     assert done.stdout.strip() != str(wb.hash(place / "model").compute_digest())
+
+
+class ChangingExecutor:
+    """Changes a file that is not read while others are."""
+
+    workers = 1
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def map(self, function: object, items: object) -> object:
+        self.file.write_bytes(b"\xfe" * BIG)
+        return map(function, items)  # type: ignore[call-overload]
+
+
+def test_a_remembered_file_that_changes_meanwhile_is_noticed(place: Path) -> None:
+    executor = ChangingExecutor(place / "model" / "w2.bin")
+    cache = remember(place)
+    with pytest.raises(ArtifactChangedError):
+        wb.sign(place / "model", key=place / "k.key", stat_cache=cache, executor=executor)
+    assert not (place / "model" / "model.sig").exists()
 
 
 @pytest.mark.parametrize(("age_s", "is_remembered"), [(-1, False), (1, False), (3, True)])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._reread import Weighing
     from weighbridge.workflow._reuse import Reuse
 
-__all__ = ["Reused", "list_files", "rebuild_manifest"]
+__all__ = ["Reused", "list_files", "rebuild_manifest", "refuse_changes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,8 @@ def rebuild_manifest(
         DigestMismatchError: A file that was audited, is very small or is declared as renamed has
             other bytes than ``base`` says; one has another size or another digest than is
             declared.
-        ArtifactChangedError: A file changed meanwhile.
+        ArtifactChangedError: Meanwhile a file that was read changed, or any came or went. One that
+            is not read is signed as it is declared, whenever it changes.
         MissingExtraError: BLAKE3 is to be listed, and the extra is not installed.
         LimitExceededError: Too many files or shards.
     """
@@ -117,15 +118,7 @@ def rebuild_manifest(
     _compare_declared(read, declared.digests)
     manifest = _put_together(tree, sizes, base, plan, read)
     if not is_as_listed(tree, plan.hashed):
-        changes = find_changes(
-            tree,
-            root,
-            limits=weighing.limits,
-            signature=weighing.signature,
-            scope=weighing.scope,
-        )
-        if changes:
-            raise ArtifactChangedError(tuple(printable(name) for name in changes))
+        refuse_changes(tree, root, weighing)
     return manifest, Reused(
         hashed=tuple(sorted(plan.hashed)),
         audited=len(plan.hashed) - declared_hashed,
@@ -137,6 +130,23 @@ def rebuild_manifest(
         outside_count=declared.outside_count,
         in_full=in_full,
     )
+
+
+def refuse_changes(tree: Tree, root: Path, weighing: Weighing) -> None:
+    """List the artifact again.
+
+    Raises:
+        ArtifactChangedError: It is not as ``tree`` says.
+    """
+    changes = find_changes(
+        tree,
+        root,
+        limits=weighing.limits,
+        signature=weighing.signature,
+        scope=weighing.scope,
+    )
+    if changes:
+        raise ArtifactChangedError(tuple(printable(name) for name in changes))
 
 
 def _choose_audited(plan: ReusePlan, sizes: Mapping[str, int], ratio: float) -> frozenset[str]:
