@@ -170,13 +170,14 @@ RUN_HASH, RUN_CHECK = (WEIGHBRIDGE, "hash"), (WEIGHBRIDGE, "check")
 
 CASES = (
     Case("hash 4 GiB / hashlib", write_large_file, HASH, HASHLIB, 0.9, True),
-    Case("hash 4 GiB / sha256 in memory", write_large_file, HASH, SHA256, 0.9, True),
+    Case("hash 4 GiB / sha256 in memory", write_large_file, HASH, SHA256, 0.95, True),
     Case("hash 2,000 x 2 MiB / hashlib", TREE, HASH, HASHLIB, 0.9, True),
     Case("hash 2,000 x 2 MiB / in memory", TREE, HASH, SHA256, None, True),
     Case("hash 50,000 x 4 KiB / model_signing", SMALL_FILES, HASH, PEER, 3, True),
     Case("sign 50,000 x 4 KiB / model_signing", SMALL, SIGN, PEER_SIGN, 1 / 6),
     Case("verify 50,000 x 4 KiB / its own", SMALL, VERIFY, PEER_VERIFY, 1 / 6),
-    Case("blake3 50,000 x 4 KiB / its own", SMALL, SIGN_BLAKE3, PEER_SIGN, 1 / 6),
+    # Two hashes of each file against its one: the artifact digest is sha256 in any case.
+    Case("blake3 50,000 x 4 KiB / its own", SMALL, SIGN_BLAKE3, PEER_SIGN, None),
     # One core makes the sha256 that names the file; the others have to make the BLAKE3 meanwhile.
     Case("blake3 4 GiB / sha256 in memory", LARGE, SIGN_BLAKE3, SHA256, 0.9, True),
     Case("blake3 4 GiB / its own, no sha256", LARGE, SIGN_BLAKE3, PEER_SIGN_BLAKE3, None),
