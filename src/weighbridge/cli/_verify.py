@@ -18,7 +18,7 @@ from weighbridge.cli._progress import show_progress
 from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._trust_options import offline_option, trust_options
 from weighbridge.cli._warnings import describe_collisions, warn
-from weighbridge.core import printable, to_size
+from weighbridge.core import ManifestDiff, printable, to_size
 from weighbridge.errors import DigestMismatchError, VerificationError
 
 if TYPE_CHECKING:
@@ -90,21 +90,21 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             )
     except VerificationError as error:
         if as_json:
-            differences = error.diff.to_lines() if isinstance(error, DigestMismatchError) else ()
-            reason, lines = str(error), [printable(line) for line in differences]
-            print_json({"answer": "fail", "reason": reason, "differences": lines})
+            print_json(_failure_to_json(error))
         raise
     manifest = verified.manifest
     warnings = describe_collisions(verified.collisions)
     warn(warnings)
     digest = str(manifest.compute_digest())
     if as_json:
+        from weighbridge.export import attribution_to_json  # noqa: PLC0415 - costs start-up time
+
         print_json(
             {
                 "answer": "pass",
                 "artifact": digest,
                 "signature": printable(str(verified.signature)),
-                "signed_by": _to_json(verified.attribution),
+                "signed_by": attribution_to_json(verified.attribution),
                 "file_count": len(manifest.resources),
                 "size_bytes": manifest.size_bytes,
                 "unsigned": [printable(resource.name) for resource in verified.unsigned],
@@ -136,13 +136,12 @@ def _to_lines(attribution: Attribution) -> Iterator[str]:
     yield from (f"note:      {printable(note)}" for note in attribution.notes)
 
 
-def _to_json(attribution: Attribution) -> JsonValue:
-    time = attribution.signed_by
-    return {
-        "name": printable(attribution.signer),
-        "method": attribution.method,
-        "identity": printable(attribution.identity),
-        "issuer": printable(attribution.issuer),
-        "signed_by": None if time is None else time.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "notes": [printable(note) for note in attribution.notes],
-    }
+def _failure_to_json(error: VerificationError) -> JsonValue:
+    value: dict[str, JsonValue] = {"answer": "fail", "reason": str(error)}
+    diff = error.diff if isinstance(error, DigestMismatchError) else None
+    if not isinstance(diff, ManifestDiff):
+        return value
+    from weighbridge.export import diff_to_json  # noqa: PLC0415 - costs start-up time
+
+    lines = [printable(line) for line in diff.to_lines()]
+    return {**value, "differences": lines, "diff": diff_to_json(diff)}
