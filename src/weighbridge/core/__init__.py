@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         VerifiedStatement,
         parse_statement,
     )
+    from weighbridge.core._step import Completeness, Dependency, Observation
     from weighbridge.core._text import printable, to_size
     from weighbridge.core._verdict import NotChecked, RuleResult, Verdict
 
@@ -87,8 +88,10 @@ __all__ = [
     "CardEvidence",
     "CertificateMaterial",
     "ChainMaterial",
+    "Completeness",
     "Coverage",
     "CoverageStatus",
+    "Dependency",
     "Dialect",
     "Digest",
     "Encoding",
@@ -108,6 +111,7 @@ __all__ = [
     "Material",
     "Method",
     "NotChecked",
+    "Observation",
     "Part",
     "PublicKeyMaterial",
     "ReadFailure",
@@ -180,6 +184,7 @@ _MODULES = {
         "Serialization",
     ),
     "_statement": ("Attribution", "Statement", "Subject", "VerifiedStatement", "parse_statement"),
+    "_step": ("Completeness", "Dependency", "Observation"),
     "_text": ("printable", "to_size"),
     "_verdict": ("NotChecked", "RuleResult", "Verdict"),
 }

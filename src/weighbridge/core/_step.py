@@ -1,0 +1,70 @@
+"""Steps: what a step took in, made and was seen to touch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Completeness", "Dependency", "Observation"]
+
+
+class Completeness(StrEnum):
+    """How well it is known that no input is missing; in rising order."""
+
+    UNKNOWN = "unknown"
+    DECLARED = "declared"
+    OBSERVED = "observed"
+    ENFORCED = "enforced"
+
+    @property
+    def rank(self) -> int:
+        """0 for the weakest."""
+        return list(Completeness).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One thing that went into a step: a ResourceDescriptor.
+
+    Attributes:
+        name: What the step calls it; a label.
+        digest: Algorithm to lower-case hex; may be empty if nobody could compute it.
+        uri: Where it is from, or a package URL; may be empty.
+        role: What it was to the step: ``data``, ``base-model``, ``source``, ``package``, ...
+        annotations: Anything else, as strings.
+
+    Source:
+        in-toto Attestation Framework v1, ResourceDescriptor; SLSA v1.0, resolvedDependencies.
+    """
+
+    name: str
+    digest: Mapping[str, str]
+    uri: str = ""
+    role: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a monitor saw a process and its children do with files and the network.
+
+    Paths are absolute, as the system resolved them when they were opened; bytes that are no UTF-8
+    are kept as surrogates.
+
+    Attributes:
+        monitor: A URI that names the monitor.
+        reads: Files that were opened for reading, mapped, or executed; sorted.
+        writes: Files that were created, opened for writing, renamed to or removed; sorted.
+        connections: Addresses that were connected to, in words; sorted.
+        gaps: Why something may have been missed, in words; empty if nothing was.
+    """
+
+    monitor: str
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    connections: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
