@@ -1,6 +1,7 @@
 """Artifact: from a path to a manifest; the reader hashes what it gives out."""
 
 from weighbridge.artifact._changes import find_changes, is_as_listed
+from weighbridge.artifact._claims import append_claims, find_claims, read_claims
 from weighbridge.artifact._documents import (
     read_document,
     remove_leftovers,
@@ -33,10 +34,13 @@ __all__ = [
     "StatCache",
     "Tree",
     "Weighed",
+    "append_claims",
     "build_manifest",
     "find_changes",
+    "find_claims",
     "is_as_listed",
     "load_stat_cache",
+    "read_claims",
     "read_document",
     "remove_leftovers",
     "save_stat_cache",

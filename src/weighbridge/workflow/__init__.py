@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._rebuild import Reused
     from weighbridge.workflow._reuse import Reuse
+    from weighbridge.workflow._run import LOCAL_BUILDER, Recorded, StepPlan, run_step
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
     from weighbridge.workflow._signers import SignerSpec, read_secret
@@ -27,17 +28,20 @@ if TYPE_CHECKING:
     from weighbridge.workflow._trust_roots import TrustRoot, show_trust, update_trust
 
 __all__ = [
+    "LOCAL_BUILDER",
     "CertificateTrust",
     "Consent",
     "Inspected",
     "KeyFiles",
     "KeyTrust",
     "KeylessTrust",
+    "Recorded",
     "Rehashed",
     "Reuse",
     "Reused",
     "Signed",
     "SignerSpec",
+    "StepPlan",
     "Trust",
     "TrustRoot",
     "Verified",
@@ -48,6 +52,7 @@ __all__ = [
     "inspect_signature",
     "read_secret",
     "rehash_artifact",
+    "run_step",
     "scan_artifact",
     "show_trust",
     "sign_artifact",
@@ -66,6 +71,7 @@ _MODULES = {
     "_public_key": ("export_public_key",),
     "_rebuild": ("Reused",),
     "_reuse": ("Reuse",),
+    "_run": ("LOCAL_BUILDER", "Recorded", "StepPlan", "run_step"),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
     "_signers": ("SignerSpec", "read_secret"),
