@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
     from weighbridge.workflow._signers import SignerSpec, read_secret
+    from weighbridge.workflow._step import IN_PROCESS_BUILDER, step
     from weighbridge.workflow._trust import CertificateTrust, KeylessTrust, KeyTrust, Trust
     from weighbridge.workflow._trust_roots import TrustRoot, show_trust, update_trust
 
 __all__ = [
+    "IN_PROCESS_BUILDER",
     "LOCAL_BUILDER",
     "CertificateTrust",
     "Consent",
@@ -57,6 +59,7 @@ __all__ = [
     "show_trust",
     "sign_artifact",
     "sign_file_list",
+    "step",
     "update_trust",
     "verify_artifact",
 ]
@@ -75,6 +78,7 @@ _MODULES = {
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
     "_signers": ("SignerSpec", "read_secret"),
+    "_step": ("IN_PROCESS_BUILDER", "step"),
     "_trust": ("CertificateTrust", "KeyTrust", "KeylessTrust", "Trust"),
     "_trust_roots": ("TrustRoot", "show_trust", "update_trust"),
 }
