@@ -205,7 +205,8 @@ def _build_bubblewrap(
     words += ["--proc", "/proc", "--dev", "/dev"]
     for path, kind in _to_binds(*granted).items():
         words += [kind, str(path), str(path)]
-    return [*words, "--dir", str(folder.absolute()), "--chdir", str(folder.absolute()), "--"]
+    words += ["--dir", str(folder.absolute()), "--remount-ro", "/", "--remount-ro", "/proc"]
+    return [*words, "--chdir", str(folder.absolute()), "--"]
 
 
 def _to_binds(readable: list[Path], writable: list[Path]) -> dict[Path, str]:
