@@ -1,0 +1,203 @@
+"""Walls around a step: what this machine can enforce, and how."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = [
+    "Bubblewrap",
+    "Confinement",
+    "Landlock",
+    "Refusal",
+    "Unenforceable",
+    "describe_gaps",
+    "find_denied",
+    "find_enforcement",
+]
+
+_ABI_TCP = 4
+_ABI_SCOPES = 6
+_TRIAL_S = 10
+# What the kernel answers where Landlock (EACCES), a link across (EXDEV) or a right (EPERM) ends.
+_DENIALS = frozenset({"EACCES", "EPERM", "EXDEV"})
+
+
+@dataclass(frozen=True, slots=True)
+class Landlock:
+    """The kernel itself, for any user.
+
+    Attributes:
+        abi: The version of Landlock that the kernel speaks; 4 or more.
+    """
+
+    abi: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bubblewrap:
+    """Namespaces in which nothing else exists, made by ``bwrap``.
+
+    Attributes:
+        program: Where ``bwrap`` is.
+    """
+
+    program: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unenforceable:
+    """Nothing on this machine can confine a step.
+
+    Attributes:
+        reason: Why, and what to do about it; sentences.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What a step and all its children may touch; the rest is denied.
+
+    Attributes:
+        readable: Files and folders, with all in them, that may be read and executed.
+        writable: Files and folders, with all in them, that may also be written; they exist.
+        hidden: What must not be readable, such as the signing key: it is tried before the step
+            begins, and a step that could read it is not started.
+        network: Whether the network may be used.
+        local_sockets: Whether Unix sockets may be made. Landlock before version 9 cannot tell the
+            socket of a helper process from that of an agent, a session bus or a container engine,
+            which start programs outside the walls when asked.
+    """
+
+    readable: tuple[Path, ...]
+    writable: tuple[Path, ...]
+    hidden: tuple[Path, ...] = ()
+    network: bool = False
+    local_sockets: bool = False
+
+
+def find_enforcement() -> Landlock | Bubblewrap | Unenforceable:
+    """Return how a step can be confined here: Landlock, else bubblewrap, else why not.
+
+    Both are tried, not believed: a kernel may know Landlock and have it turned off, and ``bwrap``
+    may be there where namespaces are forbidden. Starts no more than a ``bwrap`` around ``true``.
+    """
+    from weighbridge.provenance._landlock_launcher import SYSCALLS, read_abi  # noqa: PLC0415
+
+    machine = os.uname().machine
+    if machine not in SYSCALLS:
+        return Unenforceable(
+            f"Weighbridge has no filter of system calls for {machine}. "
+            f"Run the step on {', '.join(sorted(SYSCALLS))}, or without --enforce."
+        )
+    abi = read_abi()
+    if abi >= _ABI_TCP:
+        return Landlock(abi)
+    return _find_bubblewrap(_explain_abi(abi))
+
+
+def _explain_abi(abi: int) -> str:
+    if abi == 0:
+        return "The kernel does not offer Landlock."
+    return f"The kernel's Landlock is version {abi}, which cannot deny TCP; 4 (Linux 6.7) can."
+
+
+def _find_bubblewrap(reason: str) -> Bubblewrap | Unenforceable:
+    advice = "Run on Linux 6.7 or newer with Landlock, or without --enforce."
+    program = shutil.which("bwrap")
+    if program is None:
+        return Unenforceable(
+            f"{reason} Bubblewrap (bwrap) is not installed either. Install it, or: {advice}"
+        )
+    try:
+        trial = subprocess.run(  # noqa: S603
+            [program, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "true"],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TRIAL_S,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Unenforceable(f"{reason} Bubblewrap could not be tried ({error}). {advice}")
+    if trial.returncode == 0:
+        return Bubblewrap(program)
+    from weighbridge.core import printable  # noqa: PLC0415
+
+    said = printable(trial.stderr.decode("utf-8", "replace").strip(), limit=200)
+    return Unenforceable(f"{reason} Bubblewrap does not work here ({said}). {advice}")
+
+
+def describe_gaps(how: Landlock | Bubblewrap, confinement: Confinement) -> tuple[str, ...]:
+    """Say in words what the walls do not keep out; for the record beside ``enforced``."""
+    gaps = []
+    if confinement.network:
+        gaps.append("The step could use the network.")
+    if isinstance(how, Bubblewrap):
+        return tuple(gaps)
+    gaps.append(
+        "Landlock does not cover metadata: names, sizes, times and extended attributes of files "
+        "outside could be looked up by path, and modes, owners and times changed where the user "
+        "may."
+    )
+    if any(str(path) == "/dev/shm" for path in confinement.writable):  # noqa: S108
+        gaps.append("Shared memory (/dev/shm) was shared with other processes.")
+    if confinement.local_sockets:
+        gaps.append("The step could connect to services that listen on Unix sockets with a path.")
+    if how.abi < _ABI_SCOPES:
+        gaps.append("The step could send signals to other processes of the same user.")
+        if confinement.local_sockets:
+            gaps.append("The step could connect to abstract Unix sockets.")
+    return tuple(gaps)
+
+
+class Refusal(NamedTuple):
+    """One call that a monitor saw fail.
+
+    Attributes:
+        path: Absolute, as the monitor resolved it.
+        error: The name of the error, such as ``EACCES``.
+        writing: Whether the call was to write, create, rename or remove.
+    """
+
+    path: str
+    error: str
+    writing: bool
+
+
+def find_denied(failures: Iterable[Refusal], confinement: Confinement) -> tuple[str, ...]:
+    """Return the paths that the walls denied, of all that a monitor saw fail; sorted, once each.
+
+    A path that was granted and failed all the same (its mode forbids it, say) is not among them.
+    The paths of ``failures`` are not looked up: what is there now may not be what was there.
+    """
+    writable = _to_granted(confinement.writable)
+    readable = writable | _to_granted(confinement.readable)
+    return tuple(
+        sorted(
+            {
+                failure.path
+                for failure in failures
+                if failure.error in _DENIALS
+                and not _is_under(failure.path, writable if failure.writing else readable)
+            }
+        )
+    )
+
+
+def _to_granted(paths: Iterable[Path]) -> set[str]:
+    return {str(name) for path in paths for name in (path.absolute(), path.resolve())}
+
+
+def _is_under(path: str, granted: set[str]) -> bool:
+    """Whether ``path`` or a folder that holds it is granted."""
+    return path in granted or any(str(above) in granted for above in PurePath(path).parents)
