@@ -8,6 +8,7 @@ from weighbridge.artifact._documents import (
     write_atomically,
     write_report,
 )
+from weighbridge.artifact._git import GitRepository, open_git
 from weighbridge.artifact._scope import WHOLE, Scope
 from weighbridge.artifact._stat_cache import StatCache, load_stat_cache, save_stat_cache
 from weighbridge.artifact._tree import Entry, Tree
@@ -30,6 +31,7 @@ __all__ = [
     "OUT_OF_SCOPE_NAMES",
     "WHOLE",
     "Entry",
+    "GitRepository",
     "Scope",
     "StatCache",
     "Tree",
@@ -40,6 +42,7 @@ __all__ = [
     "find_claims",
     "is_as_listed",
     "load_stat_cache",
+    "open_git",
     "read_claims",
     "read_document",
     "remove_leftovers",
