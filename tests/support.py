@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,10 @@ EVIL_PICKLE = b"cos\nsystem\n(S'echo pwned'\ntR."
 
 
 def run_cli(
-    *arguments: str | Path, cwd: Path | None = None, prefix: tuple[str, ...] = ()
+    *arguments: str | Path,
+    cwd: Path | None = None,
+    prefix: tuple[str, ...] = (),
+    env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``weighbridge`` as a process of its own and return what it said."""
     done = subprocess.run(
@@ -41,7 +45,7 @@ def run_cli(
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100"},
+        env={**(env or os.environ), "NO_COLOR": "1", "COLUMNS": "100"},
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from weighbridge import workflow
@@ -12,10 +14,16 @@ from weighbridge.cli._signer_options import SIGNER_OPTIONS, signer_options
 from weighbridge.cli._trust_options import offline_option
 from weighbridge.core import printable
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = ["command"]
+
+_MOST_SHOWN = 10
 
 _SECTIONS = {
     "The step": ("--kind", "--name", "--input", "--output", "--param", "--builder", "--no-carry"),
+    "What is known of it": ("--observe", "--enforce"),
     "Who signs": SIGNER_OPTIONS,
 }
 
@@ -73,6 +81,18 @@ def _to_pairs(
     metavar="URI",
     help=f"Who runs it  [default: {workflow.LOCAL_BUILDER}]",
 )
+@click.option(
+    "--observe",
+    type=click.Choice([observe.value for observe in workflow.Observe]),
+    default=workflow.Observe.AUTO.value,
+    show_default=True,
+    help="Watch what COMMAND reads; auto: with strace, if it works here.",
+)
+@click.option(
+    "--enforce",
+    is_flag=True,
+    help="Let COMMAND read its inputs and write its outputs, and deny the rest and the network.",
+)
 @click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
 @signer_options
 @offline_option
@@ -86,6 +106,8 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     outputs: dict[str, str],
     parameters: dict[str, str],
     builder: str | None,
+    observe: str,
+    enforce: bool,
     no_carry: bool,
     signer: workflow.SignerSpec,
     offline: bool,  # noqa: ARG001 - is in the signer
@@ -107,11 +129,21 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         carry=not no_carry,
     )
     with show_progress("hashing") as progress:
-        recorded = workflow.run_step(command, plan, signer=signer, progress=progress)
+        recorded = workflow.run_step(
+            command,
+            plan,
+            signer=signer,
+            observe=workflow.Observe(observe),
+            enforce=enforce,
+            progress=progress,
+        )
     if as_json:
         print_json(
             {
                 "completeness": recorded.completeness.value,
+                "undeclared": list(recorded.undeclared),
+                "gaps": list(recorded.gaps),
+                "removed_variables": list(recorded.removed),
                 "outputs": [
                     {
                         "name": output.name,
@@ -126,7 +158,21 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         )
         return
     click.echo(f"recorded: {kind} step, inputs {recorded.completeness.value}", err=True)
+    for line in _tell(recorded):
+        click.echo(f"  {line}", err=True)
     for output in recorded.outputs:
         carried = f", {output.carried:,} claims carried" if output.carried else ""
         click.echo(f"  {printable(output.name)}: {output.digest}", err=True)
         click.echo(f"    claims: {printable(str(output.claims))}{carried}", err=True)
+
+
+def _tell(recorded: workflow.Recorded) -> Iterator[str]:
+    if recorded.undeclared:
+        count = len(recorded.undeclared)
+        yield f"read and not declared: {count:,}"
+        yield from (f"  {name}" for name in recorded.undeclared[:_MOST_SHOWN])
+        if count > _MOST_SHOWN:
+            yield f"  and {count - _MOST_SHOWN:,} more"
+    yield from (f"gap: {gap}" for gap in recorded.gaps)
+    if recorded.removed:
+        yield f"variables kept from the step: {', '.join(recorded.removed)}"

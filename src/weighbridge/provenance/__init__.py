@@ -1,6 +1,84 @@
 """Provenance: recording a step: what went in, what came out, what was seen, what was enforced."""
 
-from weighbridge.provenance._inputs import is_remote, parse_remote_input
-from weighbridge.provenance._slsa import KINDS, build_provenance
+from __future__ import annotations
 
-__all__ = ["KINDS", "build_provenance", "is_remote", "parse_remote_input"]
+from typing import TYPE_CHECKING
+
+from weighbridge._lazy import lazy_getattr
+
+if TYPE_CHECKING:
+    from weighbridge.provenance._confined import ConfinedLaunch, open_launch, verify_confined
+    from weighbridge.provenance._confined_baseline import BaselinePath, build_baseline
+    from weighbridge.provenance._inputs import is_remote, parse_remote_input
+    from weighbridge.provenance._landlock import (
+        Bubblewrap,
+        Confinement,
+        Landlock,
+        Unenforceable,
+        describe_gaps,
+        find_enforcement,
+    )
+    from weighbridge.provenance._secrets import (
+        choose_environment,
+        clean_environment,
+        redact_arguments,
+    )
+    from weighbridge.provenance._slsa import KINDS, build_provenance, build_trace
+    from weighbridge.provenance._source import Source, read_source
+    from weighbridge.provenance._strace import (
+        StraceSupport,
+        build_strace_command,
+        find_strace,
+        watch_by_strace,
+    )
+    from weighbridge.provenance._undeclared import find_undeclared
+
+__all__ = [
+    "KINDS",
+    "BaselinePath",
+    "Bubblewrap",
+    "ConfinedLaunch",
+    "Confinement",
+    "Landlock",
+    "Source",
+    "StraceSupport",
+    "Unenforceable",
+    "build_baseline",
+    "build_provenance",
+    "build_strace_command",
+    "build_trace",
+    "choose_environment",
+    "clean_environment",
+    "describe_gaps",
+    "find_enforcement",
+    "find_strace",
+    "find_undeclared",
+    "is_remote",
+    "open_launch",
+    "parse_remote_input",
+    "read_source",
+    "redact_arguments",
+    "verify_confined",
+    "watch_by_strace",
+]
+
+_MODULES = {
+    "_confined": ("ConfinedLaunch", "open_launch", "verify_confined"),
+    "_confined_baseline": ("BaselinePath", "build_baseline"),
+    "_inputs": ("is_remote", "parse_remote_input"),
+    "_landlock": (
+        "Bubblewrap",
+        "Confinement",
+        "Landlock",
+        "Unenforceable",
+        "describe_gaps",
+        "find_enforcement",
+    ),
+    "_secrets": ("choose_environment", "clean_environment", "redact_arguments"),
+    "_slsa": ("KINDS", "build_provenance", "build_trace"),
+    "_source": ("Source", "read_source"),
+    "_strace": ("StraceSupport", "build_strace_command", "find_strace", "watch_by_strace"),
+    "_undeclared": ("find_undeclared",),
+}
+
+__getattr__ = lazy_getattr(__name__, _MODULES)

@@ -117,7 +117,9 @@ _QUERY = re.compile(
     re.IGNORECASE,
 )
 _RUN = re.compile(r"[A-Za-z0-9+/_\-]{24,}={0,2}")
-_DIGEST_BEFORE = re.compile(r"(?:sha(?:1|224|256|384|512)|md5|blake2[bs]|blake3|h1)[-:=]\Z", re.I)
+_DIGEST_BEFORE = re.compile(
+    r"(?:sha(?:1|224|256|384|512)|md5|blake2[bs]|blake3|h1)[-:=]\Z", re.IGNORECASE
+)
 # A random base64 string of 24 characters has about 4.2 bits a character and changes between upper
 # case, lower case and digits at 60 % of its places; names of files and models do at 30 % and less.
 _MIN_ENTROPY_BITS = 3.6

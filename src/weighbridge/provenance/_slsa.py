@@ -6,18 +6,19 @@ import re
 from typing import TYPE_CHECKING
 
 from weighbridge._version import __version__
-from weighbridge.core import Statement
+from weighbridge.core import Statement, printable
 from weighbridge.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from weighbridge.core import Dependency, JsonValue, StepRecord, Subject
+    from weighbridge.core import Dependency, JsonValue, Observation, StepRecord, Subject
 
-__all__ = ["KINDS", "build_provenance"]
+__all__ = ["KINDS", "build_provenance", "build_trace"]
 
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
+_TRACE_TYPE = "https://in-toto.io/attestation/runtime-trace/v0.1"
 _BUILD_TYPE = "https://weighbridge.dev/buildtypes/{kind}/v1"
 
 KINDS = (
@@ -64,6 +65,44 @@ def build_provenance(record: StepRecord, subjects: Sequence[Subject]) -> Stateme
         if not isinstance(name, str) or not isinstance(value, str):
             raise InputError(f"the parameter {name!r} is not text; write it as a string")
     return Statement.build(subjects, predicate_type=PREDICATE_TYPE, predicate=_to_predicate(record))
+
+
+def build_trace(
+    observation: Observation, subjects: Sequence[Subject], *, record: StepRecord
+) -> Statement:
+    """Return the statement that says what a monitor saw of the step that made ``subjects``.
+
+    Source:
+        in-toto Attestation Framework, runtime-trace v0.1.
+    """
+    predicate: dict[str, JsonValue] = {
+        "monitor": {"type": observation.monitor, "tracePolicy": {"policy": "files and network"}},
+        "monitoredProcess": {
+            "hostID": record.builder,
+            "type": _BUILD_TYPE.format(kind=record.kind),
+            "event": record.invocation,
+        },
+        "monitorLog": {
+            "process": [],
+            "network": [{"name": printable(name)} for name in observation.connections],
+            "fileAccess": [
+                *(
+                    {"name": printable(n), "annotations": {"access": "read"}}
+                    for n in observation.reads
+                ),
+                *(
+                    {"name": printable(n), "annotations": {"access": "write"}}
+                    for n in observation.writes
+                ),
+            ],
+        },
+        "metadata": {
+            "buildInvocationId": record.invocation,
+            "buildStartedOn": _to_time(record.started_at),
+            "buildFinishedOn": _to_time(record.finished_at),
+        },
+    }
+    return Statement.build(subjects, predicate_type=_TRACE_TYPE, predicate=predicate)
 
 
 def _to_predicate(record: StepRecord) -> dict[str, JsonValue]:

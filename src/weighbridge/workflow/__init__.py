@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
     from weighbridge.workflow._signers import SignerSpec, read_secret
     from weighbridge.workflow._step import IN_PROCESS_BUILDER, step
+    from weighbridge.workflow._step_watch import Observe
     from weighbridge.workflow._trust import CertificateTrust, KeylessTrust, KeyTrust, Trust
     from weighbridge.workflow._trust_roots import TrustRoot, show_trust, update_trust
 
@@ -37,6 +38,7 @@ __all__ = [
     "KeyFiles",
     "KeyTrust",
     "KeylessTrust",
+    "Observe",
     "Recorded",
     "Rehashed",
     "Reuse",
@@ -79,6 +81,7 @@ _MODULES = {
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
     "_signers": ("SignerSpec", "read_secret"),
     "_step": ("IN_PROCESS_BUILDER", "step"),
+    "_step_watch": ("Observe",),
     "_trust": ("CertificateTrust", "KeyTrust", "KeylessTrust", "Trust"),
     "_trust_roots": ("TrustRoot", "show_trust", "update_trust"),
 }

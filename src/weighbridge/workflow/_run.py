@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
-import subprocess
+import hashlib
+import os
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import append_claims, build_manifest, find_claims, read_claims
 from weighbridge.core import (
     DEFAULT_LIMITS,
     Completeness,
+    Dependency,
+    Digest,
     Limits,
     StepRecord,
     Subject,
-    printable,
 )
 from weighbridge.engines import ThreadExecutor
-from weighbridge.errors import InputError, StepFailedError
-from weighbridge.provenance import build_provenance
-from weighbridge.workflow._signers import choose_signer
+from weighbridge.errors import InputError
+from weighbridge.provenance import (
+    build_provenance,
+    build_trace,
+    choose_environment,
+    clean_environment,
+    redact_arguments,
+)
+from weighbridge.signing import SignerSpec
+from weighbridge.workflow._signers import choose_signer, to_key_path
+from weighbridge.workflow._step_facts import (
+    find_code,
+    find_script,
+    list_undeclared,
+    to_completeness,
+)
 from weighbridge.workflow._step_inputs import (
     Output,
     StepInput,
     check_outputs,
     hash_inputs,
+    prepare_grant,
     refuse_changed,
 )
+from weighbridge.workflow._step_watch import Observe, Watched, run_watched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from weighbridge.core import Bundle, Digest, JsonValue
+    from weighbridge.core import Bundle, JsonValue
     from weighbridge.core.ports import Executor, Progress, StrPath
-    from weighbridge.signing import Signer, SignerSpec
+    from weighbridge.signing import Signer
 
 __all__ = ["LOCAL_BUILDER", "Claimed", "Recorded", "StepPlan", "record_step", "run_step"]
 
@@ -93,11 +110,38 @@ class Recorded:
         bundle: The signed provenance.
         outputs: What it speaks about.
         completeness: How well it is known that no input is missing.
+        undeclared: What was read and not declared, by path; sorted.
+        gaps: Why something may have been missed, in words.
+        removed: Variables that the step was not given, since they hold secrets.
     """
 
     bundle: Bundle
     outputs: tuple[Claimed, ...]
     completeness: Completeness
+    undeclared: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened between the hashing of the inputs and that of the outputs.
+
+    Attributes:
+        entry_point: The command or function, with nothing secret in it.
+        started_at: Aware.
+        watched: How it was watched.
+        script: The file that the command names as its program, if it names one.
+        environment: The variables that are recorded.
+        removed: Names of those that the step was not given.
+    """
+
+    entry_point: tuple[str, ...]
+    started_at: datetime
+    watched: Watched
+    script: Dependency | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
 
 
 def run_step(  # noqa: PLR0913 - each is one thing that a user may say
@@ -105,7 +149,9 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     plan: StepPlan,
     *,
     key: StrPath | None = None,
-    signer: str | SignerSpec | Signer | None = None,
+    signer: StrPath | SignerSpec | Signer | None = None,
+    observe: Observe = Observe.AUTO,
+    enforce: bool = False,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -113,13 +159,15 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     """Run a command, and sign what it made from what.
 
     The inputs are hashed before and looked at again afterwards, the outputs are hashed afterwards.
-    If anything goes wrong nothing is claimed.
+    If anything goes wrong nothing is claimed. The command is not given variables that hold secrets.
 
     Args:
         command: The program and its arguments; no shell.
         plan: What the step is.
         key: A private key in PEM; or give ``signer``.
         signer: As for ``sign``.
+        observe: Whether what the command reads is watched.
+        enforce: Whether it can read its inputs and write its outputs and nothing else.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on inputs, outputs and claims.
         progress: Is told the bytes.
@@ -129,23 +177,42 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
             cannot be started.
         StepFailedError: The command failed; its outputs stay unclaimed.
         ArtifactChangedError: An input changed meanwhile.
-        IncompleteError: A service that signing needs does not answer.
+        IncompleteError: The command cannot be watched or kept inside walls here, as was asked; a
+            service that signing needs does not answer.
     """
     if not command:
         raise InputError("there is no command to run; put it behind --")
     outputs = check_outputs(plan.outputs, plan.inputs)
     seal = choose_signer(signer, key, limits=limits)
     executor = executor or ThreadExecutor()
+    script = find_script(command)
     inputs = hash_inputs(plan.inputs, executor=executor, limits=limits, progress=progress)
+    code = (
+        ()
+        if script is None
+        else hash_inputs({"entry-point": script}, executor=executor, limits=limits)
+    )
+    environment, removed = clean_environment(os.environ)
+    grant = (
+        prepare_grant((*inputs, *code), outputs, hidden=_find_key(key, signer)) if enforce else None
+    )
     started_at = datetime.now(UTC)
-    _run(command)
+    watched = run_watched(command, environment, observe=observe, grant=grant, limits=limits)
+    outcome = Outcome(
+        entry_point=tuple(redact_arguments(command)),
+        started_at=started_at,
+        watched=watched,
+        script=code[0].dependency if code else None,
+        environment=choose_environment(environment),
+        removed=removed,
+    )
+    refuse_changed(code, limits=limits)
     return record_step(
         plan,
         inputs,
         outputs,
+        outcome,
         seal=seal,
-        entry_point=tuple(command),
-        started_at=started_at,
         executor=executor,
         limits=limits,
         progress=progress,
@@ -156,10 +223,9 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     plan: StepPlan,
     inputs: tuple[StepInput, ...],
     outputs: tuple[Output, ...],
+    outcome: Outcome,
     *,
     seal: Signer,
-    entry_point: tuple[str, ...],
-    started_at: datetime,
     executor: Executor,
     limits: Limits,
     progress: Progress | None = None,
@@ -172,37 +238,86 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     """
     finished_at = datetime.now(UTC)
     refuse_changed(inputs, limits=limits)
-    manifests = [
-        build_manifest(output.path, executor=executor, limits=limits, progress=progress)
-        for output in outputs
-    ]
-    digests = [manifest.compute_digest() for manifest in manifests]
-    completeness = Completeness.DECLARED
-    facts: dict[str, JsonValue] = {"completeness": {"class": completeness.value}}
+    subjects = []
+    for output in outputs:
+        manifest = build_manifest(output.path, executor=executor, limits=limits, progress=progress)
+        subjects.append(Subject(output.name, {"sha256": manifest.compute_digest().hex}))
+    watched = outcome.watched
+    here = [item.path for item in inputs if item.path is not None]
+    code = find_code([*here, *(output.path for output in outputs)], limits=limits)
+    script = {os.path.realpath(outcome.script.name)} if outcome.script else set()
+    undeclared = list_undeclared(watched, here, code.files | script)
+    facts: dict[str, JsonValue] = {
+        "completeness": to_completeness(watched, len(undeclared)),
+        "environment": {
+            "variables": dict(outcome.environment),
+            "removed": list(outcome.removed),
+        },
+        "problems": list(code.problems),
+    }
     record = StepRecord(
         kind=plan.kind,
         name=plan.name or plan.kind,
         builder=plan.builder,
-        entry_point=entry_point,
+        entry_point=outcome.entry_point,
         parameters=plan.parameters,
         inputs=tuple(item.dependency for item in inputs),
-        started_at=started_at,
+        started_at=outcome.started_at,
         finished_at=finished_at,
         invocation=f"urn:uuid:{uuid.uuid4()}",
+        materials=(
+            *((outcome.script,) if outcome.script else ()),
+            *(code.source.to_dependencies() if code.source else ()),
+            *undeclared,
+        ),
         facts=facts,
+        source=code.source.uri if code.source else "",
+        source_path=code.source.path if code.source else "",
     )
-    subjects = [
-        Subject(output.name, {"sha256": digest.hex})
-        for output, digest in zip(outputs, digests, strict=True)
-    ]
-    bundle = seal.sign(build_provenance(record, subjects))
+    claims = _seal(record, subjects, watched, seal=seal)
     carried = _collect_claims(inputs, limits=limits) if plan.carry else ()
     claimed = []
-    for output, digest in zip(outputs, digests, strict=True):
-        claims = find_claims(output.path)
-        count = append_claims(claims, (*carried, bundle.raw), limits=limits)
-        claimed.append(Claimed(output.name, output.path, digest, claims, carried=count - 1))
-    return Recorded(bundle, tuple(claimed), completeness)
+    for output, subject in zip(outputs, subjects, strict=True):
+        path = find_claims(output.path)
+        lines = [bundle.raw for bundle in claims]
+        count = append_claims(path, (*carried, *lines), limits=limits)
+        digest = Digest(subject.digest["sha256"])
+        claimed.append(Claimed(output.name, output.path, digest, path, count - len(lines)))
+    return Recorded(
+        claims[-1],
+        tuple(claimed),
+        watched.completeness,
+        tuple(item.name for item in undeclared),
+        watched.gaps,
+        outcome.removed,
+    )
+
+
+def _seal(
+    record: StepRecord, subjects: Sequence[Subject], watched: Watched, *, seal: Signer
+) -> tuple[Bundle, ...]:
+    """Sign the provenance, and before it the trace that it names by digest."""
+    if watched.observation is None:
+        return (seal.sign(build_provenance(record, subjects)),)
+    trace = build_trace(watched.observation, subjects, record=record)
+    byproduct = Dependency(
+        "runtime-trace",
+        {"sha256": hashlib.sha256(trace.payload).hexdigest()},
+        annotations={"predicateType": trace.predicate_type},
+    )
+    record = replace(record, byproducts=(*record.byproducts, byproduct))
+    return seal.sign(trace), seal.sign(build_provenance(record, subjects))
+
+
+def _find_key(
+    key: StrPath | None, signer: StrPath | SignerSpec | Signer | None
+) -> tuple[Path, ...]:
+    """Return the files that the step must not be able to read."""
+    if isinstance(signer, SignerSpec) and signer.uri.startswith("file:"):
+        key = to_key_path(signer)
+    elif isinstance(signer, os.PathLike):
+        key = signer
+    return () if key is None else (Path(key),)
 
 
 def _collect_claims(inputs: tuple[StepInput, ...], *, limits: Limits) -> tuple[bytes, ...]:
@@ -213,19 +328,3 @@ def _collect_claims(inputs: tuple[StepInput, ...], *, limits: Limits) -> tuple[b
         if item.path is not None
         for line in read_claims(find_claims(item.path), limits=limits)
     )
-
-
-def _run(command: Sequence[str]) -> None:
-    shown = printable(command[0])
-    try:
-        process = subprocess.Popen(list(command))  # noqa: S603 - what the user asked for, no shell
-    except FileNotFoundError as error:
-        raise InputError(f"there is no program {shown}; check the command behind --") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{shown} cannot be started: {reason.lower()}") from error
-    with process:
-        code = process.wait()
-    if code:
-        how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
-        raise StepFailedError(f"the step {how}; its outputs are unclaimed", exit_code=code)

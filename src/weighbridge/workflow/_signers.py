@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from weighbridge.core import DEFAULT_LIMITS, Limits
 from weighbridge.errors import InputError
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from weighbridge.core.ports import StrPath
     from weighbridge.signing import Signer
 
-__all__ = ["SignerSpec", "choose_signer", "read_secret"]
+__all__ = ["SignerSpec", "choose_signer", "read_secret", "to_key_path"]
 
 
 def read_secret(file: StrPath, *, limits: Limits = DEFAULT_LIMITS) -> str:
@@ -52,3 +54,9 @@ def choose_signer(
         return load_signer(to_path(signer, what="key"), limits=limits)
     assert signer is not None  # noqa: S101 - one of the two is given
     return signer
+
+
+def to_key_path(spec: SignerSpec) -> Path | None:
+    """Return the file of the private key that ``spec`` names, if it names one."""
+    scheme, _, path = spec.uri.partition(":")
+    return Path(unquote(urlsplit(path).path)) if scheme == "file" else None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ContextDecorator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
-from weighbridge.core import DEFAULT_LIMITS, Limits
+from weighbridge.core import DEFAULT_LIMITS, Completeness, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
-from weighbridge.workflow._run import Recorded, StepPlan, record_step
+from weighbridge.provenance import choose_environment, redact_arguments
+from weighbridge.workflow._run import Outcome, Recorded, StepPlan, record_step
 from weighbridge.workflow._signers import choose_signer
 from weighbridge.workflow._step_inputs import StepInput, check_outputs, hash_inputs
+from weighbridge.workflow._step_watch import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -139,9 +142,13 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             self._plan,
             self._inputs,
             outputs,
+            Outcome(
+                tuple(redact_arguments(self._entry_point)),
+                self._started_at,
+                Watched(Completeness.DECLARED, ()),
+                environment=choose_environment(os.environ),
+            ),
             seal=self._seal,
-            entry_point=self._entry_point,
-            started_at=self._started_at,
             executor=self._executor,
             limits=self._limits,
         )

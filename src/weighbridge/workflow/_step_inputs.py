@@ -13,6 +13,7 @@ from weighbridge.core import Dependency, printable
 from weighbridge.errors import ArtifactChangedError, InputError
 from weighbridge.provenance import is_remote, parse_remote_input
 from weighbridge.workflow._paths import to_path
+from weighbridge.workflow._step_watch import Grant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     from weighbridge.core import Limits
     from weighbridge.core.ports import Executor, Progress, StrPath
 
-__all__ = ["Output", "StepInput", "check_outputs", "describe_path", "hash_inputs", "refuse_changed"]
+__all__ = [
+    "Output",
+    "StepInput",
+    "check_outputs",
+    "describe_path",
+    "hash_inputs",
+    "prepare_grant",
+    "refuse_changed",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +134,34 @@ def check_outputs(
                 )
         taken[real] = f"output {output.name!r}"
     return found
+
+
+def prepare_grant(
+    inputs: tuple[StepInput, ...], outputs: tuple[Output, ...], *, hidden: tuple[Path, ...]
+) -> Grant:
+    """Return what a step inside walls may touch; the folders of its outputs are made.
+
+    An output that is there is granted itself. For one that is not, its folder is, which therefore
+    must not hold anything else that matters.
+
+    Raises:
+        InputError: The folder of an output holds an input, the key, or the current folder.
+    """
+    kept_apart = [Path.cwd(), *(item.path.absolute() for item in inputs if item.path), *hidden]
+    writable = []
+    for output in outputs:
+        if output.path.exists():
+            writable.append(output.path.absolute())
+            continue
+        folder = Path(os.path.realpath(output.path.parent))
+        for path in kept_apart:
+            real = Path(os.path.realpath(path))
+            if folder in (real, *real.parents):
+                raise InputError(
+                    f"the folder of the output {output.name!r} holds more than outputs; give it a "
+                    "folder of its own, or make the output first, as an empty file or folder"
+                )
+        folder.mkdir(parents=True, exist_ok=True)
+        writable.append(folder)
+    readable = tuple(item.path.absolute() for item in inputs if item.path is not None)
+    return Grant(readable, tuple(writable), tuple(path.absolute() for path in hidden))

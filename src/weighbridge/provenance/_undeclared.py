@@ -1,0 +1,34 @@
+"""What a step read and nobody declared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["find_undeclared"]
+
+
+def find_undeclared(
+    reads: Iterable[str], *, roots: Sequence[str], known: frozenset[str]
+) -> tuple[str, ...]:
+    """Return the files of ``reads`` that are neither declared nor accounted for, sorted.
+
+    Args:
+        reads: Absolute paths, as a monitor saw them.
+        roots: Files and folders that account for all in them: inputs, the system's programs and
+            libraries.
+        known: Single files that are accounted for: those of installed packages whose digest holds,
+            those that the source's commit has.
+    """
+    folders = frozenset(roots)
+    return tuple(sorted(p for p in reads if p not in known and not _is_below(p, folders)))
+
+
+def _is_below(path: str, folders: frozenset[str]) -> bool:
+    while path not in ("", "/"):
+        if path in folders:
+            return True
+        path = path.rpartition("/")[0]
+    return "/" in folders

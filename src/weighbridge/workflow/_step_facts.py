@@ -1,0 +1,108 @@
+"""What is found out about a step beyond what its author declared."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weighbridge.artifact import open_git
+from weighbridge.core import Dependency, printable
+from weighbridge.errors import WeighbridgeError
+from weighbridge.provenance import find_undeclared, read_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from weighbridge.core import JsonValue, Limits
+    from weighbridge.provenance import Source
+    from weighbridge.workflow._step_watch import Watched
+
+__all__ = ["StepCode", "find_code", "find_script", "list_undeclared", "to_completeness"]
+
+_KERNEL = ("/proc", "/sys", "/dev")
+_OPTIONS_END = 10
+
+
+@dataclass(frozen=True, slots=True)
+class StepCode:
+    """Where a step's code is from.
+
+    Attributes:
+        source: The commit; None if there is none.
+        files: Absolute paths of the files that the commit or the digest of its changes covers.
+        problems: What could not be found out, in sentences.
+    """
+
+    source: Source | None
+    files: frozenset[str]
+    problems: tuple[str, ...]
+
+
+def find_code(left_out: Iterable[Path], *, limits: Limits) -> StepCode:
+    """Ask git about the current folder; inputs and outputs are left out."""
+    source, problems = read_source(Path.cwd(), left_out=left_out, limits=limits)
+    if source is None:
+        return StepCode(None, frozenset(), problems)
+    try:
+        git = open_git(Path.cwd(), advice="", limits=limits)
+        names = git.ask("ls-files", "-z", "--full-name", ":/").split(b"\0")
+    except WeighbridgeError as error:
+        return StepCode(source, frozenset(), (*problems, str(error)))
+    top = os.fsencode(git.top)
+    changed = {os.fsencode(name) for name in source.changes} if source.changes else set()
+    covered = {*names, *changed} if source.changes_digest else {*names} - changed
+    return StepCode(source, frozenset(os.fsdecode(top + b"/" + n) for n in covered if n), problems)
+
+
+def find_script(command: Sequence[str]) -> Path | None:
+    """Return the file that an interpreter is given: the first argument that is one."""
+    for argument in command[1:_OPTIONS_END]:
+        if argument in ("-c", "-m", "--"):
+            return None
+        if not argument.startswith("-"):
+            path = Path(argument)
+            return path if path.is_file() else None
+    return None
+
+
+def list_undeclared(
+    watched: Watched, declared: Iterable[Path], known: frozenset[str]
+) -> tuple[Dependency, ...]:
+    """Return what was read and not declared, each with the digest that it has now."""
+    if watched.observation is None:
+        return ()
+    roots = [
+        *_KERNEL,
+        *(os.path.realpath(path) for path in declared),
+        *(os.path.realpath(entry.path) for entry in watched.baseline),
+        *(str(entry.path) for entry in watched.baseline),
+    ]
+    found = find_undeclared(watched.observation.reads, roots=roots, known=known)
+    return tuple(_hash_undeclared(path) for path in found)
+
+
+def _hash_undeclared(path: str) -> Dependency:
+    name = printable(path)
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - may hold bytes that are no UTF-8
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return Dependency(name, {}, role="undeclared", annotations={"state": "gone or unreadable"})
+    return Dependency(name, {"sha256": digest}, role="undeclared")
+
+
+def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:
+    """Return how well it is known that no input is missing."""
+    observation = watched.observation
+    return {
+        "class": watched.completeness.value,
+        "monitor": observation.monitor if observation else "",
+        "enforcer": watched.enforcer,
+        "network": "denied" if watched.enforcer else "not restricted",
+        "connections": list(observation.connections) if observation else [],
+        "undeclared": str(undeclared) if observation else "unknown",
+        "gaps": list(watched.gaps),
+    }
