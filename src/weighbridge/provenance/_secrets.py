@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ _QUERY = re.compile(
     re.IGNORECASE,
 )
 _RUN = re.compile(r"[A-Za-z0-9+/_\-]{24,}={0,2}")
-_DIGEST_BEFORE = re.compile(
-    r"(?:sha(?:1|224|256|384|512)|md5|blake2[bs]|blake3|h1)[-:=]\Z", re.IGNORECASE
+_DIGEST_NAME = re.compile(
+    r"(?:sha(?:1|224|256|384|512)|md5|blake2[bs]|blake3|h1)[-:=]", re.IGNORECASE
 )
 # A random base64 string of 24 characters has about 4.2 bits a character and changes between upper
 # case, lower case and digits at 60 % of its places; names of files and models do at 30 % and less.
@@ -273,7 +274,9 @@ def _has_token(value: str) -> bool:
 
 def _redact_run(match: re.Match[str]) -> str:
     text = match[0]
-    if _DIGEST_BEFORE.search(match.string, max(0, match.start() - 12), match.start()):
+    before = match.string[max(0, match.start() - 12) : match.start()]
+    named = [found for found in _DIGEST_NAME.finditer(before) if found.end() == len(before)]
+    if named or _DIGEST_NAME.match(text):
         return text
     return REDACTED if _is_random(text.rstrip("=")) else text
 
@@ -283,10 +286,11 @@ def _is_random(text: str) -> bool:
     kinds = [_kind(char) for char in text]
     if not {"upper", "lower", "digit"} <= set(kinds):
         return False
-    changes = sum(a != b for a, b in zip(kinds, kinds[1:], strict=False)) / (len(kinds) - 1)
+    pairs = [pair for pair in pairwise(kinds) if "mark" not in pair]
+    changes = sum(a != b for a, b in pairs)
     counts = Counter(text)
     entropy = -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())
-    return changes >= _MIN_CHANGES_RATIO and entropy >= _MIN_ENTROPY_BITS
+    return changes >= _MIN_CHANGES_RATIO * len(pairs) and entropy >= _MIN_ENTROPY_BITS
 
 
 def _kind(char: str) -> str:

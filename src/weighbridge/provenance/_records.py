@@ -1,0 +1,109 @@
+"""RECORD: what an installed distribution says that its files are."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import io
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from weighbridge.errors import LimitExceededError, ParseError
+
+if TYPE_CHECKING:
+    from weighbridge.core import Limits
+
+__all__ = ["RecordedFile", "parse_metadata", "parse_record"]
+
+# As in the specification: "sha256 or better". A weaker one proves nothing.
+_ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
+_MAX_FIELD_CHARS = 4096
+_COLUMNS = 3
+
+
+class RecordedFile(NamedTuple):
+    """One row.
+
+    Attributes:
+        name: The path, relative to the folder that holds the ``.dist-info``, or absolute.
+        algorithm: ``sha256``, ``sha384`` or ``sha512``; empty if there is no digest.
+        digest: In lower-case hex.
+        size_bytes: -1 if it is not said.
+    """
+
+    name: str
+    algorithm: str
+    digest: str
+    size_bytes: int
+
+
+def parse_record(data: bytes, *, limits: Limits) -> list[RecordedFile]:
+    """Read a RECORD file.
+
+    Raises:
+        ParseError: It is no UTF-8, no CSV of three columns, or has a digest that is none.
+        LimitExceededError: More than ``max_entries`` rows.
+
+    Source:
+        PyPA, Recording installed projects, The RECORD file.
+    """
+    rows: list[RecordedFile] = []
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise ParseError("it is not UTF-8", where="RECORD") from error
+    if "\0" in text:
+        raise ParseError("it holds NUL", where="RECORD")
+    # RFC 4180; the limit of the csv module is one for the whole process and is left alone.
+    try:
+        for number, row in enumerate(csv.reader(io.StringIO(text, newline=""), strict=True), 1):
+            if row:
+                rows.append(_parse_row(row, number))
+            if len(rows) > limits.max_entries:
+                raise LimitExceededError(
+                    "max_entries",
+                    limit=limits.max_entries,
+                    actual=len(rows),
+                    subject="files of a package",
+                )
+    except csv.Error as error:
+        raise ParseError(f"it is not CSV: {error}", where="RECORD") from error
+    return rows
+
+
+def parse_metadata(data: bytes) -> tuple[str, str]:
+    """Return the name and the version at the head of METADATA or PKG-INFO; empty if not there."""
+    found: dict[str, str] = {}
+    for line in data.decode("utf-8", "replace").splitlines():
+        if not line.strip():
+            break
+        key, colon, value = line.partition(":")
+        if colon and key.lower() in {"name", "version"}:
+            found.setdefault(key.lower(), value.strip())
+    name, version = found.get("name", ""), found.get("version", "")
+    if not re.fullmatch(r"[A-Za-z0-9._\-]{1,256}", name):
+        name = ""
+    if not re.fullmatch(r"[A-Za-z0-9._+!\-]{1,256}", version):
+        version = ""
+    return name, version
+
+
+def _parse_row(row: list[str], number: int) -> RecordedFile:
+    where = f"RECORD, row {number}"
+    if len(row) != _COLUMNS or not row[0] or len(row[0]) > _MAX_FIELD_CHARS:
+        raise ParseError("it has not three columns", where=where)
+    name, digest, size = row
+    algorithm, _, encoded = digest.partition("=")
+    size_bytes = int(size) if size.isdecimal() and len(size) < 19 else -1  # noqa: PLR2004 - 63 bits
+    if not digest:
+        return RecordedFile(name, "", "", size_bytes)
+    if algorithm not in _ALGORITHMS:
+        raise ParseError("its algorithm is weaker than sha256 or not known", where=where)
+    try:
+        value = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ParseError("its digest is not base64", where=where) from error
+    if len(value) != _ALGORITHMS[algorithm]:
+        raise ParseError("its digest has not the length of one", where=where)
+    return RecordedFile(name, algorithm, value.hex(), size_bytes)
