@@ -6,12 +6,11 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 __all__ = [
     "Bubblewrap",
@@ -148,11 +147,11 @@ def describe_gaps(how: Landlock | Bubblewrap, confinement: Confinement) -> tuple
         return tuple(gaps)
     gaps.append(
         "Landlock does not cover metadata: names, sizes, times and extended attributes of files "
-        "outside could be looked up by path, and modes, owners and times changed where the user "
-        "may."
+        "outside and the command lines of other processes could be looked up, and modes, owners "
+        "and times of files changed where the user may."
     )
-    if any(str(path) == "/dev/shm" for path in confinement.writable):  # noqa: S108
-        gaps.append("Shared memory (/dev/shm) was shared with other processes.")
+    shared = "System V, /dev/shm" if Path("/dev/shm") in confinement.writable else "System V"  # noqa: S108
+    gaps.append(f"Shared memory ({shared}) was shared with other processes.")
     if confinement.local_sockets and how.abi < ABI_UNIX:
         gaps.append("The step could connect to services that listen on Unix sockets with a path.")
     if how.abi < _ABI_SCOPES:

@@ -189,7 +189,7 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
 def test_gaps_are_said() -> None:
     plain = Confinement((), ())
     assert describe_gaps(Bubblewrap("/usr/bin/bwrap"), plain) == ()
-    assert len(describe_gaps(Landlock(6), plain)) == 1
+    assert len(describe_gaps(Landlock(6), plain)) == 2
     open_one = Confinement((), (Path("/dev/shm"),), network=True, local_sockets=True)
     said = " ".join(describe_gaps(Landlock(4), open_one))
     for word in ("network", "metadata", "/dev/shm", "with a path", "signals", "abstract"):
