@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         KeyTrust,
         Reuse,
         SignerSpec,
+        step,
     )
     from weighbridge.workflow import check_artifact as check
     from weighbridge.workflow import create_key_files as keygen
@@ -48,6 +49,7 @@ __all__ = [
     "public_key",
     "scan",
     "sign",
+    "step",
     "verify",
 ]
 
@@ -64,6 +66,7 @@ _NAMES = {
     "public_key": "export_public_key",
     "scan": "scan_artifact",
     "sign": "sign_artifact",
+    "step": "step",
     "verify": "verify_artifact",
 }
 

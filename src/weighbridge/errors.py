@@ -20,6 +20,7 @@ __all__ = [
     "MissingExtraError",
     "ParseError",
     "SignatureError",
+    "StepFailedError",
     "TrustError",
     "VerificationError",
     "WeighbridgeError",
@@ -102,6 +103,19 @@ class DigestMismatchError(VerificationError):
 
 class SignatureError(VerificationError):
     """The signature itself does not hold."""
+
+
+class StepFailedError(VerificationError):
+    """The command of a step failed, so that nothing is said about what it made.
+
+    Attributes:
+        exit_code: As the system told it; negative for a signal.
+    """
+
+    def __init__(self, message: str, *, exit_code: int) -> None:
+        """Keep the exit code apart from the words."""
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class TrustError(VerificationError):

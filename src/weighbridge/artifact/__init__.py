@@ -1,12 +1,14 @@
 """Artifact: from a path to a manifest; the reader hashes what it gives out."""
 
 from weighbridge.artifact._changes import find_changes, is_as_listed
+from weighbridge.artifact._claims import append_claims, find_claims, read_claims
 from weighbridge.artifact._documents import (
     read_document,
     remove_leftovers,
     write_atomically,
     write_report,
 )
+from weighbridge.artifact._git import GitRepository, open_git
 from weighbridge.artifact._scope import WHOLE, Scope
 from weighbridge.artifact._stat_cache import StatCache, load_stat_cache, save_stat_cache
 from weighbridge.artifact._tree import Entry, Tree
@@ -29,14 +31,19 @@ __all__ = [
     "OUT_OF_SCOPE_NAMES",
     "WHOLE",
     "Entry",
+    "GitRepository",
     "Scope",
     "StatCache",
     "Tree",
     "Weighed",
+    "append_claims",
     "build_manifest",
     "find_changes",
+    "find_claims",
     "is_as_listed",
     "load_stat_cache",
+    "open_git",
+    "read_claims",
     "read_document",
     "remove_leftovers",
     "save_stat_cache",

@@ -31,6 +31,7 @@ _COMMANDS = {
     "inspect": ("_inspect", "Print what a signature file says; verify nothing."),
     "keygen": ("_keygen", "Make a key pair for signing."),
     "public-key": ("_public_key", "Write the public half of a signer's key."),
+    "run": ("_run", "Run a command as a step and sign what it made from what."),
     "scan": ("_scan", "Look for dangerous content; execute nothing."),
     "sign": ("_sign", "Sign a model (OpenSSF Model Signing)."),
     "trust": ("_trust", "Refresh or show whom keyless signatures are verified against."),

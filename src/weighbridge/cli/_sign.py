@@ -16,7 +16,7 @@ from weighbridge.cli._progress import show_progress
 from weighbridge.cli._reuse_options import reuse_options
 from weighbridge.cli._reuse_output import reused_to_json, show_reused, tell_reused
 from weighbridge.cli._sections import SectionedCommand
-from weighbridge.cli._signer_options import signer_options
+from weighbridge.cli._signer_options import SIGNER_OPTIONS, signer_options
 from weighbridge.cli._trust_options import offline_option
 from weighbridge.cli._warnings import describe_collisions, warn
 from weighbridge.core import (
@@ -36,18 +36,7 @@ _UNKNOWN = "not known; the files that were not read have no sha256 in the old si
 
 
 _SECTIONS = {
-    "Who signs": (
-        "--key",
-        "--keyless",
-        "--signer",
-        "--certificate",
-        "--certificate-chain",
-        "--password-file",
-        "--identity-token-file",
-        "--trust-config",
-        "--timestamp",
-        "--timestamp-authority",
-    ),
+    "Who signs": SIGNER_OPTIONS,
     "What is listed": (
         "--ignore",
         "--method",

@@ -15,7 +15,21 @@ from weighbridge.cli._secrets import ask_for_secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["key_options", "signer_options"]
+__all__ = ["SIGNER_OPTIONS", "key_options", "signer_options"]
+
+# As help lists them.
+SIGNER_OPTIONS = (
+    "--key",
+    "--keyless",
+    "--signer",
+    "--certificate",
+    "--certificate-chain",
+    "--password-file",
+    "--identity-token-file",
+    "--trust-config",
+    "--timestamp",
+    "--timestamp-authority",
+)
 
 _KEY = click.option("--key", type=FILE, metavar="PRIVATE", help="Private key, PEM.")
 _SIGNER = click.option(

@@ -71,7 +71,7 @@ if TYPE_CHECKING:
         VerifiedStatement,
         parse_statement,
     )
-    from weighbridge.core._step import Completeness, Dependency, Observation
+    from weighbridge.core._step import Completeness, Dependency, Observation, StepRecord
     from weighbridge.core._text import printable, to_size
     from weighbridge.core._verdict import NotChecked, RuleResult, Verdict
 
@@ -123,6 +123,7 @@ __all__ = [
     "Severity",
     "SignatureEvidence",
     "Statement",
+    "StepRecord",
     "Subject",
     "Verdict",
     "VerifiedStatement",
@@ -184,7 +185,7 @@ _MODULES = {
         "Serialization",
     ),
     "_statement": ("Attribution", "Statement", "Subject", "VerifiedStatement", "parse_statement"),
-    "_step": ("Completeness", "Dependency", "Observation"),
+    "_step": ("Completeness", "Dependency", "Observation", "StepRecord"),
     "_text": ("printable", "to_size"),
     "_verdict": ("NotChecked", "RuleResult", "Verdict"),
 }

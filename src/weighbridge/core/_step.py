@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
-__all__ = ["Completeness", "Dependency", "Observation"]
+    from weighbridge.core._json import JsonValue
+
+__all__ = ["Completeness", "Dependency", "Observation", "StepRecord"]
 
 
 class Completeness(StrEnum):
@@ -68,3 +71,40 @@ class Observation:
     writes: tuple[str, ...] = ()
     connections: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A step as it is written down: SLSA Provenance v1 without its JSON.
+
+    Attributes:
+        kind: What was done: ``train``, ``clean``, ``quantize``, ...
+        name: What its author calls it; a label.
+        builder: A URI that names who ran it; which level it deserves, the verifier decides.
+        entry_point: The command, or the function, with nothing secret in it.
+        parameters: Name to value, as strings.
+        inputs: What it declared to take in, with roles and digests.
+        materials: What else went in: source, interpreter, packages, image, what a monitor saw.
+        facts: Whatever else is worth knowing, as JSON of strings; under internalParameters.
+        byproducts: What came out besides the subjects: the trace, logs.
+        source: Where the step's code is from; empty if nobody knows.
+        source_path: The path of the step's code in there; may be empty.
+        invocation: A URI that names this one run.
+        started_at: Aware.
+        finished_at: Aware.
+    """
+
+    kind: str
+    name: str
+    builder: str
+    entry_point: tuple[str, ...]
+    parameters: Mapping[str, str]
+    inputs: tuple[Dependency, ...]
+    started_at: datetime
+    finished_at: datetime
+    invocation: str
+    materials: tuple[Dependency, ...] = ()
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    byproducts: tuple[Dependency, ...] = ()
+    source: str = ""
+    source_path: str = ""

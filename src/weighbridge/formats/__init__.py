@@ -22,6 +22,17 @@ from weighbridge.formats._safetensors import (
 )
 from weighbridge.formats._sniff import HEAD_BYTES, check_image_end, looks_like_text, sniff
 from weighbridge.formats._sources import Expanded, MemorySource, SliceSource, open_expanded
+from weighbridge.formats._strace import (
+    StraceBegun,
+    StraceCall,
+    StraceEnd,
+    StraceEvent,
+    StraceFile,
+    StraceProblem,
+    parse_strace_file,
+    parse_strace_text,
+    read_strace,
+)
 from weighbridge.formats._streams import expand_stream
 from weighbridge.formats._tar import TarEntry, read_tar
 from weighbridge.formats._text import Text, read_text
@@ -55,6 +66,12 @@ __all__ = [
     "SafetensorsHeader",
     "SafetensorsProblem",
     "SliceSource",
+    "StraceBegun",
+    "StraceCall",
+    "StraceEnd",
+    "StraceEvent",
+    "StraceFile",
+    "StraceProblem",
     "TarEntry",
     "Text",
     "ZipDirectory",
@@ -73,10 +90,13 @@ __all__ = [
     "parse_git_status_text",
     "parse_license",
     "parse_path_list",
+    "parse_strace_file",
+    "parse_strace_text",
     "read_gguf",
     "read_npy_header",
     "read_pickle_ops",
     "read_safetensors",
+    "read_strace",
     "read_tar",
     "read_text",
     "read_zip_directory",

@@ -20,24 +20,30 @@ if TYPE_CHECKING:
     from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._rebuild import Reused
     from weighbridge.workflow._reuse import Reuse
+    from weighbridge.workflow._run import LOCAL_BUILDER, Recorded, StepPlan, run_step
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
     from weighbridge.workflow._signers import SignerSpec, read_secret
+    from weighbridge.workflow._step import IN_PROCESS_BUILDER, step
     from weighbridge.workflow._trust import CertificateTrust, KeylessTrust, KeyTrust, Trust
     from weighbridge.workflow._trust_roots import TrustRoot, show_trust, update_trust
 
 __all__ = [
+    "IN_PROCESS_BUILDER",
+    "LOCAL_BUILDER",
     "CertificateTrust",
     "Consent",
     "Inspected",
     "KeyFiles",
     "KeyTrust",
     "KeylessTrust",
+    "Recorded",
     "Rehashed",
     "Reuse",
     "Reused",
     "Signed",
     "SignerSpec",
+    "StepPlan",
     "Trust",
     "TrustRoot",
     "Verified",
@@ -48,10 +54,12 @@ __all__ = [
     "inspect_signature",
     "read_secret",
     "rehash_artifact",
+    "run_step",
     "scan_artifact",
     "show_trust",
     "sign_artifact",
     "sign_file_list",
+    "step",
     "update_trust",
     "verify_artifact",
 ]
@@ -66,9 +74,11 @@ _MODULES = {
     "_public_key": ("export_public_key",),
     "_rebuild": ("Reused",),
     "_reuse": ("Reuse",),
+    "_run": ("LOCAL_BUILDER", "Recorded", "StepPlan", "run_step"),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
     "_signers": ("SignerSpec", "read_secret"),
+    "_step": ("IN_PROCESS_BUILDER", "step"),
     "_trust": ("CertificateTrust", "KeyTrust", "KeylessTrust", "Trust"),
     "_trust_roots": ("TrustRoot", "show_trust", "update_trust"),
 }

@@ -1,20 +1,16 @@
 """Asking git what changed, without letting the repository run anything.
 
-The repository lies beside what is examined, so its configuration is a stranger's. The plumbing
-commands are called with filters, hooks, the file-system monitor and every transport switched off.
+The repository lies beside what is examined, so its configuration is a stranger's;
+``artifact.open_git`` disarms it.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weighbridge.artifact import open_git
 from weighbridge.core import ArtifactKind, printable
-from weighbridge.errors import InputError, LimitExceededError
+from weighbridge.errors import InputError
 from weighbridge.formats import (
     parse_git_attributes,
     parse_git_diff,
@@ -26,101 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from collections.abc import Set as AbstractSet
 
-    from weighbridge.artifact import Tree
+    from weighbridge.artifact import GitRepository, Tree
     from weighbridge.core import Limits
     from weighbridge.formats import GitDiff, GitFile
 
 __all__ = ["list_git_operations"]
 
-# What says where a repository is or how its files are read. Hooks and wrappers set some of these;
-# the repository of the model is the one that is meant.
-_UNSET = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_DIR",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_GLOB_PATHSPECS",
-    "GIT_ICASE_PATHSPECS",
-    "GIT_INDEX_FILE",
-    "GIT_LITERAL_PATHSPECS",
-    "GIT_NAMESPACE",
-    "GIT_NOGLOB_PATHSPECS",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_WORK_TREE",
-)
-_SET = {
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    "LC_ALL": "C",
-}
-# The last two: a change that only the inode or the change time shows is a change.
-_CONFIG = (
-    ("core.fsmonitor", "false"),
-    ("core.hooksPath", os.devnull),
-    ("protocol.allow", "never"),
-    ("core.checkStat", "default"),
-    ("core.trustctime", "true"),
-)
 # What makes the bytes on disk others than those that git keeps.
 _CONVERSIONS = ("text", "eol", "crlf", "ident", "filter", "working-tree-encoding")
 _FILTER = _CONVERSIONS.index("filter")
 _ATTRIBUTE_FILES = ":(top,glob)**/.gitattributes"
-_WORDS_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class _Git:
-    """The repository that a folder is in; ``environment`` disarms it."""
-
-    folder: Path
-    environment: dict[str, str]
-    limits: Limits
-
-    def ask(self, *arguments: str, given: bytes = b"", none_is_1: bool = False) -> bytes:
-        """Run one command and return what it printed.
-
-        Raises:
-            InputError: git is not installed, or refuses.
-            LimitExceededError: It printed more than ``max_list_bytes``.
-        """
-        with tempfile.TemporaryFile() as words, tempfile.TemporaryFile() as questions:
-            questions.write(given)
-            questions.seek(0)
-            try:
-                process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
-                    ["git", "-C", str(self.folder), *arguments],  # noqa: S607 - the user's own git
-                    stdin=questions,
-                    stdout=subprocess.PIPE,
-                    stderr=words,
-                    env=self.environment,
-                )
-            except FileNotFoundError as error:
-                raise InputError("git is not installed; name the changed files instead") from error
-            except OSError as error:
-                raise InputError(f"git cannot be run: {error.strerror}") from error
-            printed = self._read(process)
-            if process.returncode and not (none_is_1 and process.returncode == 1):
-                words.seek(0)
-                reason = _first_line(words.read(_WORDS_BYTES)) or f"error {process.returncode}"
-                raise InputError(f"git cannot tell what changed: {reason}; name the files instead")
-        return printed
-
-    def _read(self, process: subprocess.Popen[bytes]) -> bytes:
-        limit_bytes = self.limits.max_list_bytes
-        with process:
-            assert process.stdout is not None  # noqa: S101 - it is a pipe
-            printed = process.stdout.read(limit_bytes + 1)
-            if len(printed) > limit_bytes:
-                process.kill()
-                raise LimitExceededError(
-                    "max_list_bytes",
-                    limit=limit_bytes,
-                    actual=len(printed),
-                    subject="what git prints",
-                )
-        return printed
+_ADVICE = "name the changed files instead"
 
 
 def list_git_operations(
@@ -141,7 +53,7 @@ def list_git_operations(
         InputError: No git, no repository, no such revision, or submodules or unmerged files.
         LimitExceededError: git prints too much.
     """
-    git = _open(tree.folder, limits)
+    git = open_git(tree.folder, advice=_ADVICE, limits=limits)
     commit = _resolve(git, revision)
     where = "." if tree.kind is ArtifactKind.FOLDER else tree.label
     limit_to = ("--literal-pathspecs",)
@@ -177,38 +89,7 @@ def _refuse_unusable(files: Iterable[GitFile]) -> None:
             raise InputError(f"{printable(file.name)} is not merged; end the merge first")
 
 
-def _open(folder: Path, limits: Limits) -> _Git:
-    environment = {k: v for k, v in os.environ.items() if k not in _UNSET} | _SET
-    plain = _Git(folder, _configure(environment, _CONFIG), limits)
-    top = plain.ask("rev-parse", "--show-toplevel").removesuffix(b"\n")
-    if not folder.resolve().is_relative_to(Path(os.fsdecode(top)).resolve()):
-        raise InputError(
-            f"the git repository at {printable(str(folder))} says that its files are elsewhere "
-            "(core.worktree); name the changed files instead"
-        )
-    keys = plain.ask(
-        "config", "-z", "--name-only", "--get-regexp", r"^filter\.", none_is_1=True
-    ).decode("utf-8", "surrogateescape")
-    filters = {key.rpartition(".")[0] for key in keys.split("\0") if key}
-    disarmed = [
-        (f"{name}.{what}", value)
-        for name in sorted(filters)
-        for what, value in (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
-    ]
-    return _Git(folder, _configure(plain.environment, disarmed), limits)
-
-
-def _configure(environment: dict[str, str], settings: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return the environment with settings that win over every configuration file."""
-    text = environment.get("GIT_CONFIG_COUNT", "")
-    first = int(text) if text.isdecimal() else 0
-    added = {"GIT_CONFIG_COUNT": str(first + len(settings))}
-    for number, (key, value) in enumerate(settings, first):
-        added |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return environment | added
-
-
-def _resolve(git: _Git, revision: str) -> str:
+def _resolve(git: GitRepository, revision: str) -> str:
     """Return the id of a commit, so that no revision is taken for an option."""
     if not revision or revision.startswith("-") or "\0" in revision:
         raise InputError(f"'{printable(revision)}' is not a git revision; give a commit or a tag")
@@ -221,7 +102,7 @@ def _resolve(git: _Git, revision: str) -> str:
     return found.decode("ascii", "replace").strip()
 
 
-def _attributes_changed(git: _Git, commit: str) -> bool:
+def _attributes_changed(git: GitRepository, commit: str) -> bool:
     """Return whether what says how files are converted is another than at ``commit``."""
     names = ("--name-only", "-z", "--no-renames")
     where = ("--", _ATTRIBUTE_FILES)
@@ -232,7 +113,7 @@ def _attributes_changed(git: _Git, commit: str) -> bool:
     )
 
 
-def _convert(git: _Git, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def _convert(git: GitRepository, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Return for each file the attributes by which git converts it, in one order."""
     wanted = list(names)
     if not wanted:
@@ -246,12 +127,7 @@ def _convert(git: _Git, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _keep_same_conversion(git: _Git, moves: Sequence[GitDiff]) -> set[GitDiff]:
+def _keep_same_conversion(git: GitRepository, moves: Sequence[GitDiff]) -> set[GitDiff]:
     """Return the renames whose bytes on disk are the same because those that git keeps are."""
     found = _convert(git, {name for move in moves for name in (move.name, move.old)})
     return {move for move in moves if found[move.name] == found[move.old]}
-
-
-def _first_line(words: bytes) -> str:
-    lines = words.decode("utf-8", "surrogateescape").strip().splitlines()
-    return printable(lines[0]) if lines else ""

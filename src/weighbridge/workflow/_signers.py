@@ -28,12 +28,12 @@ def read_secret(file: StrPath, *, limits: Limits = DEFAULT_LIMITS) -> str:
 
 
 def choose_signer(
-    signer: str | SignerSpec | Signer | None, key: StrPath | None, *, limits: Limits
+    signer: StrPath | SignerSpec | Signer | None, key: StrPath | None, *, limits: Limits
 ) -> Signer:
     """Return the signer that one of the two names.
 
     Args:
-        signer: A URI, a spec, or a signer of the caller's own.
+        signer: A URI, a ``Path`` of a private key, a spec, or a signer of the caller's own.
         key: A private key in PEM, for short.
         limits: Bounds on what is read.
 
@@ -48,6 +48,7 @@ def choose_signer(
         return open_signer(SignerSpec(signer), limits=limits)
     if isinstance(signer, SignerSpec):
         return open_signer(signer, limits=limits)
-    if signer is None or isinstance(signer, os.PathLike):
-        raise InputError("a signer is a URI; for a file give it as the key")
+    if isinstance(signer, os.PathLike):
+        return load_signer(to_path(signer, what="key"), limits=limits)
+    assert signer is not None  # noqa: S101 - one of the two is given
     return signer

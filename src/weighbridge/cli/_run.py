@@ -1,0 +1,132 @@
+"""weighbridge run."""
+
+from __future__ import annotations
+
+import click
+
+from weighbridge import workflow
+from weighbridge.cli._options import json_option, print_json
+from weighbridge.cli._progress import show_progress
+from weighbridge.cli._sections import SectionedCommand
+from weighbridge.cli._signer_options import SIGNER_OPTIONS, signer_options
+from weighbridge.cli._trust_options import offline_option
+from weighbridge.core import printable
+
+__all__ = ["command"]
+
+_SECTIONS = {
+    "The step": ("--kind", "--name", "--input", "--output", "--param", "--builder", "--no-carry"),
+    "Who signs": SIGNER_OPTIONS,
+}
+
+
+def _to_pairs(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for value in values:
+        name, equals, rest = value.partition("=")
+        if not (name and equals and rest):
+            raise click.BadParameter(f"{printable(value)} is not NAME=VALUE")
+        if name in pairs:
+            raise click.BadParameter(f"{printable(name)} is given twice")
+        pairs[name] = rest
+    return pairs
+
+
+@click.command(
+    "run",
+    cls=SectionedCommand,
+    sections=_SECTIONS,
+    context_settings={"allow_interspersed_args": False},
+)
+@click.option("--kind", required=True, metavar="KIND", help="train, clean, quantize, ...")
+@click.option("--name", default="", metavar="LABEL", help="What to call it  [default: the kind]")
+@click.option(
+    "-i",
+    "--input",
+    "inputs",
+    multiple=True,
+    callback=_to_pairs,
+    metavar="NAME=PATH",
+    help="What it takes in, or an address with its digest (hf://ORG/NAME@REVISION); repeatable.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    callback=_to_pairs,
+    metavar="NAME=PATH",
+    help="What it makes; repeatable.",
+)
+@click.option(
+    "--param",
+    "parameters",
+    multiple=True,
+    callback=_to_pairs,
+    metavar="NAME=VALUE",
+    help="A parameter, for the record; repeatable.",
+)
+@click.option(
+    "--builder",
+    metavar="URI",
+    help=f"Who runs it  [default: {workflow.LOCAL_BUILDER}]",
+)
+@click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
+@signer_options
+@offline_option
+@json_option
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
+def command(  # noqa: PLR0913 - each is one thing that a user may say
+    *,
+    kind: str,
+    name: str,
+    inputs: dict[str, str],
+    outputs: dict[str, str],
+    parameters: dict[str, str],
+    builder: str | None,
+    no_carry: bool,
+    signer: workflow.SignerSpec,
+    offline: bool,  # noqa: ARG001 - is in the signer
+    as_json: bool,
+    command: tuple[str, ...],
+) -> None:
+    """Run COMMAND as a step and sign what it made from what: SLSA provenance.
+
+    The inputs are hashed before, the outputs afterwards; the claim is put beside each output, in
+    claims.jsonl. A step that fails is not claimed.
+    """
+    plan = workflow.StepPlan(
+        kind=kind,
+        name=name,
+        inputs=inputs,
+        outputs=outputs,
+        parameters=parameters,
+        builder=builder or workflow.LOCAL_BUILDER,
+        carry=not no_carry,
+    )
+    with show_progress("hashing") as progress:
+        recorded = workflow.run_step(command, plan, signer=signer, progress=progress)
+    if as_json:
+        print_json(
+            {
+                "completeness": recorded.completeness.value,
+                "outputs": [
+                    {
+                        "name": output.name,
+                        "path": printable(str(output.path)),
+                        "digest": str(output.digest),
+                        "claims": printable(str(output.claims)),
+                        "carried_count": output.carried,
+                    }
+                    for output in recorded.outputs
+                ],
+            }
+        )
+        return
+    click.echo(f"recorded: {kind} step, inputs {recorded.completeness.value}", err=True)
+    for output in recorded.outputs:
+        carried = f", {output.carried:,} claims carried" if output.carried else ""
+        click.echo(f"  {printable(output.name)}: {output.digest}", err=True)
+        click.echo(f"    claims: {printable(str(output.claims))}{carried}", err=True)

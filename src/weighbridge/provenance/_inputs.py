@@ -1,0 +1,49 @@
+"""Inputs that are not on this machine: by the digest that their address bears."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from weighbridge.core import Dependency, printable
+from weighbridge.errors import InputError
+
+__all__ = ["is_remote", "parse_remote_input"]
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://")
+_REVISION = re.compile(r"hf://(?P<place>[!-?A-~]+)@(?P<revision>[0-9a-f]{40})")
+_DIGEST = re.compile(r"(?P<algorithm>sha256|sha512)[=:](?P<hex>[0-9a-f]{64}(?:[0-9a-f]{64})?)")
+_HEX_DIGITS = {"sha256": 64, "sha512": 128}
+
+
+def is_remote(text: str) -> bool:
+    """Return whether an input is named by an address and not by a path."""
+    return _SCHEME.match(text) is not None
+
+
+def parse_remote_input(name: str, text: str) -> Dependency:
+    """Return an input that the step fetches itself; nothing is fetched here.
+
+    Args:
+        name: What the step calls it.
+        text: ``hf://ORG/NAME@REVISION`` with the full revision, or any address that ends with
+            ``#sha256=HEX`` or, as in OCI, ``@sha256:HEX``.
+
+    Raises:
+        InputError: The address bears no digest, or a password.
+    """
+    shown = printable(text, limit=120)
+    parts = urlsplit(text)
+    if "@" in parts.netloc and parts.scheme != "hf":
+        raise InputError(f"the input {name!r} has a name or password in its address; leave it out")
+    if match := _REVISION.fullmatch(text):
+        return Dependency(name, {"gitCommit": match["revision"]}, uri=text, role=name)
+    address, mark, digest = text.rpartition("#" if "#" in text else "@")
+    match = _DIGEST.fullmatch(digest)
+    if not mark or match is None or len(match["hex"]) != _HEX_DIGITS[match["algorithm"]]:
+        raise InputError(
+            f"the input {name!r} is {shown}, which does not say what is there; add its digest: "
+            "hf://ORG/NAME@REVISION in full, or #sha256=HEX at the end"
+        )
+    uri = address if mark == "#" else text
+    return Dependency(name, {match["algorithm"]: match["hex"]}, uri=uri, role=name)

@@ -1,0 +1,263 @@
+"""What each system call means for what a step read and wrote."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from weighbridge.core import printable
+from weighbridge.formats import StraceCall, StraceFile, parse_strace_file, parse_strace_text
+from weighbridge.provenance._strace_network import find_address
+from weighbridge.provenance._strace_programs import find_program
+from weighbridge.provenance._strace_state import (
+    Folder,
+    Process,
+    Watch,
+    add,
+    add_read,
+    locate,
+    note,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["FORKS", "GAPS", "READERS", "TRACED_CALLS"]
+
+FORKS = frozenset({"fork", "vfork", "clone", "clone3"})
+_MOUNTS = "it changed what paths lead to ({}), so names may be those of other files"
+GAPS: Final[Mapping[str, str]] = {
+    "io_uring_setup": "it used io_uring, whose reads and opens nobody sees",
+    "io_uring_register": "it used io_uring, whose reads and opens nobody sees",
+    "ptrace": "it reached into a process by ptrace",
+    "process_vm_readv": "it read the memory of a process",
+    "pidfd_getfd": "it took an open file from another process",
+    "shmat": "it attached memory that processes share (System V)",
+    "mq_open": "it opened a message queue",
+} | {
+    name: _MOUNTS.format(name)
+    for name in (
+        *("chroot", "pivot_root", "mount", "umount", "umount2", "move_mount", "fsmount"),
+        *("fsopen", "open_tree", "mount_setattr", "setns"),
+    )
+}
+_DIRECT: Final = (
+    "open openat openat2 creat open_by_handle_at rename renameat renameat2 link linkat symlink "
+    "symlinkat unlink unlinkat mkdir mkdirat rmdir mknod mknodat truncate truncate64 execve "
+    "execveat uselib chdir fchdir unshare connect bind socket"
+)
+# All that is asked of strace; a call that this machine does not have is left out by it.
+TRACED_CALLS: Final = (*_DIRECT.split(), *sorted(FORKS), *GAPS)
+
+
+def _paths(watch: Watch, process: Process, call: StraceCall) -> list[bytes]:
+    """Return the one or two paths of a call that names files, with their descriptors or without."""
+    paths: list[bytes] = []
+    at: StraceFile | None = None
+    for token in call.args[:4]:
+        text = parse_strace_text(token)
+        if text is None:
+            at = parse_strace_file(token)
+        elif not text and at is not None:  # AT_EMPTY_PATH
+            paths.append(at.path)
+        else:
+            paths.append(locate(watch, process, text, at))
+    return paths
+
+
+def _flags(call: StraceCall) -> set[bytes]:
+    """Return the flags with which a file is opened, wherever the call has them."""
+    if call.name == "creat":
+        return {b"O_WRONLY", b"O_CREAT", b"O_TRUNC"}
+    index = {"open": 1, "open_by_handle_at": -1}.get(call.name, 2)
+    if index >= len(call.args):
+        return set()
+    return set(call.args[index].removeprefix(b"{flags=").rstrip(b"}").split(b"|"))
+
+
+def _open(watch: Watch, process: Process, call: StraceCall) -> None:
+    flags = _flags(call)
+    if call.error:  # killed while it opened: nothing was read, but the file may be there now
+        if flags & {b"O_CREAT", b"O_TRUNC"}:
+            _write(watch, process, call)
+        return
+    file = parse_strace_file(call.result)
+    if file is None or not file.path:
+        note(watch, "which file it opened could not be told")
+    elif not file.path.startswith(b"/") or flags & {b"O_PATH", b"O_DIRECTORY", b"O_TMPFILE"}:
+        pass  # a pipe and the like; nothing that is read; a nameless file of its own
+    elif not (file.is_deleted and file.path.startswith(b"/memfd:")):
+        _open_file(watch, file, flags)
+
+
+def _open_file(watch: Watch, file: StraceFile, flags: set[bytes]) -> None:
+    """Note what is read and written; a file that begins empty holds only what the step puts in."""
+    writes = b"O_RDONLY" not in flags or b"O_TRUNC" in flags
+    is_empty = b"O_TRUNC" in flags or {b"O_CREAT", b"O_EXCL"} <= flags
+    if writes and not file.is_deleted:
+        add(watch, watch.writes, file.path)
+        if is_empty and not _is_device(file.path):
+            watch.origins.make(file.path)
+    if b"O_WRONLY" not in flags and not (writes and is_empty):
+        add_read(watch, file.path, is_deleted=file.is_deleted)
+
+
+def _is_device(path: bytes) -> bool:
+    """Tell whether emptying ``path`` does not empty it."""
+    folder = path.split(b"/", 3)[1:3]
+    return folder[0] in {b"dev", b"proc", b"sys"} and folder[:2] != [b"dev", b"shm"]
+
+
+def _rename(watch: Watch, process: Process, call: StraceCall) -> None:
+    paths = _paths(watch, process, call)
+    if len(paths) != 2 or not all(paths):  # noqa: PLR2004
+        return
+    for path in paths:
+        add(watch, watch.writes, path)
+    if call.error:  # nobody knows whether it happened: what is there may be either
+        for path in paths:
+            watch.origins.keep(path, path)
+    elif any(b"RENAME_EXCHANGE" in arg for arg in call.args):
+        watch.origins.swap(*paths)
+    else:
+        watch.origins.move(*paths)
+
+
+def _link(watch: Watch, process: Process, call: StraceCall) -> None:
+    paths = _paths(watch, process, call)
+    if len(paths) != 2 or not all(paths):  # noqa: PLR2004
+        return
+    old, new = paths
+    add(watch, watch.writes, new)
+    given = parse_strace_file(call.args[0])
+    if given is not None and given.is_deleted:
+        watch.origins.make(new)  # only a nameless file of its own may get a name (O_TMPFILE)
+    elif old.startswith((b"/proc/", b"/dev/fd")):
+        watch.origins.keep(new, new)
+    else:
+        source = new if call.error else watch.origins.find(old)
+        if source:
+            watch.origins.keep(new, source)
+        else:
+            watch.origins.make(new)
+
+
+def _unlink(watch: Watch, process: Process, call: StraceCall) -> None:
+    for path in _paths(watch, process, call):
+        if path and b"AT_REMOVEDIR" not in call.args:
+            add(watch, watch.writes, path)
+        if path and not call.error:
+            watch.origins.remove(path)
+
+
+def _rmdir(watch: Watch, process: Process, call: StraceCall) -> None:
+    for path in _paths(watch, process, call):
+        if path and not call.error:
+            watch.origins.remove(path)
+
+
+def _mkdir(watch: Watch, process: Process, call: StraceCall) -> None:
+    for path in _paths(watch, process, call):
+        if path:
+            add(watch, watch.folders, path)
+            if not call.error:
+                watch.origins.make(path)
+
+
+def _symlink(watch: Watch, process: Process, call: StraceCall) -> None:
+    _write(watch, process, StraceCall(call.pid, call.name, call.args[1:], "", b""))
+
+
+def _write(watch: Watch, process: Process, call: StraceCall) -> None:
+    for path in _paths(watch, process, call):
+        if path:
+            add(watch, watch.writes, path)
+
+
+def _chdir(watch: Watch, process: Process, call: StraceCall) -> None:
+    if call.name == "fchdir":
+        file = parse_strace_file(call.args[0])
+        process.folder.path = file.path if file else b""
+        return
+    text = parse_strace_text(call.args[0])
+    path = locate(watch, process, text) if text else b""
+    process.folder.path = b"" if path.startswith(b"/proc/") else os.path.realpath(path or b"/")
+
+
+def _unshare(watch: Watch, process: Process, call: StraceCall) -> None:
+    process.folder = Folder(process.folder.path)
+    if any(b"CLONE_NEWNS" in arg for arg in call.args):
+        note(watch, _MOUNTS.format("unshare"))
+
+
+def _exec(watch: Watch, process: Process, call: StraceCall) -> None:
+    text = parse_strace_text(call.args[-4] if call.name == "execveat" else call.args[0])
+    at = parse_strace_file(call.args[0]) if call.name == "execveat" else None
+    if text == b"" and at is not None:
+        path = at.path
+    elif text in {b"/proc/self/exe", b"/proc/thread-self/exe"}:
+        path = process.program
+    else:
+        path = locate(watch, process, text, at) if text else b""
+    if path.startswith(b"/memfd:") and at is not None and at.is_deleted:
+        return
+    if not path.startswith(b"/") or path.startswith((b"/proc/", b"/dev/fd")):
+        note(watch, "which program it ran could not be told")
+        return
+    found = find_program(path)
+    process.program = found.path
+    for used in (found.path, *found.interpreters):
+        add_read(watch, used)
+    for gap in found.gaps:
+        note(watch, gap)
+
+
+def _network(watch: Watch, process: Process, call: StraceCall) -> None:
+    address = find_address(call.args[1:])
+    if call.name == "bind":
+        if address.is_local:
+            name = address.path if address.is_abstract else locate(watch, process, address.path)
+            watch.sockets.add(name)
+        elif address.words:
+            _connect(watch, f"bound to {address.words}")
+        return
+    if call.error not in {"", "EINPROGRESS", "EINTR", "?"} or not address.words:
+        return
+    _connect(watch, address.words)
+    if address.is_local:
+        name = address.path if address.is_abstract else locate(watch, process, address.path)
+        if name not in watch.sockets:
+            where = printable(os.fsdecode(address.path))
+            note(watch, f"a process that was not watched may have read for it, by {where}")
+
+
+def _connect(watch: Watch, words: str) -> None:
+    if len(watch.connections) < watch.limits.max_rows:
+        watch.connections.add(words)
+    else:
+        note(watch, f"it connected to more than {watch.limits.max_rows} addresses")
+
+
+def _socket(watch: Watch, _process: Process, call: StraceCall) -> None:
+    kind = call.args[1] if len(call.args) > 1 else b""
+    if call.args[0] in {b"AF_INET", b"AF_INET6"} and b"SOCK_STREAM" not in kind:
+        _connect(watch, "datagrams")
+    elif call.args[0] in {b"AF_PACKET", b"AF_ALG", b"AF_VSOCK", b"AF_XDP"}:
+        _connect(watch, f"a socket of kind {call.args[0].decode()}")
+
+
+READERS: Final[Mapping[str, Callable[[Watch, Process, StraceCall], None]]] = {
+    **dict.fromkeys(("open", "openat", "openat2", "creat", "open_by_handle_at"), _open),
+    **dict.fromkeys(("rename", "renameat", "renameat2"), _rename),
+    **dict.fromkeys(("link", "linkat"), _link),
+    **dict.fromkeys(("unlink", "unlinkat"), _unlink),
+    **dict.fromkeys(("mkdir", "mkdirat"), _mkdir),
+    **dict.fromkeys(("symlink", "symlinkat"), _symlink),
+    **dict.fromkeys(("mknod", "mknodat", "truncate", "truncate64"), _write),
+    **dict.fromkeys(("chdir", "fchdir"), _chdir),
+    **dict.fromkeys(("execve", "execveat", "uselib"), _exec),
+    **dict.fromkeys(("connect", "bind"), _network),
+    "rmdir": _rmdir,
+    "unshare": _unshare,
+    "socket": _socket,
+}

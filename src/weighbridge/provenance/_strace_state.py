@@ -1,0 +1,89 @@
+"""What was seen of a step up to now, and what every reader of calls needs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from weighbridge.core import printable
+
+if TYPE_CHECKING:
+    from weighbridge.core import Limits
+    from weighbridge.formats import StraceFile
+    from weighbridge.provenance._origins import Origins
+
+__all__ = ["Folder", "Process", "Watch", "add", "add_read", "locate", "note"]
+
+
+@dataclass(slots=True)
+class Folder:
+    """A working folder, which threads share; ``path`` is empty if it is not known."""
+
+    path: bytes
+
+
+@dataclass(slots=True)
+class Process:
+    folder: Folder
+    program: bytes = b""
+    forking: tuple[bytes, ...] | None = None
+    is_claimed: bool = True
+
+
+@dataclass(slots=True)
+class Watch:
+    """What was seen up to now; lives for one log."""
+
+    first_folder: bytes
+    limits: Limits
+    origins: Origins
+    reads: set[bytes] = field(default_factory=set)
+    writes: set[bytes] = field(default_factory=set)
+    folders: set[bytes] = field(default_factory=set)
+    connections: set[str] = field(default_factory=set)
+    gaps: dict[str, None] = field(default_factory=dict)
+    sockets: set[bytes] = field(default_factory=set)
+    processes: dict[int, Process] = field(default_factory=dict)
+    children: dict[int, Process] = field(default_factory=dict)
+    orphans: set[int] = field(default_factory=set)
+    has_calls: bool = False
+
+
+def note(watch: Watch, gap: str) -> None:
+    if len(watch.gaps) < watch.limits.max_rows:
+        watch.gaps[gap] = None
+
+
+def add_read(watch: Watch, path: bytes, *, is_deleted: bool = False) -> None:
+    source = watch.origins.find(path, is_deleted=is_deleted)
+    if source:
+        add(watch, watch.reads, source)
+
+
+def add(watch: Watch, paths: set[bytes], path: bytes) -> None:
+    if len(paths) < watch.limits.max_entries or path in paths:
+        paths.add(path)
+    else:
+        note(watch, f"it touched more than {watch.limits.max_entries} files")
+
+
+def locate(watch: Watch, process: Process, text: bytes, at: StraceFile | None = None) -> bytes:
+    """Return the absolute path of a name, its folder without links; empty if nobody knows it."""
+    path = text
+    if not text.startswith(b"/"):
+        folder = at.path if at and at.path else process.folder.path
+        if not folder.startswith(b"/"):
+            note(watch, f"where {printable(os.fsdecode(text))} is could not be told")
+            return b""
+        path = folder.rstrip(b"/") + b"/" + text
+    path = path.rstrip(b"/") or b"/"
+    head, name = os.path.split(path)
+    if name in {b".", b".."}:
+        return os.path.realpath(path)
+    return os.path.join(_real_folder(head), name)  # noqa: PTH118
+
+
+def _real_folder(path: bytes) -> bytes:
+    """Resolve a folder; /proc would lead to this process instead of the step's."""
+    return path if path.startswith((b"/proc/", b"/dev/fd")) else os.path.realpath(path)

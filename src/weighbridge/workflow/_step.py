@@ -1,0 +1,147 @@
+"""step: the same as ``run`` from inside a program, as a context or a decorator."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ContextDecorator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from weighbridge.core import DEFAULT_LIMITS, Limits
+from weighbridge.engines import ThreadExecutor
+from weighbridge.errors import InputError
+from weighbridge.workflow._run import Recorded, StepPlan, record_step
+from weighbridge.workflow._signers import choose_signer
+from weighbridge.workflow._step_inputs import StepInput, check_outputs, hash_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from weighbridge.core.ports import Executor, StrPath
+    from weighbridge.signing import Signer, SignerSpec
+
+__all__ = ["IN_PROCESS_BUILDER", "step"]
+
+# A step that signs for itself could sign anything: a verifier caps what this builder is worth.
+IN_PROCESS_BUILDER = "https://weighbridge.dev/builders/in-process/v1"
+
+
+class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("train"):
+    """Record a block or a function as a step, signed from inside the process.
+
+    The inputs are hashed on entry and looked at again on exit; the outputs are hashed on exit, and
+    the claim is put beside each. If the block raises, nothing is claimed, and a note on the
+    exception says so. Steps may be nested and may run in threads; each records its own.
+
+    Attributes:
+        recorded: The result, once the block has ended well.
+    """
+
+    recorded: Recorded | None = None
+
+    def __init__(  # noqa: PLR0913 - each is one thing that an author may say
+        self,
+        kind: str,
+        *,
+        inputs: Mapping[str, StrPath] | None = None,
+        outputs: Mapping[str, StrPath] | None = None,
+        params: Mapping[str, object] | None = None,
+        name: str = "",
+        signer: StrPath | SignerSpec | Signer,
+        builder: str = IN_PROCESS_BUILDER,
+        carry: bool = True,
+        executor: Executor | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        """Say what the step is; nothing is read yet.
+
+        Args:
+            kind: As for :class:`StepPlan`.
+            inputs: Name to a path, or to an address that bears a digest.
+            outputs: Name to a path; more can be named inside with :meth:`output`.
+            params: Parameters; what is no text is recorded as ``str`` writes it.
+            name: What to call the step.
+            signer: A ``Path`` of a private key, a URI, or anything that can sign.
+            builder: A URI that names who runs it.
+            carry: Whether what the inputs' claims say is copied to the outputs'.
+            executor: Where to hash.
+            limits: Bounds.
+        """
+        parameters = {key: str(value) for key, value in (params or {}).items()}
+        self._plan = StepPlan(
+            kind, inputs or {}, outputs or {}, name, parameters, builder=builder, carry=carry
+        )
+        self._signer = signer
+        self._executor = executor or ThreadExecutor()
+        self._limits = limits
+        self._entry_point = ("python", *sys.argv)
+        self._inputs: tuple[StepInput, ...] = ()
+        self._started_at: datetime | None = None
+
+    def _recreate_cm(self) -> Self:
+        """Return a step of its own for each call of a decorated function."""
+        fresh = object.__new__(type(self))
+        fresh.__dict__.update(self.__dict__)
+        return fresh
+
+    def __call__(self, func: Callable[..., object]) -> Callable[..., object]:  # type: ignore[override]
+        """Decorate a function; the record names it."""
+        self._entry_point = ("python", f"{func.__module__}:{func.__qualname__}")
+        if not self._plan.name:
+            self._plan = replace(self._plan, name=func.__name__)
+        return super().__call__(func)
+
+    def __enter__(self) -> Self:
+        """Open the signer and hash the inputs, so that what is wrong is told before the work.
+
+        Raises:
+            InputError: The signer cannot be used; an input is missing or cannot be hashed.
+        """
+        if self._started_at is not None:
+            raise InputError("a step is one run; make another for the next")
+        self._seal = choose_signer(self._signer, None, limits=self._limits)
+        self._inputs = hash_inputs(self._plan.inputs, executor=self._executor, limits=self._limits)
+        self._started_at = datetime.now(UTC)
+        return self
+
+    def output(self, name: str, path: StrPath) -> None:
+        """Name an output.
+
+        Raises:
+            InputError: There is one of that name, or it overlaps with an input or another output.
+        """
+        if name in self._plan.outputs:
+            raise InputError(f"the output {name!r} is named twice; name them apart")
+        outputs = {**self._plan.outputs, name: path}
+        check_outputs(outputs, self._plan.inputs)
+        self._plan = replace(self._plan, outputs=outputs)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Hash the outputs, sign, and write the claims; or say that there are none.
+
+        Raises:
+            InputError: There is no output, one is not there, or claims cannot be written.
+            ArtifactChangedError: An input changed meanwhile.
+        """
+        if error is not None:
+            error.add_note("weighbridge: the step failed; its outputs are unclaimed")
+            return
+        assert self._started_at is not None  # noqa: S101 - set by __enter__
+        outputs = check_outputs(self._plan.outputs, self._plan.inputs)
+        self.recorded = record_step(
+            self._plan,
+            self._inputs,
+            outputs,
+            seal=self._seal,
+            entry_point=self._entry_point,
+            started_at=self._started_at,
+            executor=self._executor,
+            limits=self._limits,
+        )

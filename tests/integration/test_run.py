@@ -1,0 +1,134 @@
+"""run: a command as a step, through the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sigstore.dsse import Statement as SigstoreStatement
+
+import weighbridge as wb
+from support import build_model, run_cli
+from weighbridge.core import DEFAULT_LIMITS, parse_bundle
+from weighbridge.signing import load_public_key, verify_bundle
+
+COPY = "import shutil, sys; shutil.copytree(sys.argv[1], sys.argv[2], dirs_exist_ok=True)"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    build_model(tmp_path / "base")
+    (tmp_path / "data.csv").write_text("x,y\n1,2\n")
+    wb.keygen(tmp_path / "k")
+    return tmp_path
+
+
+def run(place: Path, *options: str, code: int = 0, command: tuple[str, ...] = ()) -> str:
+    """Run a step that copies base to out, unless another command is given."""
+    step = command or (sys.executable, "-c", COPY, "base", "out")
+    chosen = options or ("-i", "base-model=base", "-i", "data=data.csv", "-o", "model=out")
+    done = run_cli("run", "--kind", "train", "--key", "k.key", *chosen, "--", *step, cwd=place)
+    assert done.returncode == code, done.stderr
+    return done.stderr
+
+
+def read_claims(place: Path, artifact: str = "out/claims.jsonl") -> list[dict[str, Any]]:
+    """Return the statements of a claims file, each verified with the key."""
+    found = []
+    for line in (place / artifact).read_bytes().splitlines():
+        bundle = parse_bundle(line, what="claim", limits=DEFAULT_LIMITS)
+        keys = {"k": load_public_key(place / "k.pub")}
+        payload = verify_bundle(bundle, keys, at=datetime.now(UTC)).statement.payload
+        SigstoreStatement(payload)
+        found.append(json.loads(payload))
+    return found
+
+
+def test_a_step_is_recorded(place: Path) -> None:
+    run(place, "--param", "lr=1e-4", "-i", "base-model=base", "-o", "model=out", "--name", "sft")
+    (statement,) = read_claims(place)
+    digest = wb.hash(place / "out").compute_digest().hex
+    assert statement["subject"] == [{"name": "model", "digest": {"sha256": digest}}]
+    assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
+    built = statement["predicate"]["buildDefinition"]
+    assert built["buildType"] == "https://weighbridge.dev/buildtypes/train/v1"
+    assert built["externalParameters"]["parameters"] == {"lr": "1e-4"}
+    assert built["externalParameters"]["inputs"] == {"base-model": "file:base"}
+    assert "sha256" not in json.dumps(built["externalParameters"])
+    assert built["internalParameters"]["step"] == {"kind": "train", "name": "sft"}
+    assert built["internalParameters"]["completeness"]["class"] == "declared"
+    (base,) = built["resolvedDependencies"]
+    assert base["digest"]["sha256"] == wb.hash(place / "base").compute_digest().hex
+    assert base["annotations"]["role"] == "base-model"
+    details = statement["predicate"]["runDetails"]
+    assert details["builder"]["id"] == "https://weighbridge.dev/builders/local/v1"
+    assert details["metadata"]["startedOn"] <= details["metadata"]["finishedOn"]
+
+
+def test_claims_travel(place: Path) -> None:
+    run(place, "-i", "data=data.csv", "-o", "m=out")
+    step = (sys.executable, "-c", COPY, "out", "second")
+    run(place, "-i", "base=out", "-o", "m=second", command=step)
+    first, second = read_claims(place, "second/claims.jsonl")
+    made_from = second["predicate"]["buildDefinition"]["resolvedDependencies"][0]["digest"]
+    assert made_from == first["subject"][0]["digest"]
+    run(place, "-i", "base=out", "-o", "m=third", "--no-carry", command=(*step[:-1], "third"))
+    # The copy brought the claims of the first with it; they are not there twice.
+    assert len(read_claims(place, "third/claims.jsonl")) == 2
+
+
+def test_a_single_file_has_its_claims_beside_it(place: Path) -> None:
+    step = (sys.executable, "-c", "open('w.bin', 'wb').write(b'w')")
+    run(place, "-i", "data=data.csv", "-o", "weights=w.bin", command=step)
+    (statement,) = read_claims(place, "w.bin.claims.jsonl")
+    assert (
+        statement["subject"][0]["digest"]["sha256"] == wb.hash(place / "w.bin").resources[0].sha256
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "step", "code", "words"),
+    [
+        (("-i", "a=base"), "pass", 2, "a step without an output"),
+        (("-o", "a=out"), "pass", 2, "out"),
+        (("-i", "a=nowhere", "-o", "m=out"), "pass", 2, "nowhere"),
+        (("-i", "a=base", "-o", "m=base"), "pass", 2, "overlap"),
+        (("-i", "a=base", "-o", "m=base/sub"), "pass", 2, "overlap"),
+        (("-i", "a=base", "-o", "m=out", "-o", "n=out"), "pass", 2, "overlap"),
+        (("-i", "a=base", "-i", "a=data.csv", "-o", "m=out"), "pass", 2, "given twice"),
+        (("-i", "a=https://example.com/x", "-o", "m=out"), "pass", 2, "add its digest"),
+        (("-i", "a=base", "-o", "m=out", "--builder", "me"), COPY, 2, "not a URI"),
+        (("-i", "a=base", "-o", "m=out"), "raise SystemExit(7)", 1, "exit code 7"),
+        (("-i", "a=base", "-o", "m=out"), "import os; os.kill(os.getpid(), 9)", 1, "signal 9"),
+        (("-i", "a=base", "-o", "m=out"), f"{COPY}; open('base/new', 'w')", 1, "changed"),
+    ],
+)
+def test_what_is_not_recorded(
+    place: Path, options: tuple[str, ...], step: str, code: int, words: str
+) -> None:
+    said = run(place, *options, code=code, command=(sys.executable, "-c", step, "base", "out"))
+    assert words in said
+    assert not (place / "out" / "claims.jsonl").exists()
+
+
+def test_a_program_that_is_not_there(place: Path) -> None:
+    assert "no program nothing-here" in run(place, code=2, command=("nothing-here",))
+
+
+def test_inputs_elsewhere_go_by_digest(place: Path) -> None:
+    revision, sha256 = "1f" * 20, "ab" * 32
+    remote = (f"-i a=hf://org/model@{revision} -i b=https://e.com/x#sha256={sha256} "
+              f"-i c=oci://r.io/m@sha256:{sha256} -o m=out").split()  # fmt: skip
+    run(place, *remote)
+    (statement,) = read_claims(place)
+    built = statement["predicate"]["buildDefinition"]
+    assert [item["digest"] for item in built["resolvedDependencies"]] == [
+        {"gitCommit": revision},
+        {"sha256": sha256},
+        {"sha256": sha256},
+    ]
+    assert built["externalParameters"]["inputs"]["b"] == "https://e.com/x"

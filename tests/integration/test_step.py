@@ -1,0 +1,139 @@
+"""wb.step: a block or a function as a step."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import weighbridge as wb
+from support import build_model
+from weighbridge.errors import ArtifactChangedError, InputError
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    build_model(tmp_path / "base")
+    (tmp_path / "data.csv").write_text("x,y\n1,2\n")
+    wb.keygen(tmp_path / "k")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def read_predicate(step: wb.step) -> dict[str, Any]:
+    assert step.recorded is not None
+    return json.loads(step.recorded.bundle.envelope.payload)["predicate"]
+
+
+def test_a_block_is_recorded(place: Path) -> None:
+    key = place / "k.key"
+    params = {"lr": 1e-4, "seed": 42, "name": "sft", "none": None}
+    with wb.step("train", inputs={"data": "data.csv"}, params=params, signer=key) as step:
+        Path("w.bin").write_bytes(b"w")
+        step.output("model", "w.bin")
+    predicate = read_predicate(step)
+    assert predicate["buildDefinition"]["externalParameters"]["parameters"] == {
+        "lr": "0.0001",
+        "seed": "42",
+        "name": "sft",
+        "none": "None",
+    }
+    assert predicate["runDetails"]["builder"]["id"].endswith("/builders/in-process/v1")
+    assert len(Path("w.bin.claims.jsonl").read_bytes().splitlines()) == 1
+
+
+def test_a_function_is_recorded_at_each_call(place: Path) -> None:
+    @wb.step("clean", inputs={"raw": "data.csv"}, outputs={"clean": "c"}, signer=place / "k.key")
+    def tidy(text: str) -> str:
+        Path("c").write_text(text)
+        return text.upper()
+
+    assert [tidy("a"), tidy("b")] == ["A", "B"]
+    claims = [json.loads(line) for line in Path("c.claims.jsonl").read_bytes().splitlines()]
+    assert len(claims) == 2
+
+
+def test_the_record_names_the_function(place: Path) -> None:
+    step = wb.step("clean", outputs={"clean": "c"}, signer=place / "k.key")
+
+    @step
+    def tidy() -> None:
+        Path("c").write_text("c")
+
+    tidy()
+    claim = json.loads(Path("c.claims.jsonl").read_bytes())
+    assert "payload" in claim["dsseEnvelope"]
+    assert step._entry_point[1].endswith("tidy")
+
+
+def test_a_block_that_raises_is_not_claimed(place: Path) -> None:
+    with (  # noqa: PT012 - the block is the step
+        pytest.raises(ZeroDivisionError) as caught,
+        wb.step("train", outputs={"m": "w.bin"}, signer=place / "k.key"),
+    ):
+        Path("w.bin").write_bytes(b"w")
+        raise ZeroDivisionError
+    assert "unclaimed" in caught.value.__notes__[0]
+    assert not Path("w.bin.claims.jsonl").exists()
+
+
+def test_an_input_that_changes_is_noticed(place: Path) -> None:
+    with (  # noqa: PT012 - the block is the step
+        pytest.raises(ArtifactChangedError, match=r"data\.csv"),
+        wb.step("train", inputs={"d": "data.csv"}, outputs={"m": "w"}, signer=place / "k.key"),
+    ):
+        Path("w").write_bytes(b"w")
+        Path("data.csv").write_text("other")
+    assert not Path("w.claims.jsonl").exists()
+
+
+def test_what_cannot_be_a_step(place: Path) -> None:
+    key = place / "k.key"
+    with pytest.raises(InputError, match="no key"), wb.step("train", signer=place / "no.key"):
+        pytest.fail("the work must not begin")
+    with pytest.raises(InputError, match="without an output"), wb.step("train", signer=key):
+        pass
+    with pytest.raises(InputError, match="not a kind"):  # noqa: SIM117 - the second is the block
+        with wb.step("bake", outputs={"m": "w"}, signer=key):
+            Path("w").write_bytes(b"w")
+    with wb.step("train", outputs={"m": "w"}, signer=key) as step:
+        with pytest.raises(InputError, match="twice"):
+            step.output("m", "w2")
+        with pytest.raises(InputError, match="overlap"):
+            step.output("n", "w")
+    with pytest.raises(InputError, match="one run"), step:
+        pytest.fail("it has run")
+
+
+def test_steps_in_threads_and_inside_each_other(place: Path) -> None:
+    key = place / "k.key"
+
+    def work(number: int) -> None:
+        with wb.step("split", inputs={"d": "data.csv"}, signer=key) as outer:
+            with wb.step("clean", inputs={"d": "data.csv"}, signer=key) as inner:
+                Path(f"inner{number}").write_text(str(number))
+                inner.output("part", f"inner{number}")
+            Path(f"outer{number}").write_text(str(number))
+            outer.output("whole", f"outer{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(16)))
+    for number in range(16):
+        for name in ("inner", "outer"):
+            assert len(Path(f"{name}{number}.claims.jsonl").read_bytes().splitlines()) == 1
+
+
+def test_claims_of_many_writers_are_all_there(place: Path) -> None:
+    Path("w").write_bytes(b"w")
+    key = place / "k.key"
+
+    def work(number: int) -> None:
+        with wb.step("evaluate", outputs={"m": "w"}, params={"n": number}, signer=key):
+            pass
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(24)))
+    assert len(Path("w.claims.jsonl").read_bytes().splitlines()) == 24
