@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from integration.confined_steps import PYTHON, Project, build_project, to_walls
-from support import to_safetensors
+from support import ROOT, to_safetensors
 from weighbridge.errors import IncompleteError, InputError
 from weighbridge.provenance._landlock import Landlock, Refusal, find_denied
 
@@ -102,6 +102,20 @@ WRITES = {
     "remove a folder": "os.rmdir('elsewhere')",
     "write into /proc": "open('/proc/sys/vm/overcommit_memory', 'w').write('0')",
     "mount": "check(libc.mount(b'/', b'out', None, 4096, None))",
+    "rename the output itself": "os.rename('out', 'elsewhere/out')",
+    "exchange with an input": (
+        "open('out/x', 'w').close()\ncheck(libc.renameat2(-100, b'out/x', -100, b'data/in.txt', 2))"
+    ),
+    "a namespace of its own": (
+        "script = 'mount -o remount,rw /; mount --bind data out; umount -l data; > data/in.txt'\n"
+        "if subprocess.run(['unshare', '-Urm', 'sh', '-c', script], stderr=-3).returncode:\n"
+        "    raise PermissionError(errno.EACCES, 'in the namespace')"
+    ),
+    "another root": (
+        "script = 'mkdir out/r && cd out && chroot r true; > ../data/in.txt'\n"
+        "if subprocess.run(['unshare', '-Ur', 'sh', '-c', script], stderr=-3).returncode:\n"
+        "    raise PermissionError(errno.EACCES, 'in the namespace')"
+    ),
 }
 
 
@@ -319,6 +333,23 @@ def test_what_is_granted_exists(project: Project) -> None:
         missing.run("true")
     with pytest.raises(InputError, match="whole system"):
         project.but(more=(Path("/usr/.."),)).run("true")
+
+
+def test_a_step_within_a_step_has_both_walls(tmp_path: Path) -> None:
+    """Such as a pipeline's own `weighbridge run`; the inner step may be given more than it gets."""
+    project = build_project(tmp_path / "project", to_walls("landlock"))
+    code = f"""
+import sys
+sys.path[:0] = {[str(ROOT / "src"), str(ROOT / "tests")]!r}
+from pathlib import Path
+from integration.confined_steps import Project, to_walls
+folder = Path({str(project.folder)!r})
+inner = Project(folder, to_walls("landlock"), {dict(project.environment)!r}, (folder,), ("out/h",))
+print(inner.run("sh", "-c", "cat data/in.txt; echo x > out/x; cat secret.txt").stdout)
+"""
+    done = project.but(more=(ROOT / "src", ROOT / "tests")).run_python(code)
+    assert done.stdout == "declared\n\n", done.stderr
+    assert (project.folder / "out" / "x").read_text() == "x\n"
 
 
 def test_names_that_are_no_utf8(project: Project) -> None:

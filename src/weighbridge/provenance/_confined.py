@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import printable
 from weighbridge.errors import IncompleteError, InputError
-from weighbridge.provenance._landlock import Bubblewrap, Confinement, Landlock
+from weighbridge.provenance._landlock import ABI_UNIX, Bubblewrap, Confinement, Landlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -164,8 +164,8 @@ def _to_families(how: Landlock | Bubblewrap, confinement: Confinement) -> list[i
         Landlock restricts TCP only; UDP, raw and Unix sockets are left to this filter.
     """
     network = [_INET, _INET6, _NETLINK] if confinement.network else []
-    # Within namespaces of their own, the sockets of others are out of reach.
-    alone = isinstance(how, Bubblewrap) and not confinement.network
+    # Where the sockets of others are out of reach, the step may have its own.
+    alone = how.abi >= ABI_UNIX if isinstance(how, Landlock) else not confinement.network
     return [*network, *([_UNIX] if confinement.local_sockets or alone else [])]
 
 

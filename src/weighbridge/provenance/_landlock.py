@@ -6,12 +6,11 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 __all__ = [
     "Bubblewrap",
@@ -26,6 +25,7 @@ __all__ = [
 
 _ABI_TCP = 4
 _ABI_SCOPES = 6
+ABI_UNIX = 9  # from here on, Unix sockets by path are behind walls too
 _TRIAL_S = 10
 # What the kernel answers where Landlock (EACCES), a link across (EXDEV) or a right (EPERM) ends.
 _DENIALS = frozenset({"EACCES", "EPERM", "EXDEV"})
@@ -74,9 +74,10 @@ class Confinement:
         hidden: What must not be readable, such as the signing key: it is tried before the step
             begins, and a step that could read it is not started.
         network: Whether the network may be used.
-        local_sockets: Whether Unix sockets may be made. Landlock before version 9 cannot tell the
-            socket of a helper process from that of an agent, a session bus or a container engine,
-            which start programs outside the walls when asked.
+        local_sockets: Whether Unix sockets may be made where Landlock is older than version 9
+            (Linux 7.1). It cannot tell the socket of a helper process from that of an agent, a
+            session bus or a container engine, which start programs outside the walls when asked.
+            Pipes, ``socketpair`` and shared memory need no grant.
     """
 
     readable: tuple[Path, ...]
@@ -146,12 +147,12 @@ def describe_gaps(how: Landlock | Bubblewrap, confinement: Confinement) -> tuple
         return tuple(gaps)
     gaps.append(
         "Landlock does not cover metadata: names, sizes, times and extended attributes of files "
-        "outside could be looked up by path, and modes, owners and times changed where the user "
-        "may."
+        "outside and the command lines of other processes could be looked up, and modes, owners "
+        "and times of files changed where the user may."
     )
-    if any(str(path) == "/dev/shm" for path in confinement.writable):  # noqa: S108
-        gaps.append("Shared memory (/dev/shm) was shared with other processes.")
-    if confinement.local_sockets:
+    shared = "System V, /dev/shm" if Path("/dev/shm") in confinement.writable else "System V"  # noqa: S108
+    gaps.append(f"Shared memory ({shared}) was shared with other processes.")
+    if confinement.local_sockets and how.abi < ABI_UNIX:
         gaps.append("The step could connect to services that listen on Unix sockets with a path.")
     if how.abi < _ABI_SCOPES:
         gaps.append("The step could send signals to other processes of the same user.")

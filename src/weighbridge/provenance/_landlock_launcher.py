@@ -24,7 +24,16 @@ import struct
 import sys
 from typing import Any
 
-__all__ = ["FAILED", "READY", "SYSCALLS", "build_filter", "confine", "main", "read_abi"]
+__all__ = [
+    "FAILED",
+    "READY",
+    "SYSCALLS",
+    "build_filter",
+    "confine",
+    "main",
+    "read_abi",
+    "to_handled",
+]
 
 READY = b"R"
 FAILED = b"E"
@@ -34,6 +43,7 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _MAKE_CHAR, _MAKE_BLOCK = 1 << 6, 1 << 11
 _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
+_RESOLVE_UNIX = 1 << 16
 _ALL_BEFORE_IOCTL = (1 << 15) - 1
 _TCP = 3  # bind and connect
 _SCOPES = 3  # abstract Unix sockets and signals
@@ -41,7 +51,7 @@ _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
 # A device that root makes in an output would be the whole disk.
 _WRITE = (_ALL_BEFORE_IOCTL | _IOCTL_DEV) & ~(_MAKE_CHAR | _MAKE_BLOCK)
-_ABI_IOCTL, _ABI_SCOPES = 5, 6
+_ABI_IOCTL, _ABI_SCOPES, _ABI_UNIX = 5, 6, 9
 
 # prctl
 _SET_SECCOMP, _CAPBSET_DROP, _SET_NO_NEW_PRIVS, _CAP_AMBIENT = 22, 24, 38, 47
@@ -164,12 +174,24 @@ def _add_path(libc: ctypes.CDLL, ruleset: int, path: bytes, rights: int) -> None
         os.close(descriptor)
 
 
+def to_handled(abi: int) -> int:
+    """Return the rights over files that a version of Landlock knows, from version 3 on.
+
+    Unix sockets by path are granted nowhere: those that the step made itself are not concerned.
+    """
+    return (
+        _ALL_BEFORE_IOCTL
+        | (_IOCTL_DEV if abi >= _ABI_IOCTL else 0)
+        | (_RESOLVE_UNIX if abi >= _ABI_UNIX else 0)
+    )
+
+
 def _restrict(libc: ctypes.CDLL, spec: dict[str, Any]) -> None:
     """Deny every path that is not granted, and TCP unless the network is."""
     abi = read_abi()
     if abi < spec["abi"]:
         raise _Failure(f"the kernel speaks Landlock {abi} where {spec['abi']} was found before")
-    files = _ALL_BEFORE_IOCTL | (_IOCTL_DEV if abi >= _ABI_IOCTL else 0)
+    files = to_handled(abi)
     scopes = _SCOPES if abi >= _ABI_SCOPES else 0
     attributes = struct.pack("=QQQ", files, 0 if spec["network"] else _TCP, scopes)
     if not scopes:

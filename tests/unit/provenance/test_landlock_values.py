@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weighbridge.provenance._confined import _to_families
 from weighbridge.provenance._confined_baseline import build_baseline, find_program_paths
 from weighbridge.provenance._landlock import (
     Bubblewrap,
@@ -25,7 +26,7 @@ from weighbridge.provenance._landlock import (
     find_denied,
     find_enforcement,
 )
-from weighbridge.provenance._landlock_launcher import SYSCALLS, build_filter
+from weighbridge.provenance._landlock_launcher import SYSCALLS, build_filter, to_handled
 
 ALLOW, DENY = 0x7FFF0000, 0x0005000D
 U32 = st.integers(0, 2**32 - 1)
@@ -188,11 +189,31 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
 def test_gaps_are_said() -> None:
     plain = Confinement((), ())
     assert describe_gaps(Bubblewrap("/usr/bin/bwrap"), plain) == ()
-    assert len(describe_gaps(Landlock(6), plain)) == 1
+    assert len(describe_gaps(Landlock(6), plain)) == 2
     open_one = Confinement((), (Path("/dev/shm"),), network=True, local_sockets=True)
     said = " ".join(describe_gaps(Landlock(4), open_one))
     for word in ("network", "metadata", "/dev/shm", "with a path", "signals", "abstract"):
         assert word in said
+
+
+def test_each_version_of_landlock_is_asked_for_what_it_knows() -> None:
+    """A right that the kernel does not know makes it refuse the whole rule set."""
+    assert [to_handled(abi).bit_length() for abi in (4, 5, 8, 9)] == [15, 16, 16, 17]
+    assert to_handled(8) == (1 << 16) - 1
+    assert to_handled(9) == (1 << 17) - 1
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_sockets_are_made_only_where_walls_reach_them(*, network: bool) -> None:
+    inet = {2, 10, 16} if network else set()
+    plain = Confinement((), (), network=network)
+    asked = Confinement((), (), network=network, local_sockets=True)
+    for how in (Landlock(4), Landlock(8), Landlock(9), Bubblewrap("bwrap")):
+        alone = how == Landlock(9) or (isinstance(how, Bubblewrap) and not network)
+        assert set(_to_families(how, plain)) == inet | ({1} if alone else set())
+        assert set(_to_families(how, asked)) == inet | {1}
+        gap = "Unix sockets with a path" in " ".join(describe_gaps(how, asked))
+        assert gap == (how in {Landlock(4), Landlock(8)})
 
 
 @pytest.mark.parametrize("abi", [1, 2, 3])
