@@ -103,8 +103,8 @@ def build_strace_command(argv: Sequence[str], *, log: Path, program: str = "stra
     """Return the command that runs ``argv`` and writes what it does to ``log``.
 
     Standard streams are the step's, as are the exit code and the signal that ended it. ``log`` is
-    opened by strace with close-on-exec. strings are not written, file names are: neither arguments,
-    nor the environment, nor data get into the log.
+    opened by strace with close-on-exec. Names of files are written there, other strings are not:
+    neither arguments, nor the environment, nor data.
 
     Raises:
         InputError: ``argv`` is empty.
@@ -117,7 +117,7 @@ def build_strace_command(argv: Sequence[str], *, log: Path, program: str = "stra
     calls = ",".join(f"?{name}" for name in TRACED_CALLS)
     return [
         *(program, "-f", "--seccomp-bpf", "-y", "-xx", "-s", "0"),
-        *("--quiet=attach,personality", "-e", f"trace={calls}", "-e", "signal=none"),
+        *("--quiet=attach,personality", "-e", f"trace={calls}"),
         *("-o", os.fspath(log), "--", *argv),
     ]
 

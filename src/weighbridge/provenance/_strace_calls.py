@@ -84,8 +84,10 @@ def _open(watch: Watch, process: Process, call: StraceCall) -> None:
     file = parse_strace_file(call.result)
     if file is None or not file.path:
         note(watch, "which file it opened could not be told")
-    elif not file.path.startswith(b"/") or flags & {b"O_PATH", b"O_DIRECTORY", b"O_TMPFILE"}:
-        pass  # a pipe and the like; nothing that is read; a nameless file of its own
+    elif not file.path.startswith(b"/") or flags & {b"O_PATH", b"O_DIRECTORY"}:
+        pass  # a pipe and the like; nothing that is read
+    elif b"O_TMPFILE" in flags:
+        watch.origins.make_nameless(file.path)
     elif not (file.is_deleted and file.path.startswith(b"/memfd:")):
         _open_file(watch, file, flags)
 
