@@ -188,6 +188,10 @@ class _Reader:
         else:
             self._superseded.add(pid)
         yield StraceEnd(other)
+        # strace 6.1 misses the end of the call, and some that follow.
+        yield StraceProblem(
+            "a thread that is not the first ran a program; strace may lose calls then"
+        )
 
     def _resume(self, pid: int, text: bytes) -> bytes | None:
         """Return the whole call; None if it was told already, text that is no call if it is odd."""

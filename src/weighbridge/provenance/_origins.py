@@ -61,6 +61,11 @@ class Origins:
         """Note that what is at ``path``, and in it if it is a folder, is the step's own."""
         self._put(path, _Node(), b"")
 
+    def make_nameless(self, path: bytes) -> None:
+        """Note that the step has a file of its own open that the system calls ``path``."""
+        if len(self._gone) < self._max_nodes:
+            self._gone.add(path)
+
     def keep(self, path: bytes, source: bytes) -> None:
         """Note that what is at ``path`` now was at ``source`` before the step."""
         self._put(path, _Node(), source)
@@ -68,6 +73,8 @@ class Origins:
     def move(self, old: bytes, new: bytes) -> None:
         """Note that ``old``, with everything in it, is now ``new``."""
         source = self.find(old)
+        if source and source == self.find(new):
+            return  # two names of one file: rename(2) leaves both
         self._put(new, self._take(old) or _Node(), source)
 
     def swap(self, one: bytes, other: bytes) -> None:
@@ -81,8 +88,8 @@ class Origins:
         """Note that ``path`` is gone; who has it open may still read it."""
         if self.find(path):
             self._gone.discard(path)
-        elif len(self._gone) < self._max_nodes:
-            self._gone.add(path)
+        else:
+            self.make_nameless(path)
         taken = self._take(path)
         if taken and not taken.children:
             self._left += 1

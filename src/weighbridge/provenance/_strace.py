@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
 import os
 import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +24,15 @@ from weighbridge.provenance._strace_log import MONITOR, parse_strace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from _typeshed import WriteableBuffer
+
     from weighbridge.core import Limits
 
 __all__ = ["StraceSupport", "StraceWatch", "build_strace_command", "find_strace", "watch_by_strace"]
 
 _WAIT_S = 20
+_NAP_S = 0.004
+_PIPE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +110,8 @@ def build_strace_command(argv: Sequence[str], *, log: Path, program: str = "stra
     """Return the command that runs ``argv`` and writes what it does to ``log``.
 
     Standard streams are the step's, as are the exit code and the signal that ended it. ``log`` is
-    opened by strace with close-on-exec. strings are not written, file names are: neither arguments,
-    nor the environment, nor data get into the log.
+    opened by strace with close-on-exec. Names of files are written there, other strings are not:
+    neither arguments, nor the environment, nor data.
 
     Raises:
         InputError: ``argv`` is empty.
@@ -117,9 +124,29 @@ def build_strace_command(argv: Sequence[str], *, log: Path, program: str = "stra
     calls = ",".join(f"?{name}" for name in TRACED_CALLS)
     return [
         *(program, "-f", "--seccomp-bpf", "-y", "-xx", "-s", "0"),
-        *("--quiet=attach,personality", "-e", f"trace={calls}", "-e", "signal=none"),
+        *("--quiet=attach,personality", "-e", f"trace={calls}"),
         *("-o", os.fspath(log), "--", *argv),
     ]
+
+
+class _Batches(io.RawIOBase):
+    """The reading end of a pipe, emptied now and then: waking for each line would slow the step."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        time.sleep(_NAP_S)
+        return os.readv(self._descriptor, [buffer])
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
 
 
 class StraceWatch:
@@ -139,11 +166,13 @@ class StraceWatch:
         reader = os.open(self.log, os.O_RDONLY | os.O_NONBLOCK)
         self._writer = os.open(self.log, os.O_WRONLY)
         os.set_blocking(reader, True)
+        with suppress(OSError):  # more than this user may have; the pipe is as it is, then
+            fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._thread = threading.Thread(target=self._follow, args=(reader,), daemon=True)
         self._thread.start()
 
     def _follow(self, reader: int) -> None:
-        with open(reader, "rb", buffering=1 << 18) as log:
+        with io.BufferedReader(_Batches(reader), _PIPE_BYTES) as log:
             try:
                 self._observation = parse_strace(
                     log, cwd=self._cwd, log_path=os.fspath(self.log), limits=self._limits

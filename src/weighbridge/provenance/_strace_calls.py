@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from weighbridge.core import printable
@@ -65,14 +66,19 @@ def _paths(watch: Watch, process: Process, call: StraceCall) -> list[bytes]:
     return paths
 
 
-def _flags(call: StraceCall) -> set[bytes]:
+def _flags(call: StraceCall) -> frozenset[bytes]:
     """Return the flags with which a file is opened, wherever the call has them."""
     if call.name == "creat":
-        return {b"O_WRONLY", b"O_CREAT", b"O_TRUNC"}
+        return frozenset({b"O_WRONLY", b"O_CREAT", b"O_TRUNC"})
     index = {"open": 1, "open_by_handle_at": -1}.get(call.name, 2)
     if index >= len(call.args):
-        return set()
-    return set(call.args[index].removeprefix(b"{flags=").rstrip(b"}").split(b"|"))
+        return frozenset()
+    return _split_flags(call.args[index])
+
+
+@lru_cache(maxsize=256)
+def _split_flags(text: bytes) -> frozenset[bytes]:
+    return frozenset(text.removeprefix(b"{flags=").rstrip(b"}").split(b"|"))
 
 
 def _open(watch: Watch, process: Process, call: StraceCall) -> None:
@@ -84,13 +90,15 @@ def _open(watch: Watch, process: Process, call: StraceCall) -> None:
     file = parse_strace_file(call.result)
     if file is None or not file.path:
         note(watch, "which file it opened could not be told")
-    elif not file.path.startswith(b"/") or flags & {b"O_PATH", b"O_DIRECTORY", b"O_TMPFILE"}:
-        pass  # a pipe and the like; nothing that is read; a nameless file of its own
+    elif not file.path.startswith(b"/") or flags & {b"O_PATH", b"O_DIRECTORY"}:
+        pass  # a pipe and the like; nothing that is read
+    elif b"O_TMPFILE" in flags:
+        watch.origins.make_nameless(file.path)
     elif not (file.is_deleted and file.path.startswith(b"/memfd:")):
         _open_file(watch, file, flags)
 
 
-def _open_file(watch: Watch, file: StraceFile, flags: set[bytes]) -> None:
+def _open_file(watch: Watch, file: StraceFile, flags: frozenset[bytes]) -> None:
     """Note what is read and written; a file that begins empty holds only what the step puts in."""
     writes = b"O_RDONLY" not in flags or b"O_TRUNC" in flags
     is_empty = b"O_TRUNC" in flags or {b"O_CREAT", b"O_EXCL"} <= flags
@@ -175,6 +183,7 @@ def _write(watch: Watch, process: Process, call: StraceCall) -> None:
 
 
 def _chdir(watch: Watch, process: Process, call: StraceCall) -> None:
+    process.folder.token = b""
     if call.name == "fchdir":
         file = parse_strace_file(call.args[0])
         process.folder.path = file.path if file else b""

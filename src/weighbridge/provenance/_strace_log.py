@@ -91,16 +91,21 @@ def _read_call(watch: Watch, call: StraceCall) -> None:
     if call.name in FORKS:
         _fork(watch, process, call)
         return
-    # Most calls carry the working folder, as the system sees it.
-    if call.args and call.args[0].startswith(b"AT_FDCWD<"):
-        here = parse_strace_file(call.args[0])
-        if here and here.path:
-            process.folder.path = here.path
+    if call.args and call.args[0] != process.folder.token and call.args[0].startswith(b"AT_FDCWD<"):
+        _look_around(process, call.args[0])
     if call.name in GAPS:
         if not call.error:
             note(watch, GAPS[call.name])
     elif (reader := READERS.get(call.name)) and _may_count(call):
         reader(watch, process, call)
+
+
+def _look_around(process: Process, token: bytes) -> None:
+    """Take over the working folder, as the system sees it, which most calls carry."""
+    here = parse_strace_file(token)
+    if here and here.path:
+        process.folder.path = here.path
+        process.folder.token = token
 
 
 def _may_count(call: StraceCall) -> bool:

@@ -18,9 +18,15 @@ __all__ = ["Folder", "Process", "Watch", "add", "add_read", "locate", "note"]
 
 @dataclass(slots=True)
 class Folder:
-    """A working folder, which threads share; ``path`` is empty if it is not known."""
+    """A working folder, which threads share.
+
+    Attributes:
+        path: Empty if it is not known.
+        token: What strace printed when it told ``path``.
+    """
 
     path: bytes
+    token: bytes = b""
 
 
 @dataclass(slots=True)
