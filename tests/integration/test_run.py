@@ -16,6 +16,8 @@ from support import build_model, run_cli
 from weighbridge.core import DEFAULT_LIMITS, parse_bundle
 from weighbridge.signing import load_public_key, verify_bundle
 
+# The interpreter below the virtual environment has few packages, which are all hashed each time.
+PYTHON = getattr(sys, "_base_executable", sys.executable)
 COPY = "import shutil, sys; shutil.copytree(sys.argv[1], sys.argv[2], dirs_exist_ok=True)"
 
 
@@ -29,7 +31,7 @@ def place(tmp_path: Path) -> Path:
 
 def run(place: Path, *options: str, code: int = 0, command: tuple[str, ...] = ()) -> str:
     """Run a step that copies base to out, unless another command is given."""
-    step = command or (sys.executable, "-c", COPY, "base", "out")
+    step = command or (PYTHON, "-c", COPY, "base", "out")
     chosen = options or ("-i", "base-model=base", "-i", "data=data.csv", "-o", "model=out")
     done = run_cli("run", "--kind", "train", "--key", "k.key", *chosen, "--", *step, cwd=place)
     assert done.returncode == code, done.stderr
@@ -48,9 +50,13 @@ def read_claims(place: Path, artifact: str = "out/claims.jsonl") -> list[dict[st
     return found
 
 
+def is_provenance(statement: dict[str, Any]) -> bool:
+    return statement["predicateType"] == "https://slsa.dev/provenance/v1"
+
+
 def test_a_step_is_recorded(place: Path) -> None:
     run(place, "--param", "lr=1e-4", "-i", "base-model=base", "-o", "model=out", "--name", "sft")
-    (statement,) = read_claims(place)
+    *_, statement = read_claims(place)
     digest = wb.hash(place / "out").compute_digest().hex
     assert statement["subject"] == [{"name": "model", "digest": {"sha256": digest}}]
     assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
@@ -60,8 +66,8 @@ def test_a_step_is_recorded(place: Path) -> None:
     assert built["externalParameters"]["inputs"] == {"base-model": "file:base"}
     assert "sha256" not in json.dumps(built["externalParameters"])
     assert built["internalParameters"]["step"] == {"kind": "train", "name": "sft"}
-    assert built["internalParameters"]["completeness"]["class"] == "declared"
-    (base,) = built["resolvedDependencies"]
+    assert built["internalParameters"]["completeness"]["class"] == "observed"
+    base = built["resolvedDependencies"][0]
     assert base["digest"]["sha256"] == wb.hash(place / "base").compute_digest().hex
     assert base["annotations"]["role"] == "base-model"
     details = statement["predicate"]["runDetails"]
@@ -71,20 +77,22 @@ def test_a_step_is_recorded(place: Path) -> None:
 
 def test_claims_travel(place: Path) -> None:
     run(place, "-i", "data=data.csv", "-o", "m=out")
-    step = (sys.executable, "-c", COPY, "out", "second")
+    step = (PYTHON, "-c", COPY, "out", "second")
     run(place, "-i", "base=out", "-o", "m=second", command=step)
-    first, second = read_claims(place, "second/claims.jsonl")
+    steps = [s for s in read_claims(place, "second/claims.jsonl") if is_provenance(s)]
+    first, second = steps
     made_from = second["predicate"]["buildDefinition"]["resolvedDependencies"][0]["digest"]
     assert made_from == first["subject"][0]["digest"]
     run(place, "-i", "base=out", "-o", "m=third", "--no-carry", command=(*step[:-1], "third"))
     # The copy brought the claims of the first with it; they are not there twice.
-    assert len(read_claims(place, "third/claims.jsonl")) == 2
+    third = read_claims(place, "third/claims.jsonl")
+    assert len([s for s in third if is_provenance(s)]) == 2
 
 
 def test_a_single_file_has_its_claims_beside_it(place: Path) -> None:
-    step = (sys.executable, "-c", "open('w.bin', 'wb').write(b'w')")
+    step = (PYTHON, "-c", "open('w.bin', 'wb').write(b'w')")
     run(place, "-i", "data=data.csv", "-o", "weights=w.bin", command=step)
-    (statement,) = read_claims(place, "w.bin.claims.jsonl")
+    *_, statement = read_claims(place, "w.bin.claims.jsonl")
     assert (
         statement["subject"][0]["digest"]["sha256"] == wb.hash(place / "w.bin").resources[0].sha256
     )
@@ -110,7 +118,7 @@ def test_a_single_file_has_its_claims_beside_it(place: Path) -> None:
 def test_what_is_not_recorded(
     place: Path, options: tuple[str, ...], step: str, code: int, words: str
 ) -> None:
-    said = run(place, *options, code=code, command=(sys.executable, "-c", step, "base", "out"))
+    said = run(place, *options, code=code, command=(PYTHON, "-c", step, "base", "out"))
     assert words in said
     assert not (place / "out" / "claims.jsonl").exists()
 
@@ -124,9 +132,9 @@ def test_inputs_elsewhere_go_by_digest(place: Path) -> None:
     remote = (f"-i a=hf://org/model@{revision} -i b=https://e.com/x#sha256={sha256} "
               f"-i c=oci://r.io/m@sha256:{sha256} -o m=out").split()  # fmt: skip
     run(place, *remote)
-    (statement,) = read_claims(place)
+    *_, statement = read_claims(place)
     built = statement["predicate"]["buildDefinition"]
-    assert [item["digest"] for item in built["resolvedDependencies"]] == [
+    assert [item["digest"] for item in built["resolvedDependencies"][:3]] == [
         {"gitCommit": revision},
         {"sha256": sha256},
         {"sha256": sha256},

@@ -9,7 +9,13 @@ from weighbridge._lazy import lazy_getattr
 if TYPE_CHECKING:
     from weighbridge.provenance._confined import ConfinedLaunch, open_launch, verify_confined
     from weighbridge.provenance._confined_baseline import BaselinePath, build_baseline
+    from weighbridge.provenance._environment import SCAI_TYPE, describe_environment, to_scai
     from weighbridge.provenance._inputs import is_remote, parse_remote_input
+    from weighbridge.provenance._interpreter import (
+        Interpreter,
+        find_interpreter,
+        read_interpreter,
+    )
     from weighbridge.provenance._landlock import (
         Bubblewrap,
         Confinement,
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
         describe_gaps,
         find_enforcement,
     )
+    from weighbridge.provenance._machine import list_runtime
+    from weighbridge.provenance._packages import Packages, read_packages
     from weighbridge.provenance._secrets import (
         choose_environment,
         clean_environment,
@@ -35,11 +43,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS",
+    "SCAI_TYPE",
     "BaselinePath",
     "Bubblewrap",
     "ConfinedLaunch",
     "Confinement",
+    "Interpreter",
     "Landlock",
+    "Packages",
     "Source",
     "StraceSupport",
     "Unenforceable",
@@ -49,15 +60,21 @@ __all__ = [
     "build_trace",
     "choose_environment",
     "clean_environment",
+    "describe_environment",
     "describe_gaps",
     "find_enforcement",
+    "find_interpreter",
     "find_strace",
     "find_undeclared",
     "is_remote",
+    "list_runtime",
     "open_launch",
     "parse_remote_input",
+    "read_interpreter",
+    "read_packages",
     "read_source",
     "redact_arguments",
+    "to_scai",
     "verify_confined",
     "watch_by_strace",
 ]
@@ -65,7 +82,9 @@ __all__ = [
 _MODULES = {
     "_confined": ("ConfinedLaunch", "open_launch", "verify_confined"),
     "_confined_baseline": ("BaselinePath", "build_baseline"),
+    "_environment": ("SCAI_TYPE", "describe_environment", "to_scai"),
     "_inputs": ("is_remote", "parse_remote_input"),
+    "_interpreter": ("Interpreter", "find_interpreter", "read_interpreter"),
     "_landlock": (
         "Bubblewrap",
         "Confinement",
@@ -74,6 +93,8 @@ _MODULES = {
         "describe_gaps",
         "find_enforcement",
     ),
+    "_machine": ("list_runtime",),
+    "_packages": ("Packages", "read_packages"),
     "_secrets": ("choose_environment", "clean_environment", "redact_arguments"),
     "_slsa": ("KINDS", "build_provenance", "build_trace"),
     "_source": ("Source", "read_source"),

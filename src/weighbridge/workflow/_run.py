@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,22 +18,29 @@ from weighbridge.core import (
     Dependency,
     Digest,
     Limits,
+    Statement,
     StepRecord,
     Subject,
+    printable,
 )
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
 from weighbridge.provenance import (
+    SCAI_TYPE,
     build_provenance,
     build_trace,
     choose_environment,
     clean_environment,
+    find_interpreter,
     redact_arguments,
+    to_scai,
 )
 from weighbridge.signing import SignerSpec
 from weighbridge.workflow._signers import choose_signer, to_key_path
 from weighbridge.workflow._step_facts import (
+    Platform,
     find_code,
+    find_platform,
     find_script,
     list_undeclared,
     to_completeness,
@@ -134,6 +142,7 @@ class Outcome:
         script: The file that the command names as its program, if it names one.
         environment: The variables that are recorded.
         removed: Names of those that the step was not given.
+        platform: What it ran on.
     """
 
     entry_point: tuple[str, ...]
@@ -142,6 +151,7 @@ class Outcome:
     script: Dependency | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
+    platform: Platform = field(default_factory=Platform)
 
 
 def run_step(  # noqa: PLR0913 - each is one thing that a user may say
@@ -196,6 +206,10 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     grant = (
         prepare_grant((*inputs, *code), outputs, hidden=_find_key(key, signer)) if enforce else None
     )
+    if shutil.which(command[0], path=environment.get("PATH", os.defpath)) is None:
+        raise InputError(f"there is no program {printable(command[0])}; check what is behind --")
+    python = find_interpreter(command, environment)
+    platform = find_platform(python, environment, executor=executor, limits=limits)
     started_at = datetime.now(UTC)
     watched = run_watched(command, environment, observe=observe, grant=grant, limits=limits)
     outcome = Outcome(
@@ -205,6 +219,7 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
         script=code[0].dependency if code else None,
         environment=choose_environment(environment),
         removed=removed,
+        platform=platform,
     )
     refuse_changed(code, limits=limits)
     return record_step(
@@ -246,14 +261,15 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     here = [item.path for item in inputs if item.path is not None]
     code = find_code([*here, *(output.path for output in outputs)], limits=limits)
     script = {os.path.realpath(outcome.script.name)} if outcome.script else set()
-    undeclared = list_undeclared(watched, here, code.files | script)
+    known = code.files | outcome.platform.files | script
+    undeclared = list_undeclared(watched, here, known)
     facts: dict[str, JsonValue] = {
         "completeness": to_completeness(watched, len(undeclared)),
         "environment": {
             "variables": dict(outcome.environment),
             "removed": list(outcome.removed),
         },
-        "problems": list(code.problems),
+        "problems": [*code.problems, *outcome.platform.problems],
     }
     record = StepRecord(
         kind=plan.kind,
@@ -268,13 +284,14 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         materials=(
             *((outcome.script,) if outcome.script else ()),
             *(code.source.to_dependencies() if code.source else ()),
+            *outcome.platform.materials,
             *undeclared,
         ),
         facts=facts,
         source=code.source.uri if code.source else "",
         source_path=code.source.path if code.source else "",
     )
-    claims = _seal(record, subjects, watched, seal=seal)
+    claims = _seal(record, subjects, outcome, seal=seal)
     carried = _collect_claims(inputs, limits=limits) if plan.carry else ()
     claimed = []
     for output, subject in zip(outputs, subjects, strict=True):
@@ -294,19 +311,28 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
 
 
 def _seal(
-    record: StepRecord, subjects: Sequence[Subject], watched: Watched, *, seal: Signer
+    record: StepRecord, subjects: Sequence[Subject], outcome: Outcome, *, seal: Signer
 ) -> tuple[Bundle, ...]:
-    """Sign the provenance, and before it the trace that it names by digest."""
-    if watched.observation is None:
-        return (seal.sign(build_provenance(record, subjects)),)
-    trace = build_trace(watched.observation, subjects, record=record)
-    byproduct = Dependency(
-        "runtime-trace",
-        {"sha256": hashlib.sha256(trace.payload).hexdigest()},
-        annotations={"predicateType": trace.predicate_type},
-    )
-    record = replace(record, byproducts=(*record.byproducts, byproduct))
-    return seal.sign(trace), seal.sign(build_provenance(record, subjects))
+    """Sign what the monitor saw, what the step ran on, and last what names both: the provenance."""
+    beside: list[tuple[str, Statement]] = []
+    if outcome.watched.observation is not None:
+        trace = build_trace(outcome.watched.observation, subjects, record=record)
+        beside.append(("runtime-trace", trace))
+    if outcome.platform.environment:
+        scai = to_scai(outcome.platform.environment, producer=record.builder)
+        built = Statement.build(subjects, predicate_type=SCAI_TYPE, predicate=scai)
+        beside.append(("environment", built))
+    byproducts = [
+        Dependency(
+            name,
+            {"sha256": hashlib.sha256(statement.payload).hexdigest()},
+            annotations={"predicateType": statement.predicate_type},
+        )
+        for name, statement in beside
+    ]
+    record = replace(record, byproducts=(*record.byproducts, *byproducts))
+    provenance = build_provenance(record, subjects)
+    return tuple(seal.sign(statement) for statement in (*(s for _, s in beside), provenance))
 
 
 def _find_key(

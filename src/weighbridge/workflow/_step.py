@@ -7,6 +7,7 @@ import sys
 from contextlib import ContextDecorator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from weighbridge.core import DEFAULT_LIMITS, Completeness, Limits
@@ -15,6 +16,7 @@ from weighbridge.errors import InputError
 from weighbridge.provenance import choose_environment, redact_arguments
 from weighbridge.workflow._run import Outcome, Recorded, StepPlan, record_step
 from weighbridge.workflow._signers import choose_signer
+from weighbridge.workflow._step_facts import find_platform
 from weighbridge.workflow._step_inputs import StepInput, check_outputs, hash_inputs
 from weighbridge.workflow._step_watch import Watched
 
@@ -106,6 +108,10 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             raise InputError("a step is one run; make another for the next")
         self._seal = choose_signer(self._signer, None, limits=self._limits)
         self._inputs = hash_inputs(self._plan.inputs, executor=self._executor, limits=self._limits)
+        python = Path(sys.executable) if sys.executable else None
+        self._platform = find_platform(
+            python, os.environ, executor=self._executor, limits=self._limits
+        )
         self._started_at = datetime.now(UTC)
         return self
 
@@ -147,6 +153,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
                 self._started_at,
                 Watched(Completeness.DECLARED, ()),
                 environment=choose_environment(os.environ),
+                platform=self._platform,
             ),
             seal=self._seal,
             executor=self._executor,

@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import open_git
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import WeighbridgeError
-from weighbridge.provenance import find_undeclared, read_source
+from weighbridge.provenance import (
+    describe_environment,
+    find_undeclared,
+    list_runtime,
+    read_interpreter,
+    read_packages,
+    read_source,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from weighbridge.core import JsonValue, Limits
+    from weighbridge.core.ports import Executor
     from weighbridge.provenance import Source
     from weighbridge.workflow._step_watch import Watched
 
-__all__ = ["StepCode", "find_code", "find_script", "list_undeclared", "to_completeness"]
+__all__ = [
+    "Platform",
+    "StepCode",
+    "find_code",
+    "find_platform",
+    "find_script",
+    "list_undeclared",
+    "to_completeness",
+]
 
 _KERNEL = ("/proc", "/sys", "/dev")
 _OPTIONS_END = 10
@@ -39,6 +55,49 @@ class StepCode:
     source: Source | None
     files: frozenset[str]
     problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What a step runs on.
+
+    Attributes:
+        materials: Interpreter, image and installed packages.
+        environment: Facts that decide numerics, ``GROUP.NAME`` to text.
+        files: Absolute paths of the files whose digest a package's RECORD gives and that have it.
+        problems: What does not hold or is not known, in sentences.
+    """
+
+    materials: tuple[Dependency, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: frozenset[str] = frozenset()
+    problems: tuple[str, ...] = ()
+
+
+def find_platform(
+    python: Path | None, environment: Mapping[str, str], *, executor: Executor, limits: Limits
+) -> Platform:
+    """Ask the interpreter of a step about itself, and check its packages against their RECORDs.
+
+    Args:
+        python: The program; None: it is not known.
+        environment: What the step is started with.
+        executor: Hashes the packages' files.
+        limits: Bound them.
+    """
+    if python is None:
+        return Platform(problems=("the command is no Python; what it runs on is not recorded",))
+    try:
+        interpreter = read_interpreter(python, environ=environment, limits=limits)
+    except WeighbridgeError as error:
+        return Platform(problems=(f"what the step runs on is not known: {error}",))
+    packages = read_packages(interpreter, executor=executor, limits=limits)
+    return Platform(
+        (*list_runtime(interpreter), *packages.dependencies),
+        describe_environment(interpreter, environment),
+        packages.verified,
+        packages.problems,
+    )
 
 
 def find_code(left_out: Iterable[Path], *, limits: Limits) -> StepCode:
@@ -79,6 +138,7 @@ def list_undeclared(
         *(os.path.realpath(path) for path in declared),
         *(os.path.realpath(entry.path) for entry in watched.baseline),
         *(str(entry.path) for entry in watched.baseline),
+        *(os.path.realpath(path) for path in watched.own),
     ]
     found = find_undeclared(watched.observation.reads, roots=roots, known=known)
     return tuple(_hash_undeclared(path) for path in found)

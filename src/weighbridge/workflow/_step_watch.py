@@ -71,6 +71,7 @@ class Watched:
         observation: What the monitor saw; None without one.
         enforcer: What the walls were; empty without any.
         gaps: Why something may have been missed or not kept out, in words.
+        own: Our own files that the monitor saw being read, to put the walls up.
     """
 
     completeness: Completeness
@@ -78,6 +79,7 @@ class Watched:
     observation: Observation | None = None
     enforcer: str = ""
     gaps: tuple[str, ...] = ()
+    own: tuple[Path, ...] = ()
 
 
 def run_watched(
@@ -146,6 +148,7 @@ def run_watched(
         observation,
         type(how).__name__.lower() if how else "",
         tuple(gaps),
+        tuple(Path(word) for word in launch.argv if word.endswith(".py")) if launch else (),
     )
 
 
