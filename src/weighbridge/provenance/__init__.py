@@ -8,7 +8,11 @@ from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from weighbridge.provenance._confined import ConfinedLaunch, open_launch, verify_confined
-    from weighbridge.provenance._confined_baseline import BaselinePath, build_baseline
+    from weighbridge.provenance._confined_baseline import (
+        BaselinePath,
+        build_baseline,
+        find_program_paths,
+    )
     from weighbridge.provenance._environment import SCAI_TYPE, describe_environment, to_scai
     from weighbridge.provenance._inputs import is_remote, parse_remote_input
     from weighbridge.provenance._interpreter import (
@@ -64,6 +68,7 @@ __all__ = [
     "describe_gaps",
     "find_enforcement",
     "find_interpreter",
+    "find_program_paths",
     "find_strace",
     "find_undeclared",
     "is_remote",
@@ -81,7 +86,7 @@ __all__ = [
 
 _MODULES = {
     "_confined": ("ConfinedLaunch", "open_launch", "verify_confined"),
-    "_confined_baseline": ("BaselinePath", "build_baseline"),
+    "_confined_baseline": ("BaselinePath", "build_baseline", "find_program_paths"),
     "_environment": ("SCAI_TYPE", "describe_environment", "to_scai"),
     "_inputs": ("is_remote", "parse_remote_input"),
     "_interpreter": ("Interpreter", "find_interpreter", "read_interpreter"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from weighbridge.provenance import (
     build_strace_command,
     describe_gaps,
     find_enforcement,
+    find_program_paths,
     find_strace,
     open_launch,
     verify_confined,
@@ -148,8 +150,14 @@ def run_watched(
         observation,
         type(how).__name__.lower() if how else "",
         tuple(gaps),
-        tuple(Path(word) for word in launch.argv if word.endswith(".py")) if launch else (),
+        _list_own(launch) if launch else (),
     )
+
+
+def _list_own(launch: ConfinedLaunch) -> tuple[Path, ...]:
+    """Return what the launcher reads before it becomes the step: itself and its interpreter."""
+    scripts = (Path(word) for word in launch.argv if word.endswith(".py"))
+    return (*scripts, *(entry.path for entry in find_program_paths(Path(sys.executable))))
 
 
 def _classify(observation: Observation | None, *, enforced: bool) -> Completeness:
