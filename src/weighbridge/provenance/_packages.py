@@ -99,7 +99,7 @@ def read_packages(
     dependencies = [_to_dependency(d, check) for d, check in zip(found, checks, strict=True)]
     for distribution, check in zip(found, checks, strict=True):
         problems += _tell_problems(distribution, check)
-    without = [d.shown for d in found if not d.record_digest]
+    without = [d.shown for d in found if not (d.record_digest or d.problem)]
     if without:
         problems.append(f"no RECORD lists the files of {_join(without)}; they are not checked")
     listed = frozenset(path for check in checks for path in check.listed)
@@ -173,13 +173,15 @@ def _read_distribution(folder: Path, name: str, limits: Limits) -> _Distribution
     plain = _Distribution(guessed, version, folder, problem=problem)
     if not (info / "RECORD").exists():
         return plain
+    digest = ""
     try:
         record = _read(info / "RECORD", limits.max_list_bytes, "max_list_bytes")
         digest = hashlib.sha256(record).hexdigest()
         rows = tuple(parse_record(record, limits=limits))
         origin = _read_origin(info, limits)
     except WeighbridgeError as error:
-        return _Distribution(guessed, version, folder, problem=f"its RECORD: {error}")
+        said = f"its files are not checked: {error}"
+        return _Distribution(guessed, version, folder, digest, problem=said)
     return _Distribution(guessed, version, folder, digest, rows, origin, problem)
 
 

@@ -55,6 +55,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_WORDS = frozenset(
     {
         "apikey",
+        "auth",
         "bearer",
         "credential",
         "credentials",
@@ -92,7 +93,7 @@ _TOKENS = re.compile(
             _BEGIN + r"gl(?:pat|ptt|dt|rt|cbt|ft|soat)-[A-Za-z0-9_\-.]{16,}",
             _BEGIN + r"hf_[A-Za-z0-9]{16,}",
             _BEGIN + r"api_org_[A-Za-z0-9]{16,}",
-            _BEGIN + r"sk-(?=[A-Za-z_\-]*[0-9])(?=[a-z0-9_\-]*[A-Z])[A-Za-z0-9_\-]{16,}",
+            _BEGIN + r"sk-(?=[A-Za-z_\-]{0,99}[0-9])(?=[a-z0-9_\-]{0,99}[A-Z])[A-Za-z0-9_\-]{16,}",
             _BEGIN + r"sk-(?:ant|proj|or|svcacct|admin)-[A-Za-z0-9_\-]{12,}",
             _BEGIN + r"sk-[A-Za-z0-9]{32,}",
             _BEGIN + r"[srp]k_(?:live|test)_[A-Za-z0-9]{12,}",
@@ -106,17 +107,28 @@ _TOKENS = re.compile(
             _BEGIN + r"dapi[0-9a-f]{32}",
             _BEGIN + r"hv[sb]\.[A-Za-z0-9_\-]{16,}",
             _BEGIN + r"AGE-SECRET-KEY-1[A-Z0-9]{16,}",
-            _BEGIN + r"eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*",
+            _BEGIN + r"eyJ[A-Za-z0-9_\-]{8,2000}\.[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*",
         )
     )
 )
 _BEARER = re.compile(r"\b(Bearer|Basic|Token)( +)([A-Za-z0-9_\-.~+/=]{8,})", re.IGNORECASE)
-_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://)[^/?#\s'\"]*@")
+_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]{0,31}://)[^/?#\s'\"]*@")
 _QUERY = re.compile(
-    r"([?&;#](?:[\w.\-]*(?:token|secret|passw(?:or)?d|signature|credential|api[_\-]?key)[\w.\-]*"
+    r"([?&;#](?:[\w.\-]{0,64}(?:token|secret|passw(?:or)?d|signature|credential|api[_\-]?key)[\w.\-]{0,64}"
     r"|sig|key|auth|code)=)[^&#\s'\"]+",
     re.IGNORECASE,
 )
+# ``Password=x;``, ``"api_key": "x"`` and ``os.environ['HF_TOKEN']='x'``, inside any argument.
+_INSIDE = re.compile(
+    r"((?:passw(?:or)?d|passphrase|secret|(?:access|account|api|private|secret)[_\-]?key"
+    r"|(?:access|api|auth|bearer|github|gitlab|hf|hub|refresh|secret|session)[_\-]?token)"
+    r"['\"\]\\]{0,4}\s{0,3}[:=]\s{0,3}['\"\\]{0,2})[^\s'\"&;,})\\]+",
+    re.IGNORECASE,
+)
+# What a name that ends in ``key`` may hold besides the name of a column or a file.
+_KEY_VALUE = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9+/_\-]{20,}={0,2}")
+_USER_OPTIONS = frozenset({"-u", "--user", "--proxy-user"})
+_USER_VALUE = re.compile(r"(?![0-9]+:[0-9]+\Z)[^:/\s]+:\S+")
 _RUN = re.compile(r"[A-Za-z0-9+/_\-]{24,}={0,2}")
 _DIGEST_NAME = re.compile(
     r"(?:sha(?:1|224|256|384|512)|md5|blake2[bs]|blake3|h1)[-:=]", re.IGNORECASE
@@ -189,13 +201,13 @@ def redact_arguments(argv: Sequence[str]) -> list[str]:
     look random. Paths, hexadecimal digests, identifiers of commits and numbers stay.
     """
     redacted: list[str] = []
-    expects_secret = False
+    option = ""
     for argument in argv:
-        if expects_secret and not argument.startswith("--"):
+        if option and not argument.startswith("--") and _is_secret(option, argument):
             redacted.append(REDACTED)
-            expects_secret = False
+            option = ""
             continue
-        expects_secret = bool(_OPTION.fullmatch(argument)) and _is_secret_name(argument)
+        option = argument if _OPTION.fullmatch(argument) else ""
         redacted.append(_redact_argument(argument))
     return redacted
 
@@ -206,6 +218,7 @@ def redact_text(text: str) -> str:
     known = _BEARER.sub(rf"\1\2{REDACTED}", known)
     known = _USERINFO.sub(rf"\1{REDACTED}@", known)
     known = _QUERY.sub(rf"\1{REDACTED}", known)
+    known = _INSIDE.sub(rf"\1{REDACTED}", known)
     return _RUN.sub(_redact_run, known)
 
 
@@ -240,9 +253,17 @@ def _strip_no_scheme(url: str) -> str:
 
 def _redact_argument(argument: str) -> str:
     assigned = _ASSIGNED.fullmatch(argument)
-    if assigned and _is_secret_name(assigned[1]):
+    if assigned and _is_secret(assigned[1], assigned[2]):
         return f"{assigned[1]}={REDACTED}"
     return redact_text(argument)
+
+
+def _is_secret(name: str, value: str) -> bool:
+    if name in _USER_OPTIONS:
+        return bool(_USER_VALUE.fullmatch(value))
+    if _is_secret_name(name):
+        return True
+    return name.lower().endswith("key") and bool(_KEY_VALUE.fullmatch(value))
 
 
 def _is_secret_name(name: str) -> bool:
@@ -254,7 +275,7 @@ def _is_secret_name(name: str) -> bool:
         return before not in _PLAIN_TOKENS and not _PLAIN_TOKENS & set(words[-3:-1])
     if last == "key":
         return before in _SECRET_KEYS
-    return last in _SECRET_WORDS
+    return last in _SECRET_WORDS or last.endswith(("password", "passwd", "secret"))
 
 
 def _is_removed(name: str) -> bool:

@@ -136,6 +136,7 @@ def test_a_planted_file_is_found(site: Path) -> None:
         ("Some_Pkg/c.py,md5=abc,3\n", "weaker than sha256"),
         ("Some_Pkg/c.py,sha256=@@@,3\n", "not base64"),
         ("Some_Pkg/c.py,sha256=YWJj,3\n", "length"),
+        ("Some_Pkg/c.py,sha256=,3\n", "length"),  # as some packages of Debian have it
         ("a,b\n", "three columns"),
         ('"a,b\n', "not CSV"),
         ("a\0,b,c\n", "NUL"),
@@ -146,7 +147,18 @@ def test_a_record_that_proves_nothing_is_said(site: Path, more: str, words: str)
     install(site, more=more)
     packages = read(site)
     assert any(words in problem for problem in packages.problems)
+    assert "sha256" in only(packages).digest
     assert only(packages).annotations["check"] == "unknown"
+
+
+def test_metadata_that_is_no_file_is_said(site: Path) -> None:
+    info = install(site)
+    (info / "METADATA").unlink()
+    os.mkfifo(info / "METADATA")
+    packages = read(site)
+    assert any("not a regular file" in problem for problem in packages.problems)
+    assert only(packages).uri == "pkg:pypi/some-pkg@1.0%2Bcpu"
+    assert only(packages).annotations["check"] == "fail"  # RECORD lists it
 
 
 def test_no_record_is_said(site: Path) -> None:
