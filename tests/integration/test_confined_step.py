@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +17,9 @@ import pytest
 from integration.confined_steps import PYTHON, Project, build_project, to_walls
 from support import ROOT, to_safetensors
 from weighbridge.errors import IncompleteError, InputError
+from weighbridge.provenance._confined import find_launcher_paths, open_launch, verify_confined
 from weighbridge.provenance._landlock import Landlock, Refusal, find_denied
+from weighbridge.provenance._strace import build_strace_command, watch_by_strace
 
 
 @pytest.fixture(params=["landlock", "bubblewrap"])
@@ -380,6 +383,50 @@ def test_a_monitor_outside_the_walls_sees_what_was_denied(tmp_path: Path) -> Non
     # The launcher tries the key and / itself, to know that the walls stand.
     trials = {"/", str(project.folder / "signing.key")}
     assert set(denied) - trials == {str(secret), str(written)}
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_an_observed_step_inside_walls_reads_what_is_known(tmp_path: Path) -> None:
+    """The baseline, the launcher and the inputs: nothing else is seen, and nothing is missed."""
+    project = build_project(tmp_path / "project", to_walls("landlock"))
+    argv = ["sh", "-c", "cat secret.txt data/in.txt; echo x > out/y; python3 -c 'import numpy'"]
+    confinement = project.confine(*argv)
+    with (
+        watch_by_strace(cwd=project.folder) as watch,
+        open_launch(
+            argv,
+            confinement,
+            how=project.how,
+            environment=project.environment,
+            folder=project.folder,
+        ) as launch,
+    ):
+        command = build_strace_command(launch.argv, log=watch.log)
+        done = subprocess.run(
+            command,
+            env=launch.environment,
+            pass_fds=launch.descriptors,
+            cwd=project.folder,
+            check=False,
+            capture_output=True,
+            timeout=60,
+        )
+        seen = watch.finish()
+        verify_confined(launch)
+    assert done.stdout == b"declared\n"
+    assert done.returncode == 0, done.stderr
+    assert seen.gaps == ()
+    known = [
+        path.resolve()
+        for path in (*confinement.readable, *confinement.writable, *find_launcher_paths())
+    ]
+    unknown = [
+        name for name in seen.reads if not any(Path(name).is_relative_to(path) for path in known)
+    ]
+    assert unknown == []
+    assert str(project.folder / "data" / "in.txt") in seen.reads
+    assert str(project.folder / "secret.txt") not in seen.reads
+    assert str(project.folder / "out" / "y") in seen.writes
 
 
 def test_a_step_is_told_apart_from_a_launcher_that_was_killed(project: Project) -> None:

@@ -17,7 +17,7 @@ from weighbridge.provenance._landlock import ABI_UNIX, Bubblewrap, Confinement, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["ConfinedLaunch", "open_launch", "verify_confined"]
+__all__ = ["ConfinedLaunch", "find_launcher_paths", "open_launch", "verify_confined"]
 
 _UNIX, _INET, _INET6, _NETLINK = 1, 2, 10, 16  # address families of Linux
 _REPORT_BYTES = 4096
@@ -100,7 +100,7 @@ def open_launch(
         script = _landlock_launcher.__file__
         launcher = [sys.executable, "-I", "-S", "-B", script, str(spec_fd), str(report_fd)]
         if isinstance(how, Bubblewrap):
-            needed = [*_find_launcher_paths(), *readable]
+            needed = [*find_launcher_paths(), *readable]
             walls = _build_bubblewrap(how, confinement, (needed, writable), folder)
             launcher = [*walls, *launcher]
         yield ConfinedLaunch(
@@ -181,7 +181,11 @@ def _open_memory(content: bytes) -> int:
     return descriptor
 
 
-def _find_launcher_paths() -> list[Path]:
+def find_launcher_paths() -> list[Path]:
+    """Return what the launcher itself reads; a monitor before it sees that as the step's.
+
+    Behind Landlock, a step can read none of it that is not granted as well.
+    """
     from weighbridge.provenance import _landlock_launcher  # noqa: PLC0415
     from weighbridge.provenance._confined_baseline import (  # noqa: PLC0415
         find_program_paths,
