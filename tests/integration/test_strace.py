@@ -212,6 +212,29 @@ def test_a_shell_with_folders_and_redirections(watch: Watch, tmp_path: Path) -> 
     assert {os.path.realpath("/bin/sh"), "/usr/bin/cat"} <= set(seen.whole.reads)
 
 
+def test_many_threads_and_children_at_once(watch: Watch, tmp_path: Path) -> None:
+    """Calls overlap in the log; folders, renames and numbers of processes stay apart."""
+    for number in range(6):
+        (tmp_path / f"in{number}").write_text("x")
+    (tmp_path / "busy.py").write_text(
+        "import os, subprocess, threading\n"
+        "def work(i):\n"
+        "    os.mkdir(f'w{i}')\n"
+        "    for k in range(15):\n"
+        "        subprocess.run(['/bin/sh', '-c', f'cd w{i}; echo x > t{k}; mv t{k} o{k}; '\n"
+        "            f'cat o{k} ../in{i} >/dev/null; rm o{k}'], check=True)\n"
+        "threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+    )
+    seen = watch(sys.executable, "-I", "-B", "busy.py")
+    names = {f"{name}{k}" for name in "to" for k in range(15)}
+    assert seen.code == 0, seen.output
+    assert seen.reads == {"busy.py", *(f"in{number}" for number in range(6))}
+    assert seen.writes == {f"w{number}/{name}" for number in range(6) for name in names}
+    assert seen.whole.gaps == ()
+
+
 def test_a_script_and_what_runs_it(watch: Watch, tmp_path: Path) -> None:
     (tmp_path / "run").write_text("#!/bin/sh -e\necho hi\n")
     (tmp_path / "outer").write_text(f"#! {tmp_path}/run\n")

@@ -111,10 +111,11 @@ def parse_strace_file(token: bytes) -> StraceFile | None:
     if match is None:
         return None
     path = match[2] or b""
+    if path.startswith(b"\\x"):  # in short, what is no file is printed as it is
+        path = _unhex(path)
     return StraceFile(
         number=-1 if match[1] == b"AT_FDCWD" else int(match[1]),
-        # pipes, sockets and the like have no path
-        path=_unhex(path) if path.startswith(b"\\x") else path,
+        path=b"" if b"\0" in path else path,
         is_deleted=match[3] is not None,
     )
 

@@ -197,7 +197,7 @@ def watch_by_strace(*, cwd: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[S
     """Offer a pipe for strace's log, and read it as it comes.
 
     A pipe and no file: nothing is kept on disk however long the log is, and what the step did
-    cannot be taken back from it, because it is read before the step goes on.
+    cannot be taken back from it. Leaving waits for strace: end it first if it is still running.
 
     Args:
         cwd: Where the step will start.

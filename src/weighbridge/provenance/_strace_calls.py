@@ -66,6 +66,10 @@ def _paths(watch: Watch, process: Process, call: StraceCall) -> list[bytes]:
     return paths
 
 
+def _arg(call: StraceCall, index: int) -> bytes:
+    return call.args[index] if index < len(call.args) else b""
+
+
 def _flags(call: StraceCall) -> frozenset[bytes]:
     """Return the flags with which a file is opened, wherever the call has them."""
     if call.name == "creat":
@@ -100,13 +104,13 @@ def _open(watch: Watch, process: Process, call: StraceCall) -> None:
 
 def _open_file(watch: Watch, file: StraceFile, flags: frozenset[bytes]) -> None:
     """Note what is read and written; a file that begins empty holds only what the step puts in."""
-    writes = b"O_RDONLY" not in flags or b"O_TRUNC" in flags
     is_empty = b"O_TRUNC" in flags or {b"O_CREAT", b"O_EXCL"} <= flags
+    writes = b"O_RDONLY" not in flags or is_empty
     if writes and not file.is_deleted:
         add(watch, watch.writes, file.path)
         if is_empty and not _is_device(file.path):
             watch.origins.make(file.path)
-    if b"O_WRONLY" not in flags and not (writes and is_empty):
+    if b"O_WRONLY" not in flags and (not is_empty or _is_device(file.path)):
         add_read(watch, file.path, is_deleted=file.is_deleted)
 
 
@@ -137,7 +141,7 @@ def _link(watch: Watch, process: Process, call: StraceCall) -> None:
         return
     old, new = paths
     add(watch, watch.writes, new)
-    given = parse_strace_file(call.args[0])
+    given = parse_strace_file(_arg(call, 0))
     if given is not None and given.is_deleted:
         watch.origins.make(new)  # only a nameless file of its own may get a name (O_TMPFILE)
     elif old.startswith((b"/proc/", b"/dev/fd")):
@@ -185,10 +189,10 @@ def _write(watch: Watch, process: Process, call: StraceCall) -> None:
 def _chdir(watch: Watch, process: Process, call: StraceCall) -> None:
     process.folder.token = b""
     if call.name == "fchdir":
-        file = parse_strace_file(call.args[0])
+        file = parse_strace_file(_arg(call, 0))
         process.folder.path = file.path if file else b""
         return
-    text = parse_strace_text(call.args[0])
+    text = parse_strace_text(_arg(call, 0))
     path = locate(watch, process, text) if text else b""
     process.folder.path = b"" if path.startswith(b"/proc/") else os.path.realpath(path or b"/")
 
@@ -200,8 +204,8 @@ def _unshare(watch: Watch, process: Process, call: StraceCall) -> None:
 
 
 def _exec(watch: Watch, process: Process, call: StraceCall) -> None:
-    text = parse_strace_text(call.args[-4] if call.name == "execveat" else call.args[0])
-    at = parse_strace_file(call.args[0]) if call.name == "execveat" else None
+    text = parse_strace_text(_arg(call, 1 if call.name == "execveat" else 0))
+    at = parse_strace_file(_arg(call, 0)) if call.name == "execveat" else None
     if text == b"" and at is not None:
         path = at.path
     elif text in {b"/proc/self/exe", b"/proc/thread-self/exe"}:
@@ -248,11 +252,11 @@ def _connect(watch: Watch, words: str) -> None:
 
 
 def _socket(watch: Watch, _process: Process, call: StraceCall) -> None:
-    kind = call.args[1] if len(call.args) > 1 else b""
-    if call.args[0] in {b"AF_INET", b"AF_INET6"} and b"SOCK_STREAM" not in kind:
+    family, kind = _arg(call, 0), _arg(call, 1)
+    if family in {b"AF_INET", b"AF_INET6"} and b"SOCK_STREAM" not in kind:
         _connect(watch, "datagrams")
-    elif call.args[0] in {b"AF_PACKET", b"AF_ALG", b"AF_VSOCK", b"AF_XDP"}:
-        _connect(watch, f"a socket of kind {call.args[0].decode()}")
+    elif family in {b"AF_PACKET", b"AF_ALG", b"AF_VSOCK", b"AF_XDP"}:
+        _connect(watch, f"a socket of kind {family.decode()}")
 
 
 READERS: Final[Mapping[str, Callable[[Watch, Process, StraceCall], None]]] = {

@@ -77,6 +77,9 @@ def add(watch: Watch, paths: set[bytes], path: bytes) -> None:
 def locate(watch: Watch, process: Process, text: bytes, at: StraceFile | None = None) -> bytes:
     """Return the absolute path of a name, its folder without links; empty if nobody knows it."""
     path = text
+    if b"\0" in text:  # the system takes no such name
+        note(watch, "a name in the monitor's log is none")
+        return b""
     if not text.startswith(b"/"):
         folder = at.path if at and at.path else process.folder.path
         if not folder.startswith(b"/"):

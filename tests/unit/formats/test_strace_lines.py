@@ -129,13 +129,18 @@ def test_a_string_that_was_cut_is_none() -> None:
     assert parse_strace_text(b'"plain"') is None
 
 
-@given(name=st.binary(), path=st.binary(min_size=1))
+@given(name=st.binary(), path=st.binary(min_size=1).filter(lambda path: b"\0" not in path))
 def test_any_bytes_come_back(name: bytes, path: bytes) -> None:
     (call,) = read(f'1 openat(5<{hexed(path)}>, "{hexed(name)}", O_RDONLY) = 3<{hexed(path)}>')
     assert isinstance(call, StraceCall)
     assert parse_strace_text(call.args[1]) == name
     assert parse_strace_file(call.args[0]) == StraceFile(5, path)
     assert parse_strace_file(call.result) == StraceFile(3, path)
+
+
+def test_a_path_with_a_null_byte_is_none() -> None:
+    file = parse_strace_file(f"3<{hexed(bytes(2))}>".encode())
+    assert file == StraceFile(3)
 
 
 @pytest.mark.parametrize("text", [b"socket:[5]", b"pipe:[5]", b"anon_inode:[eventpoll]"])
