@@ -41,7 +41,8 @@ def read_document(path: Path, *, what: str, limit_name: str, limit_bytes: int) -
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise InputError(f"the {what} {shown} is not a regular file")
+                kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+                raise InputError(f"the {what} {shown} is {kind}; name the file itself")
             size_bytes = status.st_size
             if size_bytes <= limit_bytes:
                 data = _read_at_most(descriptor, limit_bytes + 1)
@@ -50,6 +51,8 @@ def read_document(path: Path, *, what: str, limit_name: str, limit_bytes: int) -
             os.close(descriptor)
     except FileNotFoundError as error:
         raise InputError(f"there is no {what} at {shown}") from error
+    except InputError:  # it is a ValueError too
+        raise
     except (OSError, ValueError) as error:  # ValueError: NUL in the path
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise InputError(f"cannot read the {what} {shown}: {reason}") from error

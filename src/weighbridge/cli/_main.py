@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from weighbridge._version import __version__
+from weighbridge.cli._options import colour, print_json
 from weighbridge.core import printable
 from weighbridge.errors import (
     DigestMismatchError,
@@ -73,22 +74,30 @@ def cli() -> None:
 def run(arguments: Sequence[str] | None) -> int:
     """Run the command line; return its exit code."""
     _open_missing_streams()
+    given = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in given
     try:
-        code = cli.main(args=arguments, prog_name="weighbridge", standalone_mode=False) or 0
+        code = (
+            cli.main(args=given, prog_name="weighbridge", standalone_mode=False, color=colour())
+            or 0
+        )
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
+        _tell_programs(error.format_message(), code, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted; nothing was left half written")
         code = _EXIT_INTERRUPTED
     except WeighbridgeError as error:
         code = _tell(error)
+        _tell_programs(str(error), code, as_json=as_json, lines=_list_differences(error))
     except OSError as error:
         code = _tell_of_output(error)
     except Exception as error:  # the last net: a sentence instead of a traceback
         if os.environ.get("WEIGHBRIDGE_TRACEBACK"):
             raise
+        _tell_programs(type(error).__name__, 3, as_json=as_json)
         _say(
             f"internal error: {type(error).__name__}: {printable(str(error))}; this is a defect of "
             "weighbridge, please report it (WEIGHBRIDGE_TRACEBACK=1 shows where)"
@@ -130,14 +139,39 @@ def to_exit_code(error: WeighbridgeError) -> int:
 
 def _tell(error: WeighbridgeError) -> int:
     _say(str(error))
-    if isinstance(error, DigestMismatchError):
-        lines = list(error.diff.to_lines())
-        for line in lines[:_MOST_DIFFERENCES]:
-            click.echo(f"  {printable(line)}", err=True)
-        if len(lines) > _MOST_DIFFERENCES:
-            click.echo(f"  and {len(lines) - _MOST_DIFFERENCES:,} more", err=True)
+    lines = _list_differences(error)
+    for line in lines[:_MOST_DIFFERENCES]:
+        click.echo(f"  {line}", err=True)
+    if len(lines) > _MOST_DIFFERENCES:
+        click.echo(f"  and {len(lines) - _MOST_DIFFERENCES:,} more", err=True)
     return to_exit_code(error)
 
 
+def _list_differences(error: WeighbridgeError) -> list[str]:
+    if isinstance(error, DigestMismatchError):
+        return [printable(line) for line in error.diff.to_lines()]
+    return []
+
+
+def _tell_programs(reason: str, code: int, *, as_json: bool, lines: Sequence[str] = ()) -> None:
+    """Print why there is no result, as JSON, for those who asked for JSON.
+
+    What was not examined is unknown, whoever is to blame.
+    """
+    if not as_json:
+        return
+    try:
+        print_json(
+            {
+                "answer": "fail" if code == 1 else "unknown",
+                "exit_code": code,
+                "reason": printable(reason, limit=4000),
+                "differences": [*lines],
+            }
+        )
+    except OSError as error:
+        _tell_of_output(error)
+
+
 def _say(message: str) -> None:
-    click.echo(f"{click.style('weighbridge:', bold=True)} {message}", err=True)
+    click.echo(f"{click.style('weighbridge:', bold=True)} {message}", err=True, color=colour())

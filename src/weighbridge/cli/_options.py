@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 __all__ = [
     "FILE",
     "artifact_argument",
+    "colour",
     "json_option",
     "print_json",
     "signature_option",
     "stat_cache_option",
     "terminal",
+    "to_count",
 ]
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -69,11 +71,26 @@ def print_json(value: JsonValue) -> None:
     sys.stdout.buffer.flush()
 
 
+def colour() -> bool | None:
+    """Return False where nobody wants colour, else None: click then looks for a terminal.
+
+    Source:
+        https://no-color.org; click itself does not know the variable.
+    """
+    unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return False if unwanted else None
+
+
+def to_count(files: int) -> str:
+    """Return ``1 file`` or ``3,000 files``."""
+    return f"{files:,} file{'' if files == 1 else 's'}"
+
+
 def terminal() -> dict[str, Any]:
     """Return how wide a report may be, whether it may use colour, and whether Unicode."""
     import shutil  # noqa: PLC0415 - costs start-up time
 
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    coloured = sys.stdout.isatty() and colour() is None
     return {
         "width": max(40, min(shutil.get_terminal_size((100, 24)).columns, 120)),
         "colour": coloured,

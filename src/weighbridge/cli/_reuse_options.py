@@ -244,6 +244,9 @@ def _check_together(given: Mapping[str, Any]) -> None:
     if given["git_prefix"] is not None and not any(texts):
         raise click.UsageError("--git-prefix needs --git-status-from, --git-diff-from or --digests")
     streams = [*texts, given["changed"]]
+    # What stands in for a stream that the caller closed; an empty list would mean "no change".
+    if sys.stdin.name == os.devnull and any(stream is sys.stdin.buffer for stream in streams):
+        raise click.UsageError("there is no stdin to read the list from: it is closed")
     if sum(stream is sys.stdin.buffer for stream in streams) > 1:
         raise click.UsageError("only one list can be read from stdin")
 

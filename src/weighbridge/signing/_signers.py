@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from weighbridge.core import DEFAULT_LIMITS, Limits, printable
+from weighbridge.core import DEFAULT_LIMITS, Limits, printable, refuse_one
 from weighbridge.errors import InputError
 from weighbridge.signing._certificates import add_certificate
 from weighbridge.signing._keys import load_signer
@@ -57,6 +57,15 @@ class SignerSpec:
     timestamp_authorities: Sequence[StrPath] = ()
     ask_secret: AskSecret | None = None
     offline: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse one path where several belong.
+
+        Raises:
+            InputError: As said.
+        """
+        refuse_one(self.certificate_chain, what="certificates of the chain")
+        refuse_one(self.timestamp_authorities, what="time-stamp authorities")
 
 
 def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:

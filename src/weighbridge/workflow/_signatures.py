@@ -11,7 +11,7 @@ from weighbridge.artifact import (
     read_document,
     write_atomically,
 )
-from weighbridge.core import ArtifactKind, parse_bundle, printable
+from weighbridge.core import ArtifactKind, Dialect, Serialization, parse_bundle, printable
 from weighbridge.errors import InputError, LimitExceededError
 from weighbridge.workflow._paths import to_path
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from weighbridge.core.ports import StrPath
 
 __all__ = [
+    "check_wording",
     "find_signature_path",
     "list_ignored",
     "read_bundle",
@@ -32,6 +33,18 @@ __all__ = [
 # Every Sigstore bundle says what it is: near its beginning or its end, as its fields stand.
 _END_BYTES = 64 * 1024
 _BUNDLE_MARK = b"application/vnd.dev.sigstore.bundle"
+
+
+def check_wording(serialization: object, dialect: object) -> None:
+    """Refuse what a caller without types may say, before anything is hashed.
+
+    Raises:
+        InputError: One is not of its type; a string would silently mean the usual words.
+    """
+    if serialization is not None and not isinstance(serialization, Serialization):
+        raise InputError("the serialization is a weighbridge.core.Serialization; give one")
+    if not isinstance(dialect, Dialect):
+        raise InputError("the dialect is a weighbridge.core.Dialect; give one")
 
 
 def find_signature_path(artifact: Path, signature: StrPath | None) -> Path:
