@@ -1,4 +1,4 @@
-"""Signers that other distributions bring: the worked example of docs/signing.md, and bad ones."""
+"""Signers that other distributions bring: the worked example of docs/signing/tokens.md, and bad ones."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from support import ROOT, build_model, run_cli
 
 
 def read_example(name: str) -> str:
-    """Return the block of docs/signing.md that begins with the name of its file."""
-    page = (ROOT / "docs" / "signing.md").read_text()
+    """Return the block of docs/signing/tokens.md that begins with the name of its file."""
+    page = (ROOT / "docs" / "signing" / "tokens.md").read_text()
     return re.findall(rf"^```\w* {re.escape(name)}\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[0]
 
 
