@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,6 +192,27 @@ def test_nobody_gets_colour_against_their_will(place: Path, variables: dict[str,
     assert "\x1b[" in run_at_terminal(place, *verify, "k.pub", NO_COLOR="")
     for key in ("k.pub", "nowhere"):
         assert "\x1b" not in run_at_terminal(place, *verify, key, **variables)
+
+
+def test_ctrl_c_twice_shows_no_traceback(place: Path) -> None:
+    """Sparse files take minutes to hash; the second one comes while threads are ending."""
+    for number in range(4):
+        with (place / "model" / f"w{number}.bin").open("wb") as file:
+            file.truncate(200_000_000_000)
+    process = subprocess.Popen(
+        [WEIGHBRIDGE, "sign", "model", "--key", "k.key"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.readline() + process.stderr.readline()
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.001)
+    said += process.stderr.read()
+    process.stderr.close()
+    assert process.returncode in (130, -signal.SIGINT)
+    assert said.strip("\n") == "weighbridge: interrupted; nothing was left half written"
 
 
 def test_one_file_is_not_files(place: Path) -> None:

@@ -1,4 +1,4 @@
-"""Signers that other distributions bring: the worked example of docs/signing/tokens.md, and bad ones."""
+"""Signers of other distributions: the worked example of docs/signing/tokens.md, and bad ones."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         MissingExtraError: BLAKE3 is asked for and not installed.
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Too many files or shards, or too deep.
-        IncompleteError: A service that signing needs does not answer.
+        IncompleteError: A service that signing needs does not answer, or the disk is full.
     """
     root = to_path(path, what="artifact")
     target = find_signature_path(root, signature)

@@ -95,6 +95,7 @@ def write_bundle(target: Path, bundle: bytes, *, limits: Limits) -> None:
 
     Raises:
         InputError: It cannot be written.
+        IncompleteError: The disk is full.
         LimitExceededError: It is larger than ``max_signature_bytes``: nobody could read it again.
     """
     if len(bundle) > limits.max_signature_bytes:

@@ -88,7 +88,7 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Path) -> No
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match=r"folder is there and is not a regular file"):
         write_atomically(tmp_path / "folder", b"")
-    with pytest.raises(InputError, match=r"missing/x cannot be written"):
+    with pytest.raises(InputError, match=r"missing/x cannot be written: its folder is missing"):
         write_atomically(tmp_path / "missing" / "x", b"")
     with pytest.raises(InputError, match="cannot be written"):
         write_atomically(tmp_path / ("n" * 300), b"")
