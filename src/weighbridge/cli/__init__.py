@@ -28,9 +28,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = run(arguments)
     except KeyboardInterrupt:
         code = _EXIT_INTERRUPTED
-    if code == _EXIT_INTERRUPTED:
-        # Whoever presses Ctrl-C again while threads end sees no traceback of Python's own.
-        import signal  # noqa: PLC0415
-
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -87,6 +89,7 @@ def run(arguments: Sequence[str] | None) -> int:
         code = error.exit_code
         _tell_programs(error.format_message(), code, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
+        _end_at_once_next_time()
         _say("interrupted; nothing was left half written")
         code = _EXIT_INTERRUPTED
     except WeighbridgeError as error:
@@ -104,6 +107,15 @@ def run(arguments: Sequence[str] | None) -> int:
         )
         code = 3
     return int(code)
+
+
+def _end_at_once_next_time() -> None:
+    """Let Ctrl-C end the process from here on: nothing is written any more.
+
+    Whoever presses it again while threads end would see a traceback of Python's own.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _open_missing_streams() -> None:

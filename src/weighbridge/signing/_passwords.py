@@ -161,6 +161,8 @@ def encrypt_key(pkcs8: bytes, password: str) -> bytes:
         RFC 5958, section 3; RFC 8018, section 6.2.
     """
     secret = encode_secret(password, what="the new key")
+    if not secret:
+        raise InputError("the password of the new key is empty; choose one")
     from cryptography.hazmat.primitives import hashes, padding  # noqa: PLC0415 - start-up time
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC  # noqa: PLC0415

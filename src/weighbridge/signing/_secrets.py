@@ -48,10 +48,10 @@ def encode_secret(secret: object, *, what: str) -> bytes:
         what: Whose, for messages.
 
     Raises:
-        InputError: No text, empty, or text that cannot be written as UTF-8.
+        InputError: No text, or text that cannot be written as UTF-8.
     """
-    if not isinstance(secret, str) or not secret:
-        raise InputError(f"the password of {what} is empty or no text; give one, as a string")
+    if not isinstance(secret, str):
+        raise InputError(f"the password of {what} is no text; give one, as a string")
     try:
         return secret.encode("utf-8", "surrogateescape")  # as the environment had it
     except UnicodeEncodeError:  # not its cause: that holds the secret
