@@ -234,6 +234,16 @@ def test_a_keyless_signer_has_no_public_key_to_ask_the_network_for(place: Path) 
     assert (done.returncode, "no lasting key" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "extra", [{"trust_config": "nowhere.json"}, {"identity_token": "token"}], ids=str
+)
+def test_what_is_for_keyless_signing_is_not_passed_over(place: Path, extra: Any) -> None:
+    """A key once signed although the caller had named an account."""
+    with pytest.raises(InputError, match="for keyless signing"):
+        wb.sign("model", signer=wb.SignerSpec("file:k.key", **extra))
+    assert place
+
+
 def test_a_list_signed_with_ed25519_has_the_note_too(place: Path) -> None:
     run_cli("keygen", "ed", "--curve", "Ed25519", cwd=place)
     run_cli("hash", "model", "--manifest-out", "m.json", cwd=place)

@@ -445,6 +445,11 @@ def test_a_damaged_cache_is_said(local_sigstore: LocalSigstore, model: Path) -> 
     run(*update)
     cached.parent.chmod(0o777)
     assert "others may write" in run("trust", "show", *instance, expect=2).stderr
+    cached.parent.chmod(0o700)
+    cached.parent.parent.chmod(0o777)  # the folder itself could be put away and another put there
+    assert "others may write" in run("trust", "show", *instance, expect=2).stderr
+    cached.parent.parent.chmod(0o1777)
+    run("trust", "show", *instance)
 
 
 def test_an_update_that_does_not_hold(model: Path) -> None:

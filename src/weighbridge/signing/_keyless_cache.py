@@ -109,7 +109,8 @@ def _prepare(folder: Path) -> None:
     """Make a folder of the cache that only its owner may enter; refuse one that others may write.
 
     Raises:
-        InputError: It cannot be made, belongs to somebody else, or everybody may write to it.
+        InputError: It cannot be made, belongs to somebody else, or everybody may write to it, or to
+            a folder above it, where it could be replaced.
     """
     try:
         for parent in reversed(folder.parents):
@@ -119,11 +120,19 @@ def _prepare(folder: Path) -> None:
         status = folder.stat()
     except OSError as error:
         raise _no_cache(folder, error) from error
-    if status.st_uid not in (0, os.geteuid()) or status.st_mode & stat.S_IWOTH:
+    open_parents = [path for path in folder.parents if _may_be_replaced_in(path)]
+    if status.st_uid not in (0, os.geteuid()) or status.st_mode & stat.S_IWOTH or open_parents:
+        shown = printable(str(open_parents[0] if open_parents else folder))
         raise InputError(
-            f"others may write to the cache of trust roots {printable(str(folder))}; "
-            "remove it, or name another with XDG_DATA_HOME and XDG_CACHE_HOME"
+            f"others may write to the cache of trust roots, {shown}; "
+            "close it to them, or name another with XDG_DATA_HOME and XDG_CACHE_HOME"
         )
+
+
+def _may_be_replaced_in(folder: Path) -> bool:
+    """Return whether everybody may rename what lies in ``folder``; in /tmp they may not."""
+    mode = folder.stat().st_mode
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
 def _no_cache(folder: Path, error: OSError) -> InputError:

@@ -85,6 +85,11 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
         from weighbridge.signing._keyless_sign import open_keyless_signer  # noqa: PLC0415
 
         return open_keyless_signer(spec, limits=limits)
+    if scheme in ("file", "pkcs11") and (spec.trust_config or spec.identity_token):
+        raise InputError(
+            "an identity token and a trust config are for keyless signing; leave them out, "
+            "or leave out the key"
+        )
     if spec.timestamp_url:
         service = prepare_timestamps(spec, limits=limits)  # before any password is asked for
         return TimestampingSigner(
