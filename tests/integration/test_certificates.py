@@ -58,7 +58,7 @@ def test_sign_verify_and_check_with_certificates(place: Path) -> None:
     assert "proof:     certificate release@example.com, by CN=Root" in done.stdout
     said = json.loads(run_cli("verify", "model", *TRUST, "--json", cwd=place).stdout)
     assert said["signed_by"] == {
-        "name": "root.pem",
+        "signer": "root.pem",
         "method": "certificate",
         "identity": "release@example.com",
         "issuer": "CN=Root",

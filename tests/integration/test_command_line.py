@@ -73,6 +73,10 @@ def test_a_flipped_byte_is_named(place: Path) -> None:
     done = run_cli("verify", "model", "--key", "release.pub", "--json", cwd=place)
     said = json.loads(done.stdout)
     assert (said["answer"], len(said["differences"])) == ("fail", 1)
+    (change,) = said["diff"]["changed"]
+    assert change["expected"]["name"] == change["actual"]["name"] == "model.safetensors"
+    assert change["expected"]["sha256"] != change["actual"]["sha256"]
+    assert change["actual"]["size_bytes"] == len(data)
 
 
 def test_a_pickle_that_runs_code_is_named(place: Path) -> None:

@@ -23,6 +23,7 @@ from pkcs11.util import ec
 
 import weighbridge as wb
 from services.faulty_module import build_faulty_module
+from services.sigstore import start_tsa
 from services.softhsm import KEYS, SoftHsm, TokenKey
 from support import ROOT, WEIGHBRIDGE, build_model, run_cli
 from weighbridge.errors import IncompleteError, InputError
@@ -162,6 +163,16 @@ def test_with_a_certificate(place: Path, softhsm: SoftHsm, certificate: str) -> 
     assert run_cli("verify", "model", *authority, cwd=place).returncode == 0
     stranger = (*authority[:2], "--identity", "p384")
     assert run_cli("verify", "model", *stranger, cwd=place).returncode == 1
+
+
+def test_with_a_timestamp(place: Path, softhsm: SoftHsm) -> None:
+    with start_tsa() as tsa:
+        (place / "tsa.pem").write_text(tsa.chain_pem)
+        given = ("--certificate", "pkcs11:", "--timestamp", tsa.url)
+        sign(place, uri_of(softhsm, "object=p256"), *given)
+    trust = ("--certificate-authority", softhsm.folder / "ca.crt")
+    done = run_cli("verify", "model", *trust, "--timestamp-authority", "tsa.pem", cwd=place)
+    assert (done.returncode, "proven" in done.stdout) == (0, True), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import click
 
 from weighbridge._version import __version__
 from weighbridge.cli._options import colour, print_json
-from weighbridge.core import printable
+from weighbridge.core import ManifestDiff, printable
 from weighbridge.errors import (
     DigestMismatchError,
     IncompleteError,
@@ -24,6 +24,8 @@ from weighbridge.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from weighbridge.core import JsonValue
 
 __all__ = ["cli", "run", "to_exit_code"]
 
@@ -94,7 +96,7 @@ def run(arguments: Sequence[str] | None) -> int:
         code = _EXIT_INTERRUPTED
     except WeighbridgeError as error:
         code = _tell(error)
-        _tell_programs(str(error), code, as_json=as_json, lines=_list_differences(error))
+        _tell_programs(str(error), code, as_json=as_json, error=error)
     except OSError as error:
         code = _tell_of_output(error)
     except Exception as error:  # the last net: a sentence instead of a traceback
@@ -165,24 +167,29 @@ def _list_differences(error: WeighbridgeError) -> list[str]:
     return []
 
 
-def _tell_programs(reason: str, code: int, *, as_json: bool, lines: Sequence[str] = ()) -> None:
+def _tell_programs(
+    reason: str, code: int, *, as_json: bool, error: WeighbridgeError | None = None
+) -> None:
     """Print why there is no result, as JSON, for those who asked for JSON.
 
     What was not examined is unknown, whoever is to blame.
     """
     if not as_json:
         return
+    value: dict[str, JsonValue] = {
+        "answer": "fail" if code == 1 else "unknown",
+        "exit_code": code,
+        "reason": printable(reason, limit=4000),
+        "differences": [] if error is None else [*_list_differences(error)],
+    }
+    if isinstance(error, DigestMismatchError) and isinstance(error.diff, ManifestDiff):
+        from weighbridge.export import diff_to_json  # noqa: PLC0415 - costs start-up time
+
+        value["diff"] = diff_to_json(error.diff)
     try:
-        print_json(
-            {
-                "answer": "fail" if code == 1 else "unknown",
-                "exit_code": code,
-                "reason": printable(reason, limit=4000),
-                "differences": [*lines],
-            }
-        )
-    except OSError as error:
-        _tell_of_output(error)
+        print_json(value)
+    except OSError as problem:
+        _tell_of_output(problem)
 
 
 def _say(message: str) -> None:

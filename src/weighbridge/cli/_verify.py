@@ -24,7 +24,7 @@ from weighbridge.core import printable, to_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weighbridge.core import Attribution, JsonValue
+    from weighbridge.core import Attribution
 
 __all__ = ["command"]
 
@@ -92,12 +92,14 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     warn(warnings)
     digest = str(manifest.compute_digest())
     if as_json:
+        from weighbridge.export import attribution_to_json  # noqa: PLC0415 - costs start-up time
+
         print_json(
             {
                 "answer": "pass",
                 "artifact": digest,
                 "signature": printable(str(verified.signature)),
-                "signed_by": _to_json(verified.attribution),
+                "signed_by": attribution_to_json(verified.attribution),
                 "file_count": len(manifest.resources),
                 "size_bytes": manifest.size_bytes,
                 "unsigned": [printable(resource.name) for resource in verified.unsigned],
@@ -127,15 +129,3 @@ def _to_lines(attribution: Attribution) -> Iterator[str]:
     if attribution.signed_by is not None:
         yield f"time:      {attribution.signed_by:%Y-%m-%d %H:%M:%S} UTC at the latest, proven"
     yield from (f"note:      {printable(note)}" for note in attribution.notes)
-
-
-def _to_json(attribution: Attribution) -> JsonValue:
-    time = attribution.signed_by
-    return {
-        "name": printable(attribution.signer),
-        "method": attribution.method,
-        "identity": printable(attribution.identity),
-        "issuer": printable(attribution.issuer),
-        "signed_by": None if time is None else time.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "notes": [printable(note) for note in attribution.notes],
-    }

@@ -5,7 +5,14 @@ Text and JSON load at once; the writers of HTML and SARIF load when they are fir
 
 from typing import TYPE_CHECKING
 
-from weighbridge.export._json import load_schema, manifest_to_json, scan_to_json, to_json
+from weighbridge.export._json import (
+    attribution_to_json,
+    diff_to_json,
+    load_schema,
+    manifest_to_json,
+    scan_to_json,
+    to_json,
+)
 from weighbridge.export._report import CheckReport
 from weighbridge.export._text import scan_to_text, to_text
 
@@ -14,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckReport",
+    "attribution_to_json",
+    "diff_to_json",
     "load_schema",
     "manifest_to_json",
     "scan_to_json",

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     )
     from weighbridge.export._report import CheckReport
 
-__all__ = ["load_schema", "manifest_to_json", "scan_to_json", "to_json"]
+__all__ = [
+    "attribution_to_json",
+    "diff_to_json",
+    "load_schema",
+    "manifest_to_json",
+    "scan_to_json",
+    "to_json",
+]
 
 _SCHEMA_IDS = {
     "check-v1": "https://weighbridge.dev/schemas/check/v1",
@@ -159,12 +166,13 @@ def _signature(signature: SignatureEvidence) -> JsonValue:
         "found": signature.found,
         "problem": signature.problem,
         "signers": list(signature.signers),
-        "attributions": [_attribution(a) for a in signature.attributions],
-        "diff": None if signature.diff is None else _diff(signature.diff),
+        "attributions": [attribution_to_json(a) for a in signature.attributions],
+        "diff": None if signature.diff is None else diff_to_json(signature.diff),
     }
 
 
-def _attribution(attribution: Attribution) -> JsonValue:
+def attribution_to_json(attribution: Attribution) -> JsonValue:
+    """Return whom a signature is by."""
     time = attribution.signed_by
     return {
         "signer": attribution.signer,
@@ -176,7 +184,8 @@ def _attribution(attribution: Attribution) -> JsonValue:
     }
 
 
-def _diff(diff: ManifestDiff) -> JsonValue:
+def diff_to_json(diff: ManifestDiff) -> JsonValue:
+    """Return what differs; a size or digest that is not known is null."""
     return {
         "changed": [
             {"expected": _resource(expected), "actual": _resource(actual)}
