@@ -24,6 +24,7 @@ from weighbridge.errors import InputError, SignatureError, TrustError
 from weighbridge.signing._passwords import (
     ENCRYPTED_LABEL,
     check_derivation,
+    encode_password,
     encrypt_key,
     is_encrypted,
 )
@@ -231,7 +232,7 @@ def load_signer(
                 "give --password-file FILE or set WEIGHBRIDGE_PASSWORD"
             )
         secret = ask_secret(f"password of {printable(path.name)}")
-        password = secret.encode("utf-8", "surrogateescape")  # as the environment had it
+        password = encode_password(secret)
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - start-up time
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415

@@ -17,7 +17,7 @@ from weighbridge.signing._pem import decode_body, to_pem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ENCRYPTED_LABEL", "check_derivation", "encrypt_key", "is_encrypted"]
+__all__ = ["ENCRYPTED_LABEL", "check_derivation", "encode_password", "encrypt_key", "is_encrypted"]
 
 ENCRYPTED_LABEL = b"ENCRYPTED PRIVATE KEY"
 
@@ -144,6 +144,18 @@ def _read_items(data: bytes) -> Iterator[tuple[int, bytes]]:
         position += length
 
 
+def encode_password(password: str) -> bytes:
+    """Return a password in bytes, those of the environment as they were there.
+
+    Raises:
+        InputError: It holds what no UTF-8 has.
+    """
+    try:
+        return password.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # not its cause: that holds the password
+        raise InputError("the password is not UTF-8; type it again") from None
+
+
 def encrypt_key(pkcs8: bytes, password: str) -> bytes:
     """Return a private key in PEM under a password: PBKDF2 and AES-256-CBC.
 
@@ -154,7 +166,7 @@ def encrypt_key(pkcs8: bytes, password: str) -> bytes:
         password: Not empty.
 
     Raises:
-        InputError: The password is empty.
+        InputError: The password is empty, or not UTF-8.
 
     Source:
         RFC 5958, section 3; RFC 8018, section 6.2.
@@ -168,7 +180,7 @@ def encrypt_key(pkcs8: bytes, password: str) -> bytes:
     salt, start = os.urandom(16), os.urandom(16)
     kdf = PBKDF2HMAC(hashes.SHA256(), length=32, salt=salt, iterations=_OUR_ITERATIONS)
     cipher = Cipher(
-        algorithms.AES256(kdf.derive(password.encode("utf-8", "surrogateescape"))), modes.CBC(start)
+        algorithms.AES256(kdf.derive(encode_password(password))), modes.CBC(start)
     ).encryptor()
     padder = padding.PKCS7(128).padder()
     padded = padder.update(pkcs8) + padder.finalize()
