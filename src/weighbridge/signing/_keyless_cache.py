@@ -94,12 +94,12 @@ def _ask(url: str, *, offline: bool, root: Path | None, limit_s: float) -> Clien
 
     if offline:
         return ClientTrustConfig.from_tuf(url, offline, root)
-    done: queue.SimpleQueue[ClientTrustConfig | Exception] = queue.SimpleQueue()
+    done: queue.SimpleQueue[ClientTrustConfig | BaseException] = queue.SimpleQueue()
 
     def work() -> None:
         try:
             done.put(ClientTrustConfig.from_tuf(url, offline, root))
-        except Exception as error:  # noqa: BLE001 - raised again by who waits
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits, whatever it is
             done.put(error)
 
     threading.Thread(target=work, daemon=True, name="trust-root").start()
@@ -107,7 +107,7 @@ def _ask(url: str, *, offline: bool, root: Path | None, limit_s: float) -> Clien
         answer = done.get(timeout=limit_s)
     except queue.Empty:
         raise _TooSlowError from None
-    if isinstance(answer, Exception):
+    if isinstance(answer, BaseException):
         raise answer
     return answer
 
