@@ -96,7 +96,7 @@ def sign_file_list(  # noqa: PLR0913 - each is one thing that a user may say
     """
     file = to_path(manifest_file, what="list of files")
     target = to_path(signature, what="signature file")
-    refuse_to_replace(target)
+    refuse_to_replace(target, source=file)
     found = read_file_list(file, limits=limits)
     label = found.label if name is None else name.encode("utf-8", "replace").decode()
     if not label:

@@ -47,6 +47,7 @@ _UNSET = (
     "GIT_NOGLOB_PATHSPECS",
     "GIT_OBJECT_DIRECTORY",
     "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
     "GIT_WORK_TREE",
 )
 _SET = {
@@ -142,6 +143,7 @@ def list_git_operations(
         LimitExceededError: git prints too much.
     """
     git = _open(tree.folder, limits)
+    _refuse_replacements(git)
     commit = _resolve(git, revision)
     where = "." if tree.kind is ArtifactKind.FOLDER else tree.label
     limit_to = ("--literal-pathspecs",)
@@ -164,6 +166,18 @@ def list_git_operations(
         *(Operation(OperationKind.MOVED, move.name, move.old) for move in moves),
         *(Operation(OperationKind.CHANGED, name) for name in sorted(changed & known)),
     ]
+
+
+def _refuse_replacements(git: _Git) -> None:
+    """Refuse a repository in which an id may stand for other contents than when it was signed.
+
+    ``git filter-repo`` leaves such replacements: the old commit's id then means the rewritten one.
+    """
+    if git.ask("for-each-ref", "--count=1", "refs/replace/"):
+        raise InputError(
+            "the git repository replaces objects (git replace -l), so that a revision may be "
+            "another than the one that was signed; name the changed files instead"
+        )
 
 
 def _refuse_unusable(files: Iterable[GitFile]) -> None:
