@@ -21,6 +21,7 @@ from weighbridge.formats import (
     parse_git_files,
 )
 from weighbridge.signing import Operation, OperationKind
+from weighbridge.workflow._git_text import TEXT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,6 +68,7 @@ _CONFIG = (
 # What makes the bytes on disk others than those that git keeps.
 _CONVERSIONS = ("text", "eol", "crlf", "ident", "filter", "working-tree-encoding")
 _FILTER = _CONVERSIONS.index("filter")
+_NO = frozenset({"unspecified", "unset"})
 _ATTRIBUTE_FILES = ":(top,glob)**/.gitattributes"
 _WORDS_BYTES = 64 * 1024
 
@@ -154,9 +156,12 @@ def list_git_operations(
     on_disk = git.ask(*limit_to, "diff-files", "--no-renames", *compare, "--", where)
     differences = [*parse_git_diff(staged), *parse_git_diff(on_disk)]
     vouched = {file.name for file in files if file.is_checked}
+    found = _convert(git, vouched & known)
     if _attributes_changed(git, commit):
-        found = _convert(git, vouched & known)
-        vouched = {name for name in found if found[name][_FILTER] == "lfs"}
+        found = {name: how for name, how in found.items() if how[_FILTER] == "lfs"}
+    large = {entry.name for entry in tree.entries if entry.size_bytes >= TEXT_BYTES}
+    is_text = _converts_by_content(git)
+    vouched = {n for n, how in found.items() if _keeps_bytes(how, is_text=is_text and n not in large)}
     moves = _keep_same_conversion(git, [d for d in differences if d.old])
     changed = {entry.name for entry in tree.entries if entry.in_scope} - vouched
     for difference in {*differences} - moves:
@@ -258,6 +263,32 @@ def _convert(git: _Git, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
         name: tuple(attributes.get(name, {}).get(what, "") for what in _CONVERSIONS)
         for name in wanted
     }
+
+
+def _converts_by_content(git: _Git) -> bool:
+    """Return whether line ends are converted in whatever looks like text (``core.autocrlf``)."""
+    printed = git.ask("config", "--get", "core.autocrlf", none_is_1=True).strip().lower()
+    return printed not in {b"", b"false", b"no", b"off", b"0"}
+
+
+def _keeps_bytes(how: tuple[str, ...], *, is_text: bool) -> bool:
+    """Return whether no difference for git means the same bytes on disk.
+
+    Where git converts, several contents on disk are one for it: with other line ends, for instance.
+    Git LFS files are what their id says, or pointers, which are read in any case.
+
+    Args:
+        how: What :func:`_convert` gives for a file.
+        is_text: Whether its line ends are converted if no attribute speaks of them.
+
+    Source:
+        gitattributes(5), Effects; convert.c of git for what goes before what.
+    """
+    text, eol, crlf, ident, content_filter, encoding = how
+    if text == "unspecified":
+        text = crlf
+    plain_ends = text == "unset" or (text == eol == "unspecified" and not is_text)
+    return plain_ends and {ident, encoding} <= _NO and content_filter in {*_NO, "lfs"}
 
 
 def _keep_same_conversion(git: _Git, moves: Sequence[GitDiff]) -> set[GitDiff]:

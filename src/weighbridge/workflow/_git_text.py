@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from weighbridge.formats import GitChange
     from weighbridge.signing import Names
 
-__all__ = ["Place", "list_text_operations", "to_place"]
+__all__ = ["TEXT_BYTES", "Place", "list_text_operations", "to_place"]
 
 _ATTRIBUTES = ".gitattributes"
-# A renamed file below this size is read. The same bytes in git are others on disk if line ends, idents
-# or encodings are converted under one name and not under the other, and the text does not tell
-# which are. Only text is converted, and text as large as this is no file for git.
-_TEXT_BYTES = 128 * 1024 * 1024
+# A renamed file below this size is read. The same bytes in git are others on disk if line ends,
+# idents or encodings are converted under one name and not under the other, and what git printed
+# does not tell which are. Only text is converted, and what is as large as this is none.
+TEXT_BYTES = 128 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def list_text_operations(
         InputError: A submodule or an unmerged file; or a file that has to be there and is not.
     """
     known = disk.names | base
-    large = {entry.name for entry in tree.entries if entry.size_bytes >= _TEXT_BYTES}
+    large = {entry.name for entry in tree.entries if entry.size_bytes >= TEXT_BYTES}
     moves: list[Operation] = []
     changed: set[str] = set()
     outside = 0

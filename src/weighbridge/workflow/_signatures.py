@@ -136,7 +136,7 @@ def list_ignored(manifest: Manifest, artifact: Path, signature: Path) -> list[st
         return []
     names = set(OUT_OF_SCOPE_NAMES)
     inside = os.path.relpath(os.path.realpath(signature), os.path.realpath(artifact))
-    if not inside.startswith(".."):
+    if inside != ".." and not inside.startswith("../"):
         names.add(inside)
     first_parts = {resource.name.partition("/")[0] for resource in manifest.resources}
     return sorted(name for name in names if name not in first_parts)
