@@ -154,7 +154,9 @@ def test_a_rename_between_other_line_endings_is_read(
     (model / "lines.bat").unlink()
     git(repository, "checkout", "--", "models/tiny/lines.bat")
     assert b"\r\n" in (model / "lines.bat").read_bytes()
-    text = git(repository, *command, "--no-abbrev") if "diff" in command else git(repository, *command)
+    text = (
+        git(repository, *command, "--no-abbrev") if "diff" in command else git(repository, *command)
+    )
     assert b"R100" in text
     done = again(repository, f"--git-{command[0]}-from", "-", text=text)
     assert "lines.bat" in read_hashed(done)

@@ -68,6 +68,8 @@ _CONFIG = (
 # What makes the bytes on disk others than those that git keeps.
 _CONVERSIONS = ("text", "eol", "crlf", "ident", "filter", "working-tree-encoding")
 _FILTER = _CONVERSIONS.index("filter")
+# git prints each name once for each attribute; of so many at once that is little.
+_ASKED_FILES = 5_000
 _NO = frozenset({"unspecified", "unset"})
 _ATTRIBUTE_FILES = ":(top,glob)**/.gitattributes"
 _WORDS_BYTES = 64 * 1024
@@ -161,7 +163,9 @@ def list_git_operations(
         found = {name: how for name, how in found.items() if how[_FILTER] == "lfs"}
     large = {entry.name for entry in tree.entries if entry.size_bytes >= TEXT_BYTES}
     is_text = _converts_by_content(git)
-    vouched = {n for n, how in found.items() if _keeps_bytes(how, is_text=is_text and n not in large)}
+    vouched = {
+        n for n, how in found.items() if _keeps_bytes(how, is_text=is_text and n not in large)
+    }
     moves = _keep_same_conversion(git, [d for d in differences if d.old])
     changed = {entry.name for entry in tree.entries if entry.in_scope} - vouched
     for difference in {*differences} - moves:
@@ -254,15 +258,17 @@ def _attributes_changed(git: _Git, commit: str) -> bool:
 def _convert(git: _Git, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Return for each file the attributes by which git converts it, in one order."""
     wanted = list(names)
-    if not wanted:
-        return {}
-    given = "".join(f"{name}\0" for name in wanted).encode("utf-8", "surrogateescape")
-    printed = git.ask("check-attr", "-z", "--stdin", *_CONVERSIONS, given=given)
-    attributes = parse_git_attributes(printed)
-    return {
-        name: tuple(attributes.get(name, {}).get(what, "") for what in _CONVERSIONS)
-        for name in wanted
-    }
+    found: dict[str, tuple[str, ...]] = {}
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}  # most files are converted in one way
+    for first in range(0, len(wanted), _ASKED_FILES):
+        batch = wanted[first : first + _ASKED_FILES]
+        given = "".join(f"{name}\0" for name in batch).encode("utf-8", "surrogateescape")
+        printed = git.ask("check-attr", "-z", "--stdin", *_CONVERSIONS, given=given)
+        attributes = parse_git_attributes(printed)
+        for name in batch:
+            how = tuple(attributes.get(name, {}).get(what, "") for what in _CONVERSIONS)
+            found[name] = known.setdefault(how, how)
+    return found
 
 
 def _converts_by_content(git: _Git) -> bool:
