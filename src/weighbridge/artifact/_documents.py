@@ -166,8 +166,9 @@ def remove_leftovers(folder: Path) -> None:
     """
     try:
         for path in folder.glob(".weighbridge-*.tmp"):
-            if _LEFTOVER.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode):
-                path.unlink()
+            with contextlib.suppress(FileNotFoundError):  # another run tidied it, or needed it
+                if _LEFTOVER.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode):
+                    path.unlink()
     except OSError as error:
         shown = printable(str(folder))
         raise InputError(f"{shown} cannot be tidied: {error.strerror}") from error

@@ -19,6 +19,7 @@ __all__ = [
     "colour",
     "json_option",
     "print_json",
+    "refuse_empty",
     "signature_option",
     "stat_cache_option",
     "terminal",
@@ -29,6 +30,20 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 # What a path leads to is judged by the library, with its own messages; so click does not look.
 FILE = click.Path()
+
+
+def refuse_empty(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty text; the callback of options whose text decides who or what is trusted.
+
+    It comes from an unset variable of whoever wrote the command, and would be taken for an option
+    that was left out: for an identity, that means anybody.
+
+    Raises:
+        BadParameter: It is empty.
+    """
+    if value == "":
+        raise click.BadParameter("it is empty; check the variable that it came from")
+    return value
 
 
 def artifact_argument(function: F) -> F:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import stat
+import threading
 from typing import TYPE_CHECKING
 
 from weighbridge.core import DEFAULT_LIMITS, parse_json, printable
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from sigstore.models import ClientTrustConfig
 
+    from weighbridge.core import Limits
+
 __all__ = ["PUBLIC_INSTANCE", "find_cache", "hush", "load_from_tuf"]
 
 PUBLIC_INSTANCE = "https://tuf-repo-cdn.sigstore.dev"
@@ -23,20 +27,22 @@ PUBLIC_INSTANCE = "https://tuf-repo-cdn.sigstore.dev"
 _MAX_VALUES = 10_000
 
 
-def load_from_tuf(url: str, *, offline: bool, root: Path | None = None) -> ClientTrustConfig:
+def load_from_tuf(
+    url: str, *, offline: bool, root: Path | None = None, limits: Limits = DEFAULT_LIMITS
+) -> ClientTrustConfig:
     """Return what an instance said last, after asking it for news unless ``offline``.
 
     Args:
         url: Its update repository.
         offline: Whether what is cached has to do.
         root: Its first TUF root, if it is not known yet.
+        limits: ``max_wait_s`` for all its news together.
 
     Raises:
         InputError: Nothing is known of it, or the cache cannot be used.
-        IncompleteError: It could not be asked, or its answer does not hold.
+        IncompleteError: It could not be asked, not in time, or its answer does not hold.
     """
     from sigstore.errors import TUFError  # noqa: PLC0415 - start-up time
-    from sigstore.models import ClientTrustConfig  # noqa: PLC0415
 
     hush()
     shown = printable(url, limit=200)
@@ -49,7 +55,7 @@ def load_from_tuf(url: str, *, offline: bool, root: Path | None = None) -> Clien
     if root is None and not offline:
         _check_cached_root(folders[0], first)
     try:
-        return ClientTrustConfig.from_tuf(url, offline, root)
+        return _ask(url, offline=offline, root=root, limit_s=limits.max_wait_s)
     except TUFError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             raise InputError(
@@ -60,6 +66,11 @@ def load_from_tuf(url: str, *, offline: bool, root: Path | None = None) -> Clien
             f"the trust root of {shown} could not be refreshed ({_reason(error)}); "
             "try again, or use what is cached with --offline"
         ) from error
+    except _TooSlowError as error:
+        raise IncompleteError(
+            f"the trust root of {shown} could not be refreshed (no answer within "
+            f"{limits.max_wait_s} s); try again, or use what is cached with --offline"
+        ) from error
     except FileNotFoundError as error:
         raise InputError(
             f"nothing is cached of the Sigstore instance {shown}; run {first}, with the network"
@@ -68,6 +79,37 @@ def load_from_tuf(url: str, *, offline: bool, root: Path | None = None) -> Clien
         raise _no_cache(folders[1], error) from error
     except Exception as error:  # whatever a library does with a damaged file
         raise _damaged(folders[1], first) from error
+
+
+class _TooSlowError(Exception):
+    """An instance did not answer in time; not TimeoutError, which the files of the cache raise."""
+
+
+def _ask(url: str, *, offline: bool, root: Path | None, limit_s: float) -> ClientTrustConfig:
+    """Have sigstore-python ask for news, and wait no longer than so long.
+
+    Its requests wait anew for each byte, so a server that drips would hold anybody up for ever.
+    """
+    from sigstore.models import ClientTrustConfig  # noqa: PLC0415 - start-up time
+
+    if offline:
+        return ClientTrustConfig.from_tuf(url, offline, root)
+    done: queue.SimpleQueue[ClientTrustConfig | BaseException] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            done.put(ClientTrustConfig.from_tuf(url, offline, root))
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits, whatever it is
+            done.put(error)
+
+    threading.Thread(target=work, daemon=True, name="trust-root").start()
+    try:
+        answer = done.get(timeout=limit_s)
+    except queue.Empty:
+        raise _TooSlowError from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 def _check_cached_root(metadata: Path, first: str) -> None:

@@ -55,4 +55,4 @@ def encode_secret(secret: object, *, what: str) -> bytes:
     try:
         return secret.encode("utf-8", "surrogateescape")  # as the environment had it
     except UnicodeEncodeError:  # not its cause: that holds the secret
-        raise InputError(f"the password of {what} cannot be written as UTF-8") from None
+        raise InputError(f"the password of {what} is not UTF-8; type it again") from None

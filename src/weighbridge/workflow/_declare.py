@@ -145,7 +145,9 @@ def list_operations(
             *parse_git_diff_text(reuse.git_diff or b""),
         ]
         place = to_place(tree, reuse.git_prefix)
-        told, outside_count = list_text_operations(changes, place, disk=disk, base=signed.keys())
+        told, outside_count = list_text_operations(
+            changes, place, tree, disk=disk, base=signed.keys()
+        )
         operations += told
     digests = check_digests(reuse.digests or {}, disk)
     if reuse.digests is not None:

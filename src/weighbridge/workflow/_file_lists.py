@@ -16,6 +16,7 @@ from weighbridge.core import (
     Dialect,
     Limits,
     Manifest,
+    covers,
     find_collisions,
     printable,
 )
@@ -97,7 +98,7 @@ def sign_file_list(  # noqa: PLR0913 - each is one thing that a user may say
     file = to_path(manifest_file, what="list of files")
     target = to_path(signature, what="signature file")
     check_wording(None, dialect)
-    refuse_to_replace(target)
+    refuse_to_replace(target, source=file)
     found = read_file_list(file, limits=limits)
     label = found.label if name is None else name.encode("utf-8", "replace").decode()
     if not label:
@@ -117,8 +118,14 @@ def sign_file_list(  # noqa: PLR0913 - each is one thing that a user may say
 
 
 def _refuse_out_of_scope(manifest: Manifest) -> None:
-    """Refuse what verifying would never look at, so that the signature would never hold."""
+    """Refuse what verifying would never find, so that the signature would never hold."""
+    names = frozenset(resource.name for resource in manifest.resources)
     for resource in manifest.resources:
+        if covers(names, resource.name.rpartition("/")[0]):
+            raise InputError(
+                f"the list has {printable(resource.name)} and a file that would be its folder; "
+                "make the list again"
+            )
         if resource.name in _NEVER_LISTED or resource.name.startswith(_FOLDERS):
             raise InputError(
                 f"the list has {printable(resource.name)}, which is never part of an artifact; "

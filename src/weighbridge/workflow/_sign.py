@@ -162,8 +162,8 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     """
     root = to_path(path, what="artifact")
     target = find_signature_path(root, signature)
-    refuse_to_replace(target)
     check_wording(serialization, dialect)
+    refuse_to_replace(target, source=root)
     seal = choose_signer(signer, key, limits=limits)
     remove_leftovers(target.parent)
     ignored = parse_ignored(ignore)
