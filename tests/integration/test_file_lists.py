@@ -180,6 +180,12 @@ def test_a_text_list_and_a_bare_file(place: Path) -> None:
     wb.verify(place / "model" / "w0.bin", key=place / "k.pub", signature=place / "w0.sig")
 
 
+def test_a_list_with_a_file_in_the_place_of_a_folder_is_refused(place: Path) -> None:
+    (place / "list").write_text(f"{'0' * 64}  a\n{'0' * 64}  a/b/c\n")
+    with pytest.raises(InputError, match="would be its folder"):
+        sign_file_list(place / "list", key=place / "k.key", signature=place / "x.sig", name="x")
+
+
 @pytest.mark.parametrize("name", ["model.sig", ".gitignore", ".git/config", ".github/x"])
 def test_a_list_of_what_is_never_signed_is_refused(place: Path, name: str) -> None:
     (place / "list").write_text(f"{'0' * 64}  {name}\n{'0' * 64}  a\n")

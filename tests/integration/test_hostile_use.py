@@ -112,6 +112,44 @@ def test_nothing_that_is_read_is_written_over(
     assert not (place / "out").exists()
 
 
+def test_only_a_signature_is_replaced_and_never_what_is_signed(place: Path) -> None:
+    """A card that quotes a bundle, a list of bundles, one claim, and a signature of a signature."""
+    model, bundle = place / "model", (place / "model" / "model.sig").read_bytes()
+    card = b"---\nlicense: mit\n---\n" + b'{"mediaType": "application/vnd.dev.sigstore.bundle"}\n'
+    for name, content in (
+        ("README.md", card),
+        ("bundles.jsonl", bundle + b"\n" + bundle + b"\n"),
+        ("claims.jsonl", bundle + b"\n"),
+        ("model.sig.claims.jsonl", bundle + b"\n"),
+        ("config.json", b'{"about": "application/vnd.dev.sigstore.bundle.v0.3+json"}'),
+    ):
+        (model / name).write_bytes(content)
+        done = run_cli("sign", "model", "--key", "k.key", "--signature", model / name, cwd=place)
+        assert done.returncode == 2, done.stdout
+        assert (model / name).read_bytes() == content
+    for name in ("model/model.sig", "./model/../model/model.sig"):
+        done = run_cli("sign", "model/model.sig", "--key", "k.key", "--signature", name, cwd=place)
+        assert (done.returncode, "what is to be signed" in done.stderr) == (2, True)
+    assert (model / "model.sig").read_bytes() == bundle
+    (model / "model.sig").write_text(json.dumps(json.loads(bundle), indent=2))
+    (model / "config.json").write_text("{}")
+    assert run_cli("sign", "model", "--key", "k.key", cwd=place).returncode == 0
+
+
+def test_where_no_signature_can_be_written_nothing_is_read(place: Path) -> None:
+    (place / "model" / "hole").symlink_to("nowhere")  # an error, once the files are listed
+    done = run_cli("sign", "model", "--key", "k.key", "--signature", "no/x.sig", cwd=place)
+    assert (done.returncode, "there is no such folder" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_signature_that_begins_with_two_dots_is_recorded_as_left_out(place: Path) -> None:
+    (place / "model" / "model.sig").unlink()
+    signature = ("--signature", "model/..x.sig")
+    assert run_cli("sign", "model", "--key", "k.key", *signature, cwd=place).returncode == 0
+    shown = json.loads(run_cli("inspect", "model/..x.sig", "--json", cwd=place).stdout)
+    assert "..x.sig" in shown["ignored_paths"]
+
+
 def test_pipes_and_devices_are_written_into_and_not_replaced(place: Path) -> None:
     done = run_cli("hash", "model", "--manifest", "/dev/stdout", cwd=place)
     assert (done.returncode, '"resources"' in done.stdout) == (0, True)

@@ -112,9 +112,9 @@ def test_a_limit_on_the_size_of_files_leaves_the_old_signature(place: Path) -> N
     old = signature.read_bytes()
     assert len(old) > 1024
     done = run_cli(*SIGN, cwd=place, prefix=("bash", "-c", 'ulimit -f 1; exec "$@"', "limited"))
-    assert done.returncode == 2, done.stderr
+    assert done.returncode == 3, done.stderr
     assert done.stderr.count("\n") == 1
-    assert "model.sig cannot be written: File too large" in done.stderr
+    assert "model.sig cannot be written: file too large; make room" in done.stderr
     assert signature.read_bytes() == old
     assert list_leftovers(place) == []
 
@@ -145,5 +145,5 @@ def test_a_full_disk_leaves_the_old_signature(place: Path) -> None:
     if probe.returncode != 0:
         pytest.skip(f"no small disk can be mounted: {probe.stderr.decode().strip()}")
     done = run_cli(*SIGN, cwd=place, prefix=(*unshare, "bash", "-c", script, "full"))
-    assert done.returncode == 2, done.stderr
-    assert "disk/model.sig cannot be written: No space left on device" in done.stderr
+    assert done.returncode == 3, done.stderr
+    assert "disk/model.sig cannot be written: no space left on device; make room" in done.stderr

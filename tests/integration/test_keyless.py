@@ -445,6 +445,40 @@ def test_a_damaged_cache_is_said(local_sigstore: LocalSigstore, model: Path) -> 
     run(*update)
     cached.parent.chmod(0o777)
     assert "others may write" in run("trust", "show", *instance, expect=2).stderr
+    cached.parent.chmod(0o700)
+    cached.parent.parent.chmod(0o777)  # the folder itself could be put away and another put there
+    assert "others may write" in run("trust", "show", *instance, expect=2).stderr
+    cached.parent.parent.chmod(0o1777)
+    run("trust", "show", *instance)
+
+
+def test_a_gate_that_cannot_judge_says_so_and_does_not_fail_the_model(
+    local_sigstore: LocalSigstore, model: Path
+) -> None:
+    """What is wrong with this machine or the policy says nothing about the signature."""
+    config = local_sigstore.trust_config()
+    token = token_file(local_sigstore, model.parent)
+    run("sign", model, "--keyless", "--trust-config", config, "--identity-token-file", token)
+    policy = model.parent / "weighbridge.toml"
+    policy.write_text(
+        "version = 1\n[trust.signers.it]\n"
+        f'identity = "{ALICE}"\nissuer = "{local_sigstore.issuer}"\n'
+        f'instance = "{local_sigstore.tuf_url}"\nroles = ["publisher"]\n'
+        '[require]\nsignature = { by = ["it"] }\n'
+    )
+    check = ["check", model, "--policy", policy]
+    instance = ["--instance", local_sigstore.tuf_url]
+    assert "get its first root" in run(*check, expect=2).stderr
+    root = ["--root", local_sigstore.root_json]
+    run("trust", "update", *instance, *root)
+    run(*check)
+    shown = json.loads(run("trust", "show", *instance, "--json").stdout)
+    Path(shown["file"]).write_text("{}")
+    assert "is damaged" in run(*check, "--offline", expect=2).stderr
+    run(*check)
+    with local_sigstore.faults.setting(tuf_down=True):
+        assert "could not be refreshed" in run(*check, expect=3).stderr
+    run(*check, "--offline")
 
 
 def test_an_update_that_does_not_hold(model: Path) -> None:

@@ -387,6 +387,49 @@ def test_files_that_are_checked_out_in_another_way_are_read(repository: Path) ->
     assert "lines.txt" in read_hashed(repository, "--git-diff", "HEAD~1")
 
 
+@pytest.mark.parametrize(
+    ("attributes", "autocrlf", "signed"),
+    [
+        ("*.txt text eol=crlf", "false", b"line\n"),
+        ("*.txt eol=crlf", "false", b"line\n"),
+        ("*.txt crlf=input", "false", b"line\r\n"),
+        ("*.txt text=auto eol=lf", "false", b"line\r\n"),
+        ("*.txt ident -text", "false", b"$Id: 1 $\n"),
+        ("", "input", b"line\r\n"),
+        ("", "true", b"line\n"),
+    ],
+)
+def test_what_git_converts_is_read_though_git_sees_no_difference(
+    repository: Path, attributes: str, autocrlf: str, signed: bytes
+) -> None:
+    """Several contents on disk are one for git; it writes another than was signed."""
+    file = repository / "model" / "lines.txt"
+    (repository / ".gitattributes").write_text(f"{attributes}\n")
+    git(repository, "config", "core.autocrlf", autocrlf)
+    git(repository, "config", "core.safecrlf", "false")
+    file.write_bytes(signed * BIG)
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "two")
+    wb.sign(repository / "model", key=repository / "k.key", signature=repository / "old.sig")
+    file.unlink()
+    git(repository, "checkout", "--", "model/lines.txt")
+    assert file.read_bytes() != signed * BIG
+    assert git(repository, "diff", "HEAD", "--", "model/lines.txt") == b""
+    reuse = wb.Reuse(repository / "old.sig", git_since="HEAD")
+    found = wb.sign(repository / "model", key=repository / "k.key", reuse=reuse)
+    assert found.manifest == wb.hash(repository / "model")
+
+
+def test_a_commit_that_is_replaced_is_no_revision_that_was_signed(repository: Path) -> None:
+    """git filter-repo leaves the old id behind, as a name of what it rewrote."""
+    (repository / "model" / "w1.bin").write_bytes(b"\xaa" * BIG)
+    git(repository, "commit", "-qam", "two")
+    git(repository, "replace", "HEAD~1", "HEAD")
+    git(repository, "tag", "signed", "HEAD~1")
+    done = again(repository, "--git-diff", "signed")
+    assert (done.returncode, "replaces objects" in done.stderr) == (2, True), done.stderr
+
+
 @pytest.mark.parametrize("revision", ["nowhere", "--output=x", "", "HEAD:model"])
 def test_a_revision_that_is_none_is_refused(repository: Path, revision: str) -> None:
     done = again(repository, f"--git-diff={revision}")

@@ -1,4 +1,4 @@
-"""Signers that other distributions bring: the worked example of docs/signing.md, and bad ones."""
+"""Signers of other distributions: the worked example of docs/signing/tokens.md, and bad ones."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from support import ROOT, build_model, run_cli
 
 
 def read_example(name: str) -> str:
-    """Return the block of docs/signing.md that begins with the name of its file."""
-    page = (ROOT / "docs" / "signing.md").read_text()
+    """Return the block of docs/signing/tokens.md that begins with the name of its file."""
+    page = (ROOT / "docs" / "signing" / "tokens.md").read_text()
     return re.findall(rf"^```\w* {re.escape(name)}\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[0]
 
 
@@ -211,6 +211,37 @@ def test_bad_plug_ins(place: Path, code: str, exit_code: int, words: str) -> Non
     assert said.count("\n") == 1
     assert "S3CRET" not in said
     assert exit_code == 2 or "plug-in 'bad'" in said
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ("3", "gave no verifier"),
+        ("Own(lambda: 3)", "does not say who signed"),
+        ("Own(lambda: 1 / 0)", "failed (ZeroDivisionError: division by zero)"),
+        ("Own(lambda: sys.exit(0))", "failed (SystemExit: 0)"),
+    ],
+)
+def test_a_plug_ins_verifier_is_believed_no_more_than_its_signer(
+    place: Path, own: str, words: str
+) -> None:
+    """sign --reuse asks it for the old signature; one that exits with 0 signed nothing."""
+    code = (
+        "import sys\n"
+        "class Own:\n"
+        "    def __init__(self, act): self.act = act\n"
+        "    def verify(self, bundle, *, at): return self.act()\n"
+        "class Signer:\n"
+        "    def sign(self, statement): return None\n"
+        f"    def own_verifier(self): return {own}\n"
+        "def open_key(spec, *, limits): return Signer()\n"
+    )
+    install(place / "plugins", "bad", code, "bad = bad:open_key")
+    run_cli("keygen", "old", cwd=place)
+    run_cli("sign", "model", "--key", "old.key", "--signature", "old.sig", cwd=place)
+    done = run_cli("sign", "model", "--signer", "bad:x", "--reuse", "old.sig", cwd=place)
+    assert done.returncode == 3, done.stderr
+    assert words in done.stderr
 
 
 @pytest.mark.parametrize("uri", ["release.key", "", ":", "Ä:x", "1x:y", "../x:y", "a" * 60 + ":x"])

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from weighbridge.core import printable
-from weighbridge.errors import InputError, LimitExceededError
+from weighbridge.errors import (
+    IncompleteError,
+    InputError,
+    LimitExceededError,
+    WeighbridgeError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["read_document", "remove_leftovers", "write_atomically", "write_report"]
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _LEFTOVER = re.compile(r"\.weighbridge-[0-9a-f]{16}\.tmp")
 
 
@@ -41,7 +48,8 @@ def read_document(path: Path, *, what: str, limit_name: str, limit_bytes: int) -
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise InputError(f"the {what} {shown} is not a regular file")
+                kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+                raise InputError(f"the {what} {shown} is {kind}; name the file itself")
             size_bytes = status.st_size
             if size_bytes <= limit_bytes:
                 data = _read_at_most(descriptor, limit_bytes + 1)
@@ -50,6 +58,8 @@ def read_document(path: Path, *, what: str, limit_name: str, limit_bytes: int) -
             os.close(descriptor)
     except FileNotFoundError as error:
         raise InputError(f"there is no {what} at {shown}") from error
+    except InputError:  # it is a ValueError too
+        raise
     except (OSError, ValueError) as error:  # ValueError: NUL in the path
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise InputError(f"cannot read the {what} {shown}: {reason}") from error
@@ -84,12 +94,13 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o666, overwrite: b
     Raises:
         InputError: The file exists and ``overwrite`` is false, what is there is a folder, a pipe
             or a device, or the system refuses.
+        IncompleteError: The disk is full, or fails.
     """
     shown = printable(str(path))
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise InputError(f"{shown} cannot be written: {error.strerror}") from error
+        raise _refusal(shown, error) from error
     try:
         kept_mode = _look_at(path.name, folder, shown=shown)
         beside = f".weighbridge-{os.urandom(8).hex()}.tmp"
@@ -104,7 +115,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o666, overwrite: b
     except FileExistsError as error:
         raise InputError(f"{shown} exists already; move it away first") from error
     except OSError as error:
-        raise InputError(f"{shown} cannot be written: {error.strerror}") from error
+        raise _refusal(shown, error) from error
     finally:
         os.close(folder)
 
@@ -118,6 +129,7 @@ def write_report(path: Path, data: bytes) -> None:
 
     Raises:
         InputError: What is there is a folder or a disk, or the system refuses.
+        IncompleteError: The disk is full, or fails.
     """
     try:
         status = path.stat()
@@ -131,7 +143,19 @@ def write_report(path: Path, data: bytes) -> None:
             stream.write(data)
     except OSError as error:
         shown = printable(str(path))
-        raise InputError(f"{shown} cannot be written: {error.strerror}") from error
+        raise _refusal(shown, error) from error
+
+
+def _refusal(shown: str, error: OSError) -> WeighbridgeError:
+    """Return what to raise: a full disk is nobody's mistake, a missing folder is one."""
+    reason = (error.strerror or "error").lower()
+    if error.errno in _FULL:
+        return IncompleteError(
+            f"{shown} cannot be written: {reason}; make room and try again, nothing was replaced"
+        )
+    if error.errno == errno.ENOENT:
+        return InputError(f"{shown} cannot be written: its folder is missing; make it first")
+    return InputError(f"{shown} cannot be written: {reason}")
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -142,8 +166,9 @@ def remove_leftovers(folder: Path) -> None:
     """
     try:
         for path in folder.glob(".weighbridge-*.tmp"):
-            if _LEFTOVER.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode):
-                path.unlink()
+            with contextlib.suppress(FileNotFoundError):  # another run tidied it, or needed it
+                if _LEFTOVER.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode):
+                    path.unlink()
     except OSError as error:
         shown = printable(str(folder))
         raise InputError(f"{shown} cannot be tidied: {error.strerror}") from error

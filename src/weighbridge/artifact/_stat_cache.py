@@ -110,6 +110,7 @@ def save_stat_cache(
 
     Raises:
         InputError: The file cannot be written.
+        IncompleteError: The disk is full.
     """
     files = {
         entry.name: [*entry.identity, digests[entry.name]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from weighbridge import workflow
-from weighbridge.cli._options import FILE, json_option, print_json
+from weighbridge.cli._options import FILE, json_option, print_json, to_count
 from weighbridge.core import (
     CertificateMaterial,
     ChainMaterial,
@@ -105,7 +105,7 @@ def _to_lines(signature: str, inspected: Inspected, files: int) -> Iterator[str]
     count = len({part.name for part in parts})
     yield f"label:     {printable(manifest.label) or 'none'}"
     yield f"root:      {manifest.root}"
-    yield f"lists:     {count:,} files, {_to_words(manifest.serialization)}"
+    yield f"lists:     {to_count(count)}, {_to_words(manifest.serialization)}"
     shown = [printable(path) for path in manifest.ignore_paths[:_MOST_SHOWN]]
     more = len(manifest.ignore_paths) - len(shown)
     yield f"left out:  {', '.join(shown) or 'nothing'}{f' and {more:,} more' if more else ''}"

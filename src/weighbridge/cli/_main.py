@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
 from weighbridge._version import __version__
-from weighbridge.core import printable
+from weighbridge.cli._options import colour, print_json
+from weighbridge.core import ManifestDiff, printable
 from weighbridge.errors import (
     DigestMismatchError,
     IncompleteError,
@@ -21,6 +24,8 @@ from weighbridge.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from weighbridge.core import JsonValue
 
 __all__ = ["cli", "run", "to_exit_code"]
 
@@ -74,28 +79,46 @@ def cli() -> None:
 def run(arguments: Sequence[str] | None) -> int:
     """Run the command line; return its exit code."""
     _open_missing_streams()
+    given = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in given
     try:
-        code = cli.main(args=arguments, prog_name="weighbridge", standalone_mode=False) or 0
+        code = (
+            cli.main(args=given, prog_name="weighbridge", standalone_mode=False, color=colour())
+            or 0
+        )
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
+        _tell_programs(error.format_message(), code, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
+        _end_at_once_next_time()
         _say("interrupted; nothing was left half written")
         code = _EXIT_INTERRUPTED
     except WeighbridgeError as error:
         code = _tell(error)
+        _tell_programs(str(error), code, as_json=as_json, error=error)
     except OSError as error:
         code = _tell_of_output(error)
     except Exception as error:  # the last net: a sentence instead of a traceback
         if os.environ.get("WEIGHBRIDGE_TRACEBACK"):
             raise
+        _tell_programs(type(error).__name__, 3, as_json=as_json)
         _say(
             f"internal error: {type(error).__name__}: {printable(str(error))}; this is a defect of "
             "weighbridge, please report it (WEIGHBRIDGE_TRACEBACK=1 shows where)"
         )
         code = 3
     return int(code)
+
+
+def _end_at_once_next_time() -> None:
+    """Let Ctrl-C end the process from here on: nothing is written any more.
+
+    Whoever presses it again while threads end would see a traceback of Python's own.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _open_missing_streams() -> None:
@@ -131,14 +154,44 @@ def to_exit_code(error: WeighbridgeError) -> int:
 
 def _tell(error: WeighbridgeError) -> int:
     _say(str(error))
-    if isinstance(error, DigestMismatchError):
-        lines = list(error.diff.to_lines())
-        for line in lines[:_MOST_DIFFERENCES]:
-            click.echo(f"  {printable(line)}", err=True)
-        if len(lines) > _MOST_DIFFERENCES:
-            click.echo(f"  and {len(lines) - _MOST_DIFFERENCES:,} more", err=True)
+    lines = _list_differences(error)
+    for line in lines[:_MOST_DIFFERENCES]:
+        click.echo(f"  {line}", err=True)
+    if len(lines) > _MOST_DIFFERENCES:
+        click.echo(f"  and {len(lines) - _MOST_DIFFERENCES:,} more", err=True)
     return to_exit_code(error)
 
 
+def _list_differences(error: WeighbridgeError) -> list[str]:
+    if isinstance(error, DigestMismatchError):
+        return [printable(line) for line in error.diff.to_lines()]
+    return []
+
+
+def _tell_programs(
+    reason: str, code: int, *, as_json: bool, error: WeighbridgeError | None = None
+) -> None:
+    """Print why there is no result, as JSON, for those who asked for JSON.
+
+    What was not examined is unknown, whoever is to blame.
+    """
+    if not as_json:
+        return
+    value: dict[str, JsonValue] = {
+        "answer": "fail" if code == 1 else "unknown",
+        "exit_code": code,
+        "reason": printable(reason, limit=4000),
+        "differences": [] if error is None else [*_list_differences(error)],
+    }
+    if isinstance(error, DigestMismatchError) and isinstance(error.diff, ManifestDiff):
+        from weighbridge.export import diff_to_json  # noqa: PLC0415 - costs start-up time
+
+        value["diff"] = diff_to_json(error.diff)
+    try:
+        print_json(value)
+    except OSError as problem:
+        _tell_of_output(problem)
+
+
 def _say(message: str) -> None:
-    click.echo(f"{click.style('weighbridge:', bold=True)} {message}", err=True)
+    click.echo(f"{click.style('weighbridge:', bold=True)} {message}", err=True, color=colour())

@@ -16,17 +16,34 @@ if TYPE_CHECKING:
 __all__ = [
     "FILE",
     "artifact_argument",
+    "colour",
     "json_option",
     "print_json",
+    "refuse_empty",
     "signature_option",
     "stat_cache_option",
     "terminal",
+    "to_count",
 ]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
 # What a path leads to is judged by the library, with its own messages; so click does not look.
 FILE = click.Path()
+
+
+def refuse_empty(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty text; the callback of options whose text decides who or what is trusted.
+
+    It comes from an unset variable of whoever wrote the command, and would be taken for an option
+    that was left out: for an identity, that means anybody.
+
+    Raises:
+        BadParameter: It is empty.
+    """
+    if value == "":
+        raise click.BadParameter("it is empty; check the variable that it came from")
+    return value
 
 
 def artifact_argument(function: F) -> F:
@@ -69,11 +86,26 @@ def print_json(value: JsonValue) -> None:
     sys.stdout.buffer.flush()
 
 
+def colour() -> bool | None:
+    """Return False where nobody wants colour, else None: click then looks for a terminal.
+
+    Source:
+        https://no-color.org; click itself does not know the variable.
+    """
+    unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return False if unwanted else None
+
+
+def to_count(files: int) -> str:
+    """Return ``1 file`` or ``3,000 files``."""
+    return f"{files:,} file{'' if files == 1 else 's'}"
+
+
 def terminal() -> dict[str, Any]:
     """Return how wide a report may be, whether it may use colour, and whether Unicode."""
     import shutil  # noqa: PLC0415 - costs start-up time
 
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    coloured = sys.stdout.isatty() and colour() is None
     return {
         "width": max(40, min(shutil.get_terminal_size((100, 24)).columns, 120)),
         "colour": coloured,

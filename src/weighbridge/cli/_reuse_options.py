@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from weighbridge import workflow
-from weighbridge.cli._options import FILE
+from weighbridge.cli._options import FILE, refuse_empty
 from weighbridge.cli._trust_options import build_trust
 from weighbridge.core import DEFAULT_LIMITS, printable
 from weighbridge.errors import InputError, LimitExceededError
@@ -56,15 +56,30 @@ _BASE = (
         metavar="FILE",
         help="Root certificates for the old signature, PEM; repeatable.",
     ),
-    click.option("--reuse-identity", metavar="NAME", help="Who made the old signature; exactly."),
-    click.option("--reuse-issuer", metavar="URL", help="Who vouches for that account; exactly."),
+    click.option(
+        "--reuse-identity",
+        callback=refuse_empty,
+        metavar="NAME",
+        help="Who made the old signature; exactly.",
+    ),
+    click.option(
+        "--reuse-issuer",
+        callback=refuse_empty,
+        metavar="URL",
+        help="Who vouches for that account; exactly.",
+    ),
     click.option(
         "--reuse-trust-config",
         type=FILE,
         metavar="FILE",
         help="The Sigstore instance of the old signature.",
     ),
-    click.option("--reuse-instance", metavar="URL", help="Or the instance's update repository."),
+    click.option(
+        "--reuse-instance",
+        callback=refuse_empty,
+        metavar="URL",
+        help="Or the instance's update repository.",
+    ),
     click.option(
         "--reuse-timestamp-authority",
         type=FILE,
@@ -244,6 +259,9 @@ def _check_together(given: Mapping[str, Any]) -> None:
     if given["git_prefix"] is not None and not any(texts):
         raise click.UsageError("--git-prefix needs --git-status-from, --git-diff-from or --digests")
     streams = [*texts, given["changed"]]
+    # What stands in for a stream that the caller closed; an empty list would mean "no change".
+    if sys.stdin.name == os.devnull and any(stream is sys.stdin.buffer for stream in streams):
+        raise click.UsageError("there is no stdin to read the list from: it is closed")
     if sum(stream is sys.stdin.buffer for stream in streams) > 1:
         raise click.UsageError("only one list can be read from stdin")
 

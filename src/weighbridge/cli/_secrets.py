@@ -36,9 +36,15 @@ def ask_for_secret(file: str | None, *, confirm: bool = False) -> AskSecret:
                 f"the {what} is needed and nobody can be asked; "
                 f"give --password-file FILE or set {_VARIABLE}"
             )
-        secret: str = click.prompt(
-            what[:1].upper() + what[1:], hide_input=True, err=True, confirmation_prompt=confirm
-        )
+        try:
+            secret: str = click.prompt(
+                what[:1].upper() + what[1:], hide_input=True, err=True, confirmation_prompt=confirm
+            )
+        except UnicodeDecodeError:  # not its cause: that holds the secret
+            raise InputError(
+                f"the {what} was typed in another encoding than the terminal's; "
+                "give --password-file FILE, in UTF-8"
+            ) from None
         return secret
 
     return ask

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import click
 
 from weighbridge import workflow
-from weighbridge.cli._options import FILE
+from weighbridge.cli._options import FILE, refuse_empty
 from weighbridge.cli._secrets import ask_for_secret
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ _OPTIONS = (
     click.option(
         "--timestamp",
         "timestamp_url",
+        callback=refuse_empty,
         metavar="URL",
         help="Have the signature timestamped by this RFC 3161 authority.",
     ),

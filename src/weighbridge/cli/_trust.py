@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from weighbridge import workflow
-from weighbridge.cli._options import FILE, json_option, print_json
+from weighbridge.cli._options import FILE, json_option, print_json, refuse_empty
 from weighbridge.core import printable
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ __all__ = ["command"]
 def _instance_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--instance",
+        callback=refuse_empty,
         metavar="URL",
-        default="",
         help="The update repository of a Sigstore of your own  [default: the public one]",
     )(function)
 
@@ -47,17 +47,17 @@ def command() -> None:
     help="The first TUF root of that instance, from whoever runs it; needed once.",
 )
 @json_option
-def update(instance: str, *, root: str | None, as_json: bool) -> None:
+def update(instance: str | None, *, root: str | None, as_json: bool) -> None:
     """Ask the instance for news and cache them."""
-    _tell(workflow.update_trust(instance, root=root), as_json=as_json)
+    _tell(workflow.update_trust(instance or "", root=root), as_json=as_json)
 
 
 @command.command("show")
 @_instance_option
 @json_option
-def show(instance: str, *, as_json: bool) -> None:
+def show(instance: str | None, *, as_json: bool) -> None:
     """Print what is cached; no network."""
-    _tell(workflow.show_trust(instance), as_json=as_json)
+    _tell(workflow.show_trust(instance or ""), as_json=as_json)
 
 
 def _tell(root: workflow.TrustRoot, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from weighbridge import workflow
-from weighbridge.cli._options import FILE
+from weighbridge.cli._options import FILE, refuse_empty
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +26,16 @@ _OPTIONS = (
     ),
     click.option(
         "--identity",
+        callback=refuse_empty,
         metavar="NAME",
         help="The account that signed keyless, or the name in the certificate; exactly.",
     ),
-    click.option("--issuer", metavar="URL", help="Who vouches for the account; exactly."),
+    click.option(
+        "--issuer",
+        callback=refuse_empty,
+        metavar="URL",
+        help="Who vouches for the account; exactly.",
+    ),
     click.option(
         "--trust-config",
         type=FILE,
@@ -38,6 +44,7 @@ _OPTIONS = (
     ),
     click.option(
         "--instance",
+        callback=refuse_empty,
         metavar="URL",
         help="Or its update repository, once weighbridge trust update knows it.",
     ),

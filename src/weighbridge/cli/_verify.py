@@ -13,18 +13,18 @@ from weighbridge.cli._options import (
     json_option,
     print_json,
     signature_option,
+    to_count,
 )
 from weighbridge.cli._progress import show_progress
 from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._trust_options import offline_option, trust_options
 from weighbridge.cli._warnings import describe_collisions, warn
-from weighbridge.core import ManifestDiff, printable, to_size
-from weighbridge.errors import DigestMismatchError, VerificationError
+from weighbridge.core import printable, to_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weighbridge.core import Attribution, JsonValue
+    from weighbridge.core import Attribution
 
 __all__ = ["command"]
 
@@ -77,21 +77,16 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     Trust is a public key, a certificate authority, or with keyless signatures an account and who
     vouches for it.
     """
-    try:
-        with show_progress("verifying") as progress:
-            verified = workflow.verify_artifact(
-                path,
-                trust=trust,
-                signature=signature,
-                offline=offline,
-                accept_ignored=accept_ignored,
-                consent=consent,
-                progress=progress,
-            )
-    except VerificationError as error:
-        if as_json:
-            print_json(_failure_to_json(error))
-        raise
+    with show_progress("verifying") as progress:
+        verified = workflow.verify_artifact(
+            path,
+            trust=trust,
+            signature=signature,
+            offline=offline,
+            accept_ignored=accept_ignored,
+            consent=consent,
+            progress=progress,
+        )
     manifest = verified.manifest
     warnings = describe_collisions(verified.collisions)
     warn(warnings)
@@ -116,7 +111,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     mark = click.style("verified", fg="green", bold=True)
     count = len(manifest.resources) - len(verified.unsigned)
     size_bytes = manifest.size_bytes - sum(r.size_bytes for r in verified.unsigned)
-    click.echo(f"{mark} {count:,} files, {to_size(size_bytes)}")
+    click.echo(f"{mark} {to_count(count)}, {to_size(size_bytes)}")
     with_more = " (with the files that are not signed)" if verified.unsigned else ""
     click.echo(f"artifact:  {digest}{with_more}")
     for line in _to_lines(verified.attribution):
@@ -134,14 +129,3 @@ def _to_lines(attribution: Attribution) -> Iterator[str]:
     if attribution.signed_by is not None:
         yield f"time:      {attribution.signed_by:%Y-%m-%d %H:%M:%S} UTC at the latest, proven"
     yield from (f"note:      {printable(note)}" for note in attribution.notes)
-
-
-def _failure_to_json(error: VerificationError) -> JsonValue:
-    value: dict[str, JsonValue] = {"answer": "fail", "reason": str(error)}
-    diff = error.diff if isinstance(error, DigestMismatchError) else None
-    if not isinstance(diff, ManifestDiff):
-        return value
-    from weighbridge.export import diff_to_json  # noqa: PLC0415 - costs start-up time
-
-    lines = [printable(line) for line in diff.to_lines()]
-    return {**value, "differences": lines, "diff": diff_to_json(diff)}

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
         Resource,
         diff_manifests,
     )
-    from weighbridge.core._paths import covers, parse_ignored
+    from weighbridge.core._paths import covers, parse_ignored, refuse_one
     from weighbridge.core._reading import ReadFailure, ReadFailureKind
     from weighbridge.core._serialization import (
         DEFAULT_SHARD_BYTES,
@@ -138,6 +138,7 @@ __all__ = [
     "parse_json",
     "parse_statement",
     "printable",
+    "refuse_one",
     "to_json",
     "to_size",
     "worst",
@@ -172,7 +173,7 @@ _MODULES = {
     "_json": ("JsonValue", "check_depth", "parse_json", "to_json"),
     "_limits": ("DEFAULT_LIMITS", "Limits"),
     "_manifest": ("ArtifactKind", "Manifest", "ManifestDiff", "Resource", "diff_manifests"),
-    "_paths": ("covers", "parse_ignored"),
+    "_paths": ("covers", "parse_ignored", "refuse_one"),
     "_reading": ("ReadFailure", "ReadFailureKind"),
     "_serialization": (
         "DEFAULT_SHARD_BYTES",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import TYPE_CHECKING
 
 from weighbridge.core._text import printable
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
 
-__all__ = ["covers", "parse_ignored"]
+__all__ = ["covers", "parse_ignored", "refuse_one"]
 
 _GLOB = frozenset("*?[")
 
@@ -22,6 +23,20 @@ def covers(paths: AbstractSet[str], name: str) -> bool:
         return False
     parts = name.split("/")
     return any("/".join(parts[:count]) in paths for count in range(1, len(parts) + 1))
+
+
+def refuse_one(several: object, *, what: str) -> None:
+    """Refuse one path where several belong; a string would be taken letter by letter.
+
+    Args:
+        several: From a caller; what is in it is judged elsewhere.
+        what: What they are, for messages: ``paths to ignore``.
+
+    Raises:
+        InputError: It is one string or one path.
+    """
+    if isinstance(several, (str, bytes, PathLike)):
+        raise InputError(f"the {what} are one string or path; give a list of them")
 
 
 def parse_ignored(paths: Iterable[str]) -> frozenset[str]:
@@ -36,8 +51,7 @@ def parse_ignored(paths: Iterable[str]) -> frozenset[str]:
     Source:
         OpenSSF Model Signing v1.0, section 6.2.1: exact relative paths, never patterns.
     """
-    if isinstance(paths, str):
-        raise InputError("the paths to ignore are one string; give a list of paths")
+    refuse_one(paths, what="paths to ignore")
     return frozenset(map(_parse_one, paths))
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,13 +50,19 @@ _LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"
 UNREADABLE = (ValueError, KeyError)
 _CODE_SIGNING = "1.3.6.1.5.5.7.3.3"
 _SERVER = "1.3.6.1.5.5.7.3.1"
+# What tells them apart, and no more: a URI has a colon and its scheme before it, a mail address an
+# @ and no colon, a host neither.
+_URI = re.compile("[A-Za-z][A-Za-z0-9+.-]*:.+", re.DOTALL)
+_MAIL = re.compile("[^:]+@[^:@]+")
+_HOST = re.compile("[^:@]+")
 
 
 class Facts(NamedTuple):
     """What a certificate says; that it says so proves nothing.
 
     Attributes:
-        names: Its alternative names: mail addresses, URIs and DNS names.
+        names: Its alternative names: mail addresses, URIs and DNS names, each in the form of its
+            kind, so that none passes for one of another kind.
         common_name: The one common name of its subject; empty if there is none, or several.
         subject: Its whole subject, for people.
         starts: The first instant at which it is valid, aware.
@@ -279,10 +286,24 @@ def _is_unknown(extension: x509.Extension[x509.ExtensionType]) -> bool:
 
 
 def _list_names(names: Iterable[x509.GeneralName]) -> tuple[str, ...]:
+    """Return the names that can be of no other kind than they say.
+
+    Name constraints (RFC 5280, 4.2.1.10) bind names of one kind. An authority that may certify the
+    mail addresses of one host only could otherwise write somebody else's into a URI.
+    """
     from cryptography import x509  # noqa: PLC0415 - start-up time
 
-    kinds = (x509.RFC822Name, x509.UniformResourceIdentifier, x509.DNSName)
-    return tuple(name.value for name in names if isinstance(name, kinds))
+    forms = {
+        x509.RFC822Name: _MAIL,
+        x509.UniformResourceIdentifier: _URI,
+        x509.DNSName: _HOST,
+    }
+    return tuple(
+        name.value
+        for name in names
+        for kind, form in forms.items()
+        if isinstance(name, kind) and form.fullmatch(name.value)
+    )
 
 
 def describe_subject(certificate: x509.Certificate) -> str:

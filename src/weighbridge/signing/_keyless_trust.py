@@ -157,7 +157,7 @@ def update_trust_root(
         url: Its update repository; by default that of the public instance.
         root: Its first TUF root, from whoever runs it. Needed once for a private instance: all
             later roots are signed by earlier ones.
-        limits: ``max_key_bytes`` applies to ``root``.
+        limits: ``max_key_bytes`` applies to ``root``, ``max_wait_s`` to the news as a whole.
 
     Raises:
         InputError: ``root`` is not a TUF root, is missing the first time, or the cache cannot be
@@ -167,7 +167,7 @@ def update_trust_root(
     instance = SigstoreInstance.build(None, url)
     if root is not None:
         _check_tuf_root(root, limits)
-    _check(load_from_tuf(instance.url, offline=False, root=root), instance.url)
+    _check(load_from_tuf(instance.url, offline=False, root=root, limits=limits), instance.url)
     return read_trust_root(instance.url)
 
 
@@ -226,7 +226,8 @@ def _load(
 ) -> ClientTrustConfig:
     hush()
     if instance.trust_config is None:
-        config, what = load_from_tuf(instance.url, offline=offline), instance.url
+        config = load_from_tuf(instance.url, offline=offline, limits=limits)
+        what = instance.url
     else:
         what = f"the trust config {printable(str(instance.trust_config))}"
         config = _read_config(instance.trust_config, what, limits=limits, for_signing=for_signing)
@@ -245,7 +246,7 @@ def _read_config(path: Path, what: str, *, limits: Limits, for_signing: bool) ->
     )
     document = parse_json(data, what=what, limits=limits, max_values=_MAX_VALUES)
     media_type = document.get("mediaType") if isinstance(document, dict) else None
-    if media_type in _ROOT_TYPES:
+    if isinstance(media_type, str) and media_type in _ROOT_TYPES:
         if for_signing:
             raise InputError(
                 f"{what} holds a trusted root only, which does not say where to sign; "

@@ -28,6 +28,7 @@ from weighbridge.signing._passwords import (
     is_encrypted,
 )
 from weighbridge.signing._pem import decode_body, read_pem, to_pem
+from weighbridge.signing._secrets import encode_secret
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -231,7 +232,7 @@ def load_signer(
                 "give --password-file FILE or set WEIGHBRIDGE_PASSWORD"
             )
         secret = ask_secret(f"password of {printable(path.name)}")
-        password = secret.encode("utf-8", "surrogateescape")  # as the environment had it
+        password = encode_secret(secret, what=shown)
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - start-up time
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415

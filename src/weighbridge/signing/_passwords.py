@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.errors import InputError
 from weighbridge.signing._pem import decode_body, to_pem
+from weighbridge.signing._secrets import encode_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,12 +155,13 @@ def encrypt_key(pkcs8: bytes, password: str) -> bytes:
         password: Not empty.
 
     Raises:
-        InputError: The password is empty.
+        InputError: The password is empty, or no text.
 
     Source:
         RFC 5958, section 3; RFC 8018, section 6.2.
     """
-    if not password:
+    secret = encode_secret(password, what="the new key")
+    if not secret:
         raise InputError("the password of the new key is empty; choose one")
     from cryptography.hazmat.primitives import hashes, padding  # noqa: PLC0415 - start-up time
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415
@@ -167,9 +169,7 @@ def encrypt_key(pkcs8: bytes, password: str) -> bytes:
 
     salt, start = os.urandom(16), os.urandom(16)
     kdf = PBKDF2HMAC(hashes.SHA256(), length=32, salt=salt, iterations=_OUR_ITERATIONS)
-    cipher = Cipher(
-        algorithms.AES256(kdf.derive(password.encode("utf-8", "surrogateescape"))), modes.CBC(start)
-    ).encryptor()
+    cipher = Cipher(algorithms.AES256(kdf.derive(secret)), modes.CBC(start)).encryptor()
     padder = padding.PKCS7(128).padder()
     padded = padder.update(pkcs8) + padder.finalize()
     sealed = cipher.update(padded) + cipher.finalize()

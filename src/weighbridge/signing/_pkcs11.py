@@ -260,7 +260,7 @@ def _find_pin(spec: SignerSpec, uri: Pkcs11Uri, token: Token, *, limits: Limits)
         pin = spec.ask_secret(f"PIN of {what}")
     else:
         raise InputError(f"the PIN of {what} is needed; give a pin-source or ask_secret")
-    if not pin:
+    if not isinstance(pin, str) or not pin:
         raise InputError(f"the PIN of {what} is empty; no token has an empty one")
     if not pin.isascii():
         try:

@@ -11,11 +11,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.core import Bundle, parse_bundle, printable
+from weighbridge.core import Attribution, Bundle, parse_bundle, printable
 from weighbridge.errors import IncompleteError, InputError, WeighbridgeError
+from weighbridge.signing._keys import PublicKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from importlib.metadata import EntryPoint
     from typing import TypeVar
 
@@ -63,12 +65,40 @@ class _PluginSigner:
         return again
 
     def own_verifier(self) -> Verifier | None:
+        """Return what the plug-in says; it is not believed either, unless it is ours.
+
+        Raises:
+            IncompleteError: The plug-in failed, or gave no verifier.
+        """
+        verifier = _call(self.what, self._signer.own_verifier)
+        if verifier is None or isinstance(verifier, PublicKey):
+            return verifier
+        if not callable(getattr(verifier, "verify", None)):
+            raise IncompleteError(f"the {self.what} gave no verifier; tell its authors")
+        return _PluginVerifier(self.what, verifier)
+
+
+@dataclass(frozen=True, slots=True)
+class _PluginVerifier:
+    """A plug-in's verifier of its own signatures, which may fail as its signer may.
+
+    Attributes:
+        what: The plug-in, in words.
+    """
+
+    what: str
+    _verifier: Verifier = field(repr=False)
+
+    def verify(self, bundle: Bundle, *, at: datetime) -> Attribution:
         """Return what the plug-in says.
 
         Raises:
-            IncompleteError: The plug-in failed.
+            IncompleteError: The plug-in failed, or gave something else.
         """
-        return _call(self.what, self._signer.own_verifier)
+        found = _call(self.what, lambda: self._verifier.verify(bundle, at=at))
+        if not isinstance(found, Attribution):
+            raise IncompleteError(f"the {self.what} does not say who signed; tell its authors")
+        return found
 
 
 def open_plugin_signer(spec: SignerSpec, *, limits: Limits) -> Signer:

@@ -11,7 +11,7 @@ from weighbridge.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["load_secret"]
+__all__ = ["encode_secret", "load_secret"]
 
 
 def load_secret(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> str:
@@ -22,13 +22,37 @@ def load_secret(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> str:
         LimitExceededError: Larger than ``max_key_bytes``.
     """
     data = read_document(
-        path, what="secret", limit_name="max_key_bytes", limit_bytes=limits.max_key_bytes
+        path,
+        what="password or token file",
+        limit_name="max_key_bytes",
+        limit_bytes=limits.max_key_bytes,
     )
     try:
         text = data.decode()
     except UnicodeDecodeError:  # not its cause: that holds the secret
-        raise InputError(f"the secret in {printable(str(path))} is not UTF-8") from None
+        raise InputError(
+            f"what {printable(str(path))} holds is not UTF-8; write it again"
+        ) from None
     secret = text.removesuffix("\n").removesuffix("\r")
     if not secret:
-        raise InputError(f"the secret in {printable(str(path))} is empty")
+        raise InputError(f"{printable(str(path))} holds no password or token: it is empty")
     return secret
+
+
+def encode_secret(secret: object, *, what: str) -> bytes:
+    """Return what a caller's function said the password is, as the bytes that it stands for.
+
+    Args:
+        secret: What ``ask_secret`` returned. A vault that knows nothing may well say None, and
+            that must never be taken for "no password".
+        what: Whose, for messages.
+
+    Raises:
+        InputError: No text, or text that cannot be written as UTF-8.
+    """
+    if not isinstance(secret, str):
+        raise InputError(f"the password of {what} is no text; give one, as a string")
+    try:
+        return secret.encode("utf-8", "surrogateescape")  # as the environment had it
+    except UnicodeEncodeError:  # not its cause: that holds the secret
+        raise InputError(f"the password of {what} is not UTF-8; type it again") from None

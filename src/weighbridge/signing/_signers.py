@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from weighbridge.core import DEFAULT_LIMITS, Limits, printable
+from weighbridge.core import DEFAULT_LIMITS, Limits, printable, refuse_one
 from weighbridge.errors import InputError
 from weighbridge.signing._certificates import add_certificate
 from weighbridge.signing._keys import load_signer
@@ -58,6 +58,15 @@ class SignerSpec:
     ask_secret: AskSecret | None = None
     offline: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse one path where several belong.
+
+        Raises:
+            InputError: As said.
+        """
+        refuse_one(self.certificate_chain, what="certificates of the chain")
+        refuse_one(self.timestamp_authorities, what="time-stamp authorities")
+
 
 def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
     """Return the signer that ``spec`` names, ready to sign.
@@ -76,6 +85,11 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
         from weighbridge.signing._keyless_sign import open_keyless_signer  # noqa: PLC0415
 
         return open_keyless_signer(spec, limits=limits)
+    if scheme in ("file", "pkcs11") and (spec.trust_config or spec.identity_token):
+        raise InputError(
+            "an identity token and a trust config are for keyless signing; leave them out, "
+            "or leave out the key"
+        )
     if spec.timestamp_url:
         service = prepare_timestamps(spec, limits=limits)  # before any password is asked for
         return TimestampingSigner(

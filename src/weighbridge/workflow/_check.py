@@ -29,6 +29,7 @@ from weighbridge.errors import (
     IncompleteError,
     InputError,
     LimitExceededError,
+    ParseError,
     WeighbridgeError,
 )
 from weighbridge.export import CheckReport
@@ -101,7 +102,8 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         The verdict and the evidence; hostile content gives a verdict, never an exception.
 
     Raises:
-        InputError: ``path`` cannot be weighed at all, or the policy cannot be used.
+        InputError: ``path`` cannot be weighed at all; or the policy, or what is known of a Sigstore
+            instance that it trusts, cannot be used.
         LimitExceededError: Too many files or shards, or too deep.
         MissingExtraError: A trusted signer lists BLAKE3 digests, and the extra is not installed.
         IncompleteError: A Sigstore instance that the policy trusts could not be asked for news.
@@ -260,6 +262,12 @@ def _verify_signature(
         return _Claim(attributions, parse_signed_manifest(verified.statement))
     except IncompleteError as error:
         if not isinstance(error, LimitExceededError):  # the network: nobody's fault, no verdict
+            raise
+        return _Claim(attributions, None, str(error))
+    except InputError as error:
+        # The policy names an instance, or this machine has a cache, that cannot be used: that says
+        # nothing about the signature. What is wrong with the signature is a ParseError.
+        if not isinstance(error, ParseError):
             raise
         return _Claim(attributions, None, str(error))
     except WeighbridgeError as error:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weighbridge.core import PLAIN, Digest, printable
+from weighbridge.core import PLAIN, Digest, printable, refuse_one
 from weighbridge.errors import InputError
 from weighbridge.signing import Operation, OperationKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from weighbridge.artifact import Tree
     from weighbridge.core import Limits, Listing, Serialization
@@ -63,10 +63,9 @@ def check_reuse(reuse: Reuse) -> None:
     Raises:
         InputError: As said.
     """
+    _check_types(reuse)
     if not 0 <= reuse.audit_ratio <= 1:
         raise InputError(f"the share to audit is {reuse.audit_ratio}; give one between 0 and 1")
-    if any(isinstance(names, str) for names in (reuse.changed, reuse.updated, reuse.deleted)):
-        raise InputError("the changed files are one string; give a list of paths")
     named = reuse.updated or reuse.deleted or reuse.renamed
     others = (reuse.changed, reuse.git_since, reuse.git_status, reuse.git_diff, reuse.digests)
     told = named or any(other is not None for other in others)
@@ -75,6 +74,33 @@ def check_reuse(reuse: Reuse) -> None:
             "signing again needs to be told what changed since the old signature; "
             "name the files, ask git, or give an empty list"
         )
+
+
+def _check_types(reuse: Reuse) -> None:
+    """Refuse what a program without types may give: a letter is a path, and text no bytes."""
+    if not isinstance(reuse.audit_ratio, int | float):
+        raise InputError("the share to audit is no number; give one between 0 and 1")
+    for names in (reuse.changed, reuse.updated, reuse.deleted):
+        refuse_one(names, what="changed files")
+        # What can be gone through only once is looked at when it is used.
+        if isinstance(names, list | tuple | set | frozenset):
+            _check_names(names)
+    for pair in reuse.renamed:
+        if isinstance(pair, str) or len(pair) != 2:  # noqa: PLR2004 - old and new
+            raise InputError("a renamed file is a pair of paths, the old and the new; give both")
+        _check_names(pair)
+    for text in (reuse.git_status, reuse.git_diff):
+        if text is not None and not isinstance(text, bytes):
+            raise InputError("what git printed is given as bytes, for names need not be UTF-8")
+
+
+def _check_names(names: Iterable[object]) -> None:
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(
+                f"{printable(repr(name), limit=200)} is no string; give paths inside the artifact, "
+                "with '/'"
+            )
 
 
 def list_operations(
@@ -119,7 +145,9 @@ def list_operations(
             *parse_git_diff_text(reuse.git_diff or b""),
         ]
         place = to_place(tree, reuse.git_prefix)
-        told, outside_count = list_text_operations(changes, place, disk=disk, base=signed.keys())
+        told, outside_count = list_text_operations(
+            changes, place, tree, disk=disk, base=signed.keys()
+        )
         operations += told
     digests = check_digests(reuse.digests or {}, disk)
     if reuse.digests is not None:
@@ -135,7 +163,12 @@ def check_digests(digests: Mapping[str, str], disk: Names) -> dict[str, str]:
         InputError: One is no sha256, or of a file that is not there.
     """
     checked = {}
+    if not hasattr(digests, "items"):
+        raise InputError("the digests are no mapping; give path and sha256, as a dict")
+    _check_names(digests)
     for name, digest in digests.items():
+        if not isinstance(digest, str):
+            raise InputError(f"the digest of {printable(name)} is no string; give it in hex")
         value = Digest(digest.removeprefix("sha256:")).hex
         if name in disk.names:
             checked[name] = value

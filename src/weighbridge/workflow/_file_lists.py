@@ -16,6 +16,7 @@ from weighbridge.core import (
     Dialect,
     Limits,
     Manifest,
+    covers,
     find_collisions,
     printable,
 )
@@ -23,8 +24,8 @@ from weighbridge.errors import InputError
 from weighbridge.formats import parse_file_list
 from weighbridge.signing import sign_manifest
 from weighbridge.workflow._paths import to_path
-from weighbridge.workflow._sign import Signed
-from weighbridge.workflow._signatures import refuse_to_replace, write_bundle
+from weighbridge.workflow._sign import Signed, list_notes
+from weighbridge.workflow._signatures import check_wording, refuse_to_replace, write_bundle
 from weighbridge.workflow._signers import choose_signer
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def sign_file_list(  # noqa: PLR0913 - each is one thing that a user may say
     """
     file = to_path(manifest_file, what="list of files")
     target = to_path(signature, what="signature file")
-    refuse_to_replace(target)
+    check_wording(None, dialect)
+    refuse_to_replace(target, source=file)
     found = read_file_list(file, limits=limits)
     label = found.label if name is None else name.encode("utf-8", "replace").decode()
     if not label:
@@ -112,12 +114,18 @@ def sign_file_list(  # noqa: PLR0913 - each is one thing that a user may say
     )
     write_bundle(target, bundle, limits=limits)
     names = (resource.name for resource in manifest.resources)
-    return Signed(manifest, target, find_collisions(names), listed_in=file)
+    return Signed(manifest, target, find_collisions(names), notes=list_notes(seal), listed_in=file)
 
 
 def _refuse_out_of_scope(manifest: Manifest) -> None:
-    """Refuse what verifying would never look at, so that the signature would never hold."""
+    """Refuse what verifying would never find, so that the signature would never hold."""
+    names = frozenset(resource.name for resource in manifest.resources)
     for resource in manifest.resources:
+        if covers(names, resource.name.rpartition("/")[0]):
+            raise InputError(
+                f"the list has {printable(resource.name)} and a file that would be its folder; "
+                "make the list again"
+            )
         if resource.name in _NEVER_LISTED or resource.name.startswith(_FOLDERS):
             raise InputError(
                 f"the list has {printable(resource.name)}, which is never part of an artifact; "

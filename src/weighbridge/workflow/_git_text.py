@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from weighbridge.formats import GitChange
     from weighbridge.signing import Names
 
-__all__ = ["Place", "list_text_operations", "to_place"]
+__all__ = ["TEXT_BYTES", "Place", "list_text_operations", "to_place"]
 
 _ATTRIBUTES = ".gitattributes"
+# A renamed file below this size is read. The same bytes in git are others on disk if line ends,
+# idents or encodings are converted under one name and not under the other, and what git printed
+# does not tell which are. Only text is converted, and what is as large as this is none.
+TEXT_BYTES = 128 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +73,26 @@ def to_place(tree: Tree, prefix: str) -> Place:
 
 
 def list_text_operations(
-    changes: Iterable[GitChange], place: Place, *, disk: Names, base: AbstractSet[str]
+    changes: Iterable[GitChange], place: Place, tree: Tree, *, disk: Names, base: AbstractSet[str]
 ) -> tuple[list[Operation], int]:
     """Compile what git listed, and count what it listed elsewhere in the repository.
 
     What git did not list is taken for unchanged. If it lists a ``.gitattributes``, files may have
-    been checked out in another way without being listed, so that all count as changed.
+    been checked out in another way without being listed, so that all count as changed. A renamed
+    file may be checked out in another way too, so that it counts as changed unless it is large.
 
     Args:
         changes: As parsed, with paths of the repository.
         place: Where the artifact is in it.
-        disk: What is there.
+        tree: The artifact.
+        disk: Its names.
         base: Names in the old signature.
 
     Raises:
         InputError: A submodule or an unmerged file; or a file that has to be there and is not.
     """
     known = disk.names | base
+    large = {entry.name for entry in tree.entries if entry.size_bytes >= TEXT_BYTES}
     moves: list[Operation] = []
     changed: set[str] = set()
     outside = 0
@@ -97,7 +104,7 @@ def list_text_operations(
         old = place.rebase(change.old) if change.old else None
         if name is None and old is None:
             outside += 1
-        elif name and old and name in known and old in known:
+        elif name in large and old and old in known:
             moves.append(Operation(OperationKind.MOVED, name, old))
         else:
             changed |= _expand(name, known)

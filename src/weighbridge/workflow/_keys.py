@@ -54,6 +54,8 @@ def create_key_files(
     password = None
     if ask_secret is not None:
         password = ask_secret(f"password for {printable(files.private.name)}")
+        if not isinstance(password, str):  # None would make a key without one
+            raise InputError("the password of the new key is no text; give one, as a string")
     pair = generate_key(curve, password=password)
     write_atomically(files.private, pair.private_pem, mode=0o600, overwrite=False)
     try:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from weighbridge.artifact import write_atomically
 from weighbridge.core import DEFAULT_LIMITS, Limits, printable
 from weighbridge.errors import InputError
-from weighbridge.signing import PublicKey
+from weighbridge.signing import PublicKey, SignerSpec
 from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._signers import choose_signer
 
 if TYPE_CHECKING:
     from weighbridge.core.ports import StrPath
-    from weighbridge.signing import Signer, SignerSpec
+    from weighbridge.signing import Signer
 
 __all__ = ["export_public_key"]
 
@@ -41,6 +41,9 @@ def export_public_key(
     path = None if out is None else to_path(out, what="public key")
     if path is not None and os.path.lexists(path):
         raise InputError(f"{printable(str(path))} is there already; choose another name")
+    uri = signer.uri if isinstance(signer, SignerSpec) else signer
+    if isinstance(uri, str) and uri.partition(":")[0].lower() == "sigstore":
+        raise InputError("a keyless signer has no lasting key; name one that signs with a key")
     verifier = choose_signer(signer, key, limits=limits).own_verifier()
     if not isinstance(verifier, PublicKey):
         raise InputError(

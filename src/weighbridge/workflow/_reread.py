@@ -101,7 +101,7 @@ def reread(
     )
     if wrong:
         raise DigestMismatchError(
-            f"{count_files(len(wrong))} as declared, with the bytes that were known; "
+            f"{count_files(len(wrong))} as declared: the bytes are not those that were known; "
             "declare what changed, or have everything read",
             diff=ManifestDiff(changed=wrong),
         )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from weighbridge.errors import InputError
+from weighbridge.core import printable
+from weighbridge.errors import InputError, SignatureError
 from weighbridge.signing import (
     measure_listing,
     parse_signed_manifest,
@@ -96,6 +97,8 @@ def read_base(
         SignatureError: It does not hold, or somebody else made it.
         LimitExceededError: It is too large.
     """
+    if not isinstance(reuse, Reuse):
+        raise InputError("an old signature is given as Reuse, which says what changed as well")
     if reuse.key is not None and reuse.trust is not None:
         raise InputError("the old signature is trusted by a key and by something else; give one")
     name, verifier = "the signer's own earlier signatures", own
@@ -108,8 +111,13 @@ def read_base(
             "whose the old signature has to be cannot be told from this signer; "
             "say it, for instance with a public key"
         )
-    bundle = read_bundle(to_path(reuse.signature, what="old signature"), limits=limits)
-    verified = verify_bundle(bundle, {name: verifier}, at=datetime.now(UTC), limits=limits)
+    old = to_path(reuse.signature, what="old signature")
+    bundle = read_bundle(old, limits=limits)
+    try:
+        verified = verify_bundle(bundle, {name: verifier}, at=datetime.now(UTC), limits=limits)
+    except SignatureError as error:
+        hint = "" if trust else "; if somebody else made it, say who: --reuse-key PUBLIC"
+        raise type(error)(f"the old signature {printable(str(old))}: {error}{hint}") from error
     return parse_signed_manifest(verified.statement)
 
 

@@ -17,6 +17,7 @@ from weighbridge.core import (
     find_collisions,
     parse_ignored,
     printable,
+    refuse_one,
 )
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import DigestMismatchError, InputError
@@ -37,6 +38,7 @@ from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._reread import Weighing
 from weighbridge.workflow._reuse import read_base, rebuild_signed
 from weighbridge.workflow._signatures import (
+    check_wording,
     find_signature_path,
     list_ignored,
     read_bundle,
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._reuse import Reuse
     from weighbridge.workflow._trust import Trust
 
-__all__ = ["Signed", "Verified", "sign_artifact", "verify_artifact"]
+__all__ = ["Signed", "Verified", "list_notes", "sign_artifact", "verify_artifact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +158,12 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         MissingExtraError: BLAKE3 is asked for and not installed.
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: Too many files or shards, or too deep.
-        IncompleteError: A service that signing needs does not answer.
+        IncompleteError: A service that signing needs does not answer, or the disk is full.
     """
     root = to_path(path, what="artifact")
     target = find_signature_path(root, signature)
-    refuse_to_replace(target)
+    check_wording(serialization, dialect)
+    refuse_to_replace(target, source=root)
     seal = choose_signer(signer, key, limits=limits)
     remove_leftovers(target.parent)
     ignored = parse_ignored(ignore)
@@ -195,7 +198,7 @@ def sign_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         target,
         _find_collisions(manifest),
         reused,
-        notes=_list_notes(seal),
+        notes=list_notes(seal),
         ignored=tuple(sorted(ignored & {*manifest.left_out})),
         ignored_in_vain=tuple(sorted(p for p in ignored if not _is_left_out(p, manifest))),
     )
@@ -241,6 +244,7 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     """
     root = to_path(path, what="artifact")
     target = find_signature_path(root, signature)
+    refuse_one(accept_ignored, what="accepted paths")
     if (key is None) == (trust is None):
         raise InputError("say whose signature is trusted: a key or another trust, and one of them")
     trusted = trust or KeyTrust(key or "")
@@ -274,7 +278,8 @@ def verify_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     )
 
 
-def _list_notes(signer: Signer) -> tuple[str, ...]:
+def list_notes(signer: Signer) -> tuple[str, ...]:
+    """Return who cannot verify what ``signer`` signs, in words."""
     if isinstance(signer, KeySigner) and signer.public_key.curve == "Ed25519":
         return ("model_signing 1.1.1 cannot verify this signature; it knows EC keys alone",)
     return ()

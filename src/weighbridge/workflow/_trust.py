@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weighbridge.core import refuse_one
+from weighbridge.errors import InputError
 from weighbridge.signing import (
     TimestampedVerifier,
     load_certificate_verifier,
@@ -99,12 +101,17 @@ def load_verifier(
         IncompleteError: A Sigstore instance could not be asked for news.
     """
     base = folder or Path()
+    if not isinstance(trust, KeyTrust | CertificateTrust | KeylessTrust):
+        raise InputError(
+            "trust is given as KeyTrust, CertificateTrust or KeylessTrust; give a file as the key"
+        )
     match trust:
         case KeyTrust():
             key = load_public_key(base / to_path(trust.key, what="key"), limits=limits)
             times = _load_times(trust.timestamp_authorities, base=base, limits=limits)
             return key if times is None else TimestampedVerifier(key, times)
         case CertificateTrust():
+            refuse_one(trust.authorities, what="certificate authorities")
             return load_certificate_verifier(
                 [base / to_path(path, what="certificate") for path in trust.authorities],
                 identity=trust.identity,
@@ -117,6 +124,7 @@ def load_verifier(
 
 def _load_times(files: Sequence[StrPath], *, base: Path, limits: Limits) -> TimeSource | None:
     """Return whose timestamps are believed; None if nobody's are."""
+    refuse_one(files, what="time-stamp authorities")
     paths = [base / to_path(file, what="certificate file") for file in files]
     return load_timestamp_authorities(paths, limits=limits) if paths else None
 

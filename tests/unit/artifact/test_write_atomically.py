@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from weighbridge.artifact import _documents, write_atomically
+from weighbridge.artifact import _documents, remove_leftovers, write_atomically
 from weighbridge.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Path) -> No
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match=r"folder is there and is not a regular file"):
         write_atomically(tmp_path / "folder", b"")
-    with pytest.raises(InputError, match=r"missing/x cannot be written"):
+    with pytest.raises(InputError, match=r"missing/x cannot be written: its folder is missing"):
         write_atomically(tmp_path / "missing" / "x", b"")
     with pytest.raises(InputError, match="cannot be written"):
         write_atomically(tmp_path / ("n" * 300), b"")
@@ -154,3 +154,21 @@ def test_a_writer_that_is_killed_leaves_the_old_or_the_new_content(
             assert len(set(data)) == 1
         write_atomically(target, b"k" * 2_000_000)
         assert target.read_bytes() == b"k" * 2_000_000
+
+
+def test_leftovers_that_another_run_tidies_are_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that sign at once look at the same leftover, and one is first."""
+    for digit in "ab":
+        (tmp_path / f".weighbridge-{digit * 16}.tmp").write_bytes(b"")
+    lstat = type(tmp_path).lstat
+
+    def take_away_first(path: Path) -> os.stat_result:
+        if path.name.endswith(f"{'a' * 16}.tmp"):
+            path.unlink()
+        return lstat(path)
+
+    monkeypatch.setattr(type(tmp_path), "lstat", take_away_first)
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == []

@@ -43,6 +43,29 @@ def test_options_that_make_no_sense_are_named(
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "verify model --certificate-authority ca.pem --identity",
+        "verify model --identity a --issuer",
+        "verify model --identity a --issuer u --instance",
+        "sign model --key k --timestamp",
+        "sign model --key k --reuse o --reuse-certificate-authority c --reuse-identity",
+        "sign model --key k --reuse o --reuse-identity a --reuse-issuer",
+        "sign model --key k --reuse o --reuse-identity a --reuse-issuer u --reuse-instance",
+        "trust update --instance",
+        "trust show --instance",
+    ],
+)
+def test_an_empty_text_is_not_an_option_that_was_left_out(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--identity "$UNSET" would trust everybody whom the authority certifies."""
+    assert run([*words.split(), ""]) == 2
+    told = capsys.readouterr().err
+    assert f"'{words.rsplit(maxsplit=1)[-1]}': it is empty; check the variable" in told
+
+
+@pytest.mark.parametrize(
     ("uri", "words"),
     [
         ("file:", "is empty"),

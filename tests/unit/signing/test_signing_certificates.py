@@ -244,6 +244,69 @@ def test_a_common_name_does_not_get_around_name_constraints(tmp_path: Path) -> N
         verify(bundle, tmp_path, chain.root, identity="ceo@example.org")
 
 
+@pytest.mark.parametrize(
+    ("names", "identity"),
+    [
+        ([x509.UniformResourceIdentifier("ceo@example.org")], "ceo@example.org"),
+        ([x509.DNSName("ceo@example.org")], "ceo@example.org"),
+        (
+            [
+                x509.RFC822Name("me@example.com"),
+                x509.UniformResourceIdentifier("ceo@example.org"),
+            ],
+            "ceo@example.org",
+        ),
+        ([x509.DNSName("https://example.org/ci")], "https://example.org/ci"),
+    ],
+)
+def test_a_name_of_another_kind_does_not_get_around_name_constraints(
+    tmp_path: Path, names: list[x509.GeneralName], identity: str
+) -> None:
+    """The authority may certify mail addresses of example.com; constraints bind one kind each."""
+    only = (x509.NameConstraints([x509.RFC822Name("example.com")], None), True)
+    chain = build_chain(
+        Cert(cn="x", names=tuple(names)), middle=replace(CA, key=new_key(), extra=(only,))
+    )
+    bundle = seal(chain.leaf, chain.leaf, chain.middle)
+    with pytest.raises(SignatureError, match="and not of"):
+        verify(bundle, tmp_path, chain.root, identity=identity)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        x509.RFC822Name("build.example.com"),
+        x509.RFC822Name("https://example.com/@x"),
+        x509.UniformResourceIdentifier("build.example.com"),
+        x509.UniformResourceIdentifier("1:x"),
+        x509.DNSName("a:b"),
+    ],
+)
+def test_a_name_that_is_not_of_its_kind_is_nobody(tmp_path: Path, name: x509.GeneralName) -> None:
+    chain = build_chain(Cert(cn="Somebody", names=(name,)))
+    bundle = seal(chain.leaf, chain.leaf, chain.middle)
+    assert verify(bundle, tmp_path, chain.root).identity == "Somebody"
+    with pytest.raises(SignatureError, match="and not of"):
+        verify(bundle, tmp_path, chain.root, identity=str(name.value))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        x509.RFC822Name("release+ml@example.com"),
+        x509.UniformResourceIdentifier("spiffe://example.com/ci"),
+        x509.UniformResourceIdentifier("urn:uuid:1"),
+        x509.UniformResourceIdentifier("mailto:release@example.com"),
+        x509.DNSName("build.example.com"),
+        x509.DNSName("*.example.com"),
+    ],
+)
+def test_a_name_of_each_kind_is_known(tmp_path: Path, name: x509.GeneralName) -> None:
+    chain = build_chain(Cert(cn="Somebody", names=(name,)))
+    bundle, wanted = seal(chain.leaf, chain.leaf, chain.middle), str(name.value)
+    assert verify(bundle, tmp_path, chain.root, identity=wanted).identity == wanted
+
+
 def test_purposes_of_an_authority_may_be_code_signing_or_any(tmp_path: Path) -> None:
     for purpose in (CODE, ANY):
         chain = build_chain(middle=replace(CA, key=new_key(), purposes=(purpose,)))

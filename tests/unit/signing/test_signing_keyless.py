@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+import time
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,15 +22,17 @@ from sigstore.verify import policy
 from services.sigstore import LocalSigstore, assemble_bundle, start
 from services.sigstore import authority as service_authority
 from unit.signing.signing_samples import public_key_of, signed_bytes
-from weighbridge.core import DEFAULT_LIMITS, Attribution, Bundle, parse_bundle
+from unit.signing.timestamp_samples import serve_raw
+from weighbridge.core import DEFAULT_LIMITS, Attribution, Bundle, Limits, parse_bundle
 from weighbridge.errors import (
+    IncompleteError,
     InputError,
     ParseError,
     SignatureError,
     TrustError,
     WeighbridgeError,
 )
-from weighbridge.signing import load_keyless_verifier
+from weighbridge.signing import load_keyless_verifier, update_trust_root
 
 ALICE = "alice@example.com"
 PAYLOAD = json.dumps(
@@ -387,6 +391,8 @@ def test_a_trusted_root_alone_will_do(local_sigstore: LocalSigstore, tmp_path: P
         ("", "not JSON"),
         ("[]", "neither"),
         ('{"mediaType": 1}', "neither"),
+        ('{"mediaType": []}', "neither"),
+        ('{"mediaType": {}}', "neither"),
         ('{"mediaType": "x", "mediaType": "x"}', "twice|duplicate"),
         (
             '{"mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"}',
@@ -436,3 +442,29 @@ def test_an_instance_is_named_once(local_sigstore: LocalSigstore) -> None:
             trust_config=local_sigstore.trust_config(),
             instance="https://sigstore.example",
         )
+
+
+@pytest.mark.parametrize(
+    "before", [b"", b"HTTP/1.1 200 OK\r\n\r\n"], ids=["in the head", "in the body"]
+)
+def test_news_that_drip_in_do_not_hold_anybody_up(
+    local_sigstore: LocalSigstore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: bytes,
+) -> None:
+    """Each byte sets the time-out of the library's requests back; the refresh still has an end."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(before)
+        for _ in range(600):
+            connection.sendall(b"H")
+            time.sleep(0.05)
+
+    with serve_raw(drip) as url:
+        began = time.monotonic()
+        with pytest.raises(IncompleteError, match=r"could not be refreshed"):
+            update_trust_root(url, root=local_sigstore.root_json, limits=Limits(max_wait_s=1))
+        assert time.monotonic() - began < 10

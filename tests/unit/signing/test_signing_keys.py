@@ -232,7 +232,7 @@ def test_the_wrong_kind_of_public_key_is_named(tmp_path: Path, name: str) -> Non
 def test_what_is_not_a_key_file_is_refused(tmp_path: Path, load: type[object]) -> None:
     with pytest.raises(InputError, match=r"missing\.pem"):
         load(tmp_path / "missing.pem")
-    with pytest.raises(InputError, match="not a regular file"):
+    with pytest.raises(InputError, match="is a folder; name the file itself"):
         load(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="not a regular file"):

@@ -98,6 +98,18 @@ def test_an_empty_password_protects_nothing() -> None:
         generate_key(password="")
 
 
+def test_a_password_that_no_bytes_spell_is_refused_and_not_shown(tmp_path: Path) -> None:
+    pair = generate_key(password=PASSWORD)
+    for use in (
+        lambda: generate_key(password="S3CRET\ud800"),
+        lambda: load_signer(write(tmp_path, pair.private_pem), ask_secret=knows("S3CRET\ud800")),
+    ):
+        with pytest.raises(InputError, match="not UTF-8") as caught:
+            use()
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+
+
 # -- what deriving would cost, as whoever wrote the file wishes
 
 PBES2 = bytes.fromhex("2a864886f70d01050d")

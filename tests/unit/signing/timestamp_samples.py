@@ -171,10 +171,10 @@ def read_request(connection: socket.socket) -> None:
     while b"\r\n\r\n" not in data:
         data += connection.recv(4096)
     head, _, body = data.partition(b"\r\n\r\n")
-    (length,) = [
+    length = sum(
         int(line.split(b":")[1])
         for line in head.splitlines()
         if line.lower().startswith(b"content-length")
-    ]
+    )
     while len(body) < length:
         body += connection.recv(4096)
