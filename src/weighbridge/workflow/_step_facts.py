@@ -77,7 +77,7 @@ class Platform:
 def find_platform(
     python: Path | None, environment: Mapping[str, str], *, executor: Executor, limits: Limits
 ) -> Platform:
-    """Ask the interpreter of a step about itself, and check each of its packages against its RECORD.
+    """Ask the interpreter of a step about itself; check each package against its RECORD.
 
     Args:
         python: The program; None: it is not known.
