@@ -13,7 +13,12 @@ if TYPE_CHECKING:
         build_baseline,
         find_program_paths,
     )
-    from weighbridge.provenance._environment import SCAI_TYPE, describe_environment, to_scai
+    from weighbridge.provenance._environment import (
+        SCAI_TYPE,
+        describe_environment,
+        describe_libraries,
+        to_scai,
+    )
     from weighbridge.provenance._inputs import is_remote, parse_remote_input
     from weighbridge.provenance._interpreter import (
         Interpreter,
@@ -31,22 +36,28 @@ if TYPE_CHECKING:
     from weighbridge.provenance._machine import list_runtime
     from weighbridge.provenance._packages import Packages, read_packages
     from weighbridge.provenance._secrets import (
+        REDACTED,
         choose_environment,
         clean_environment,
         redact_arguments,
+        redact_text,
+        strip_credentials,
     )
     from weighbridge.provenance._slsa import KINDS, build_provenance, build_trace
     from weighbridge.provenance._source import Source, read_source
     from weighbridge.provenance._strace import (
         StraceSupport,
+        StraceWatch,
         build_strace_command,
         find_strace,
         watch_by_strace,
     )
+    from weighbridge.provenance._strace_log import parse_strace
     from weighbridge.provenance._undeclared import find_undeclared
 
 __all__ = [
     "KINDS",
+    "REDACTED",
     "SCAI_TYPE",
     "BaselinePath",
     "Bubblewrap",
@@ -57,6 +68,7 @@ __all__ = [
     "Packages",
     "Source",
     "StraceSupport",
+    "StraceWatch",
     "Unenforceable",
     "build_baseline",
     "build_provenance",
@@ -66,6 +78,7 @@ __all__ = [
     "clean_environment",
     "describe_environment",
     "describe_gaps",
+    "describe_libraries",
     "find_enforcement",
     "find_interpreter",
     "find_program_paths",
@@ -75,10 +88,13 @@ __all__ = [
     "list_runtime",
     "open_launch",
     "parse_remote_input",
+    "parse_strace",
     "read_interpreter",
     "read_packages",
     "read_source",
     "redact_arguments",
+    "redact_text",
+    "strip_credentials",
     "to_scai",
     "verify_confined",
     "watch_by_strace",
@@ -87,7 +103,7 @@ __all__ = [
 _MODULES = {
     "_confined": ("ConfinedLaunch", "open_launch", "verify_confined"),
     "_confined_baseline": ("BaselinePath", "build_baseline", "find_program_paths"),
-    "_environment": ("SCAI_TYPE", "describe_environment", "to_scai"),
+    "_environment": ("SCAI_TYPE", "describe_environment", "describe_libraries", "to_scai"),
     "_inputs": ("is_remote", "parse_remote_input"),
     "_interpreter": ("Interpreter", "find_interpreter", "read_interpreter"),
     "_landlock": (
@@ -100,10 +116,24 @@ _MODULES = {
     ),
     "_machine": ("list_runtime",),
     "_packages": ("Packages", "read_packages"),
-    "_secrets": ("choose_environment", "clean_environment", "redact_arguments"),
+    "_secrets": (
+        "REDACTED",
+        "choose_environment",
+        "clean_environment",
+        "redact_arguments",
+        "redact_text",
+        "strip_credentials",
+    ),
     "_slsa": ("KINDS", "build_provenance", "build_trace"),
     "_source": ("Source", "read_source"),
-    "_strace": ("StraceSupport", "build_strace_command", "find_strace", "watch_by_strace"),
+    "_strace": (
+        "StraceSupport",
+        "StraceWatch",
+        "build_strace_command",
+        "find_strace",
+        "watch_by_strace",
+    ),
+    "_strace_log": ("parse_strace",),
     "_undeclared": ("find_undeclared",),
 }
 

@@ -13,6 +13,7 @@ from weighbridge.core import Dependency, printable
 from weighbridge.errors import WeighbridgeError
 from weighbridge.provenance import (
     describe_environment,
+    describe_libraries,
     find_undeclared,
     list_runtime,
     read_interpreter,
@@ -40,6 +41,8 @@ __all__ = [
 
 _KERNEL = ("/proc", "/sys", "/dev")
 _OPTIONS_END = 10
+# How these are set decides numerics; asking them imports them, in a process of their own.
+_TELLING = frozenset({"numpy", "torch", "threadpoolctl"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,12 @@ def find_platform(
     except WeighbridgeError as error:
         return Platform(problems=(f"what the step runs on is not known: {error}",))
     packages = read_packages(interpreter, executor=executor, limits=limits)
-    return Platform(
-        (*list_runtime(interpreter), *packages.dependencies),
-        describe_environment(interpreter, environment),
-        packages.verified,
-        packages.problems,
-    )
+    facts, problems = describe_environment(interpreter, environment), packages.problems
+    if _TELLING & {item.name.lower() for item in packages.dependencies}:
+        more, said = describe_libraries(interpreter, environment, limits=limits)
+        facts, problems = {**facts, **more}, (*problems, *said)
+    materials = (*list_runtime(interpreter), *packages.dependencies)
+    return Platform(materials, facts, packages.verified, problems)
 
 
 def find_code(left_out: Iterable[Path], *, limits: Limits) -> StepCode:
