@@ -13,7 +13,7 @@ import click
 
 from weighbridge._version import __version__
 from weighbridge.cli._options import colour, print_json
-from weighbridge.core import ManifestDiff, printable
+from weighbridge.core import printable
 from weighbridge.errors import (
     DigestMismatchError,
     IncompleteError,
@@ -183,10 +183,12 @@ def _tell_programs(
         "reason": printable(reason, limit=4000),
         "differences": [] if error is None else [*_list_differences(error)],
     }
-    if isinstance(error, DigestMismatchError) and isinstance(error.diff, ManifestDiff):
-        from weighbridge.export import diff_to_json  # noqa: PLC0415 - costs start-up time
+    if isinstance(error, DigestMismatchError):
+        from weighbridge.core import ManifestDiff  # noqa: PLC0415 - costs start-up time
+        from weighbridge.export import diff_to_json  # noqa: PLC0415
 
-        value["diff"] = diff_to_json(error.diff)
+        if isinstance(error.diff, ManifestDiff):
+            value["diff"] = diff_to_json(error.diff)
     try:
         print_json(value)
     except OSError as problem:
