@@ -1,16 +1,21 @@
-"""Artifact: from a path to a manifest; the reader hashes what it gives out."""
+"""Artifact: from a path to a manifest; the reader hashes what it gives out.
 
+What not every command needs is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge._lazy import lazy_getattr
 from weighbridge.artifact._changes import find_changes, is_as_listed
-from weighbridge.artifact._claims import append_claims, find_claims, read_claims
 from weighbridge.artifact._documents import (
     read_document,
     remove_leftovers,
     write_atomically,
     write_report,
 )
-from weighbridge.artifact._git import GitRepository, open_git
 from weighbridge.artifact._scope import WHOLE, Scope
-from weighbridge.artifact._stat_cache import StatCache, load_stat_cache, save_stat_cache
 from weighbridge.artifact._tree import Entry, Tree
 from weighbridge.artifact._walk import (
     CLAIMS_NAME,
@@ -24,6 +29,11 @@ from weighbridge.artifact._weigh import (
     weigh,
     weigh_tree,
 )
+
+if TYPE_CHECKING:
+    from weighbridge.artifact._claims import append_claims, find_claims, read_claims
+    from weighbridge.artifact._git import GitRepository, open_git
+    from weighbridge.artifact._stat_cache import StatCache, load_stat_cache, save_stat_cache
 
 __all__ = [
     "CLAIMS_NAME",
@@ -53,3 +63,11 @@ __all__ = [
     "write_atomically",
     "write_report",
 ]
+
+_MODULES = {
+    "_claims": ("append_claims", "find_claims", "read_claims"),
+    "_git": ("GitRepository", "open_git"),
+    "_stat_cache": ("StatCache", "load_stat_cache", "save_stat_cache"),
+}
+
+__getattr__ = lazy_getattr(__name__, _MODULES)
