@@ -13,6 +13,7 @@ from weighbridge.artifact._documents import (
     read_document,
     remove_leftovers,
     write_atomically,
+    write_document,
     write_report,
 )
 from weighbridge.artifact._scope import WHOLE, Scope
@@ -61,6 +62,7 @@ __all__ = [
     "weigh",
     "weigh_tree",
     "write_atomically",
+    "write_document",
     "write_report",
 ]
 

@@ -7,10 +7,10 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact._documents import read_document, write_atomically
+from weighbridge.artifact._documents import read_document, write_document
 from weighbridge.artifact._walk import CLAIMS_NAME
 from weighbridge.core import printable
-from weighbridge.errors import InputError, LimitExceededError
+from weighbridge.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,14 +69,12 @@ def append_claims(path: Path, claims: Sequence[bytes], *, limits: Limits) -> int
         if not new:
             return 0
         data = b"".join(line + b"\n" for line in (*there, *new))
-        if len(data) > limits.max_signature_bytes:  # nobody could read it again
-            raise LimitExceededError(
-                "max_signature_bytes",
-                limit=limits.max_signature_bytes,
-                actual=len(data),
-                subject=printable(str(path)),
-            )
-        write_atomically(path, data)
+        write_document(
+            path,
+            data,
+            limit_name="max_signature_bytes",
+            limit_bytes=limits.max_signature_bytes,
+        )
         return len(new)
 
 

@@ -20,7 +20,13 @@ from weighbridge.errors import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["read_document", "remove_leftovers", "write_atomically", "write_report"]
+__all__ = [
+    "read_document",
+    "remove_leftovers",
+    "write_atomically",
+    "write_document",
+    "write_report",
+]
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _LEFTOVER = re.compile(r"\.weighbridge-[0-9a-f]{16}\.tmp")
@@ -118,6 +124,27 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o666, overwrite: b
         raise _refusal(shown, error) from error
     finally:
         os.close(folder)
+
+
+def write_document(path: Path, data: bytes, *, limit_name: str, limit_bytes: int) -> None:
+    """Write what :func:`read_document` can read again, whole or not at all.
+
+    Args:
+        path: As for :func:`write_atomically`.
+        data: The whole content.
+        limit_name: The field of ``Limits`` that bounds it.
+        limit_bytes: That bound.
+
+    Raises:
+        InputError: As :func:`write_atomically`.
+        IncompleteError: As :func:`write_atomically`.
+        LimitExceededError: Larger than ``limit_bytes``: nobody could read it again.
+    """
+    if len(data) > limit_bytes:
+        raise LimitExceededError(
+            limit_name, limit=limit_bytes, actual=len(data), subject=printable(str(path))
+        )
+    write_atomically(path, data)
 
 
 def write_report(path: Path, data: bytes) -> None:

@@ -11,10 +11,10 @@ from weighbridge.artifact import (
     DEFAULT_SIGNATURE_NAME,
     OUT_OF_SCOPE_NAMES,
     read_document,
-    write_atomically,
+    write_document,
 )
 from weighbridge.core import ArtifactKind, Dialect, Serialization, parse_bundle, printable
-from weighbridge.errors import InputError, LimitExceededError
+from weighbridge.errors import InputError
 from weighbridge.workflow._paths import to_path
 
 if TYPE_CHECKING:
@@ -116,14 +116,12 @@ def write_bundle(target: Path, bundle: bytes, *, limits: Limits) -> None:
         IncompleteError: The disk is full.
         LimitExceededError: It is larger than ``max_signature_bytes``: nobody could read it again.
     """
-    if len(bundle) > limits.max_signature_bytes:
-        raise LimitExceededError(
-            "max_signature_bytes",
-            limit=limits.max_signature_bytes,
-            actual=len(bundle),
-            subject=printable(str(target)),
-        )
-    write_atomically(target, bundle)
+    write_document(
+        target,
+        bundle,
+        limit_name="max_signature_bytes",
+        limit_bytes=limits.max_signature_bytes,
+    )
 
 
 def _read_ends(path: Path) -> tuple[bytes, bytes]:
