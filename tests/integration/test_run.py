@@ -109,7 +109,8 @@ def test_a_single_file_has_its_claims_beside_it(place: Path) -> None:
         (("-i", "a=base", "-o", "m=out", "-o", "n=out"), "pass", 2, "overlap"),
         (("-i", "a=base", "-i", "a=data.csv", "-o", "m=out"), "pass", 2, "given twice"),
         (("-i", "a=https://example.com/x", "-o", "m=out"), "pass", 2, "add its digest"),
-        (("-i", "a=base", "-o", "m=out", "--builder", "me"), COPY, 2, "not a URI"),
+        (("-i", "a=base", "-o", "m=out", "--builder", "me"), "pass", 2, "not a URI"),
+        (("-i", "source=base", "-o", "m=out"), "pass", 2, "choose another"),
         (("-i", "a=base", "-o", "m=out"), "raise SystemExit(7)", 1, "exit code 7"),
         (("-i", "a=base", "-o", "m=out"), "import os; os.kill(os.getpid(), 9)", 1, "signal 9"),
         (("-i", "a=base", "-o", "m=out"), f"{COPY}; open('base/new', 'w')", 1, "changed"),
@@ -121,6 +122,14 @@ def test_what_is_not_recorded(
     said = run(place, *options, code=code, command=(PYTHON, "-c", step, "base", "out"))
     assert words in said
     assert not (place / "out" / "claims.jsonl").exists()
+
+
+@pytest.mark.parametrize("option", [("--builder", "me"), ("-i", "package=base")])
+def test_what_cannot_be_recorded_is_told_before_the_step(
+    place: Path, option: tuple[str, ...]
+) -> None:
+    run(place, "-o", "m=out", *option, code=2, command=(PYTHON, "-c", "open('ran', 'w')"))
+    assert not (place / "ran").exists()
 
 
 def test_a_program_that_is_not_there(place: Path) -> None:

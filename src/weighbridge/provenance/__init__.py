@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         redact_text,
         strip_credentials,
     )
-    from weighbridge.provenance._slsa import KINDS, build_provenance, build_trace
+    from weighbridge.provenance._slsa import KINDS, build_provenance, build_trace, check_step
     from weighbridge.provenance._source import Source, read_source
     from weighbridge.provenance._strace import (
         StraceSupport,
@@ -74,6 +74,7 @@ __all__ = [
     "build_provenance",
     "build_strace_command",
     "build_trace",
+    "check_step",
     "choose_environment",
     "clean_environment",
     "describe_environment",
@@ -124,7 +125,7 @@ _MODULES = {
         "redact_text",
         "strip_credentials",
     ),
-    "_slsa": ("KINDS", "build_provenance", "build_trace"),
+    "_slsa": ("KINDS", "build_provenance", "build_trace", "check_step"),
     "_source": ("Source", "read_source"),
     "_strace": (
         "StraceSupport",
