@@ -101,6 +101,7 @@ def test_what_cannot_be_a_step(place: Path) -> None:
     ):
         pytest.fail("the work must not begin")
     with wb.step("train", outputs={"m": "w"}, signer=key) as step:
+        Path("w").write_bytes(b"w")
         with pytest.raises(InputError, match="twice"):
             step.output("m", "w2")
         with pytest.raises(InputError, match="overlap"):
