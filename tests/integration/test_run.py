@@ -148,7 +148,11 @@ def test_inputs_elsewhere_go_by_digest(place: Path) -> None:
         {"sha256": sha256},
         {"sha256": sha256},
     ]
-    assert built["externalParameters"]["inputs"]["b"] == "https://e.com/x"
+    assert built["externalParameters"]["inputs"] == {
+        "a": "hf://org/model",
+        "b": "https://e.com/x",
+        "c": "oci://r.io/m",
+    }
 
 
 def test_claims_can_be_read_by_people_and_machines(place: Path) -> None:
