@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import append_claims, build_manifest, find_claims, read_claims
+from weighbridge.artifact import build_manifest
 from weighbridge.core import (
     Completeness,
     Dependency,
-    Digest,
     Statement,
     StepRecord,
     Subject,
@@ -27,6 +26,14 @@ from weighbridge.provenance import (
     read_source,
     to_scai,
 )
+from weighbridge.workflow._step_claims import (
+    Claimed,
+    check_claiming,
+    choose_store,
+    claim_outputs,
+    collect_claims,
+    list_claims_files,
+)
 from weighbridge.workflow._step_facts import (
     Platform,
     find_platform,
@@ -39,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from weighbridge.core import Bundle, JsonValue, Limits
-    from weighbridge.core.ports import Executor, Progress, StrPath
+    from weighbridge.core.ports import BundleStore, Executor, Progress, StrPath
     from weighbridge.provenance import Source
     from weighbridge.signing import Signer
     from weighbridge.workflow._step_watch import Watched
@@ -74,6 +81,8 @@ class StepPlan:
         parameters: Name to value, both text.
         builder: A URI that names who runs it.
         carry: Whether what the inputs' claims files say is copied to the outputs'.
+        store: Where the claims go besides the outputs' claims files: a folder, or a store of the
+            caller's own.
     """
 
     kind: str
@@ -83,25 +92,7 @@ class StepPlan:
     parameters: Mapping[str, str] = field(default_factory=dict)
     builder: str = LOCAL_BUILDER
     carry: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """One output, and where the claims about it are.
-
-    Attributes:
-        name: What the step calls it.
-        path: The artifact.
-        digest: Its digest.
-        claims: The claims file.
-        carried: How many claims about inputs were copied there.
-    """
-
-    name: str
-    path: Path
-    digest: Digest
-    claims: Path
-    carried: int
+    store: StrPath | BundleStore | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +127,7 @@ class Setting:
         platform: What the step runs on.
         environment: The variables that are recorded.
         problems: What could not be found out about the source, in sentences.
+        store: Where the claims go besides; None: nowhere.
     """
 
     inputs: tuple[StepInput, ...]
@@ -144,6 +136,7 @@ class Setting:
     platform: Platform = field(default_factory=Platform)
     environment: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    store: BundleStore | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -181,6 +174,8 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
 ) -> Setting:
     """Look at everything that a step begins with, before it can change any of it.
 
+    What would keep its claims from being written is told here too: the step may take days.
+
     Args:
         plan: What the step is going to be.
         python: The interpreter that it runs on; None if it is not known.
@@ -192,15 +187,19 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
 
     Raises:
         InputError: The plan cannot be recorded; an input is missing or cannot be hashed, or bears
-            no digest.
+            no digest; claims cannot be written.
         ArtifactChangedError: One changed meanwhile.
+        IncompleteError: The disk is full, or the store does not answer.
     """
     check_step(plan.kind, plan.builder, inputs=plan.inputs, parameters=plan.parameters)
+    store = choose_store(plan.store, limits=limits)
+    check_claiming(plan.outputs, plan.inputs, store=store, carry=plan.carry, limits=limits)
     inputs = hash_inputs(plan.inputs, executor=executor, limits=limits, progress=progress)
     code = {} if script is None else {"entry-point": script}
     hashed = hash_inputs(code, executor=executor, limits=limits)
     here = [item.path for item in inputs if item.path is not None]
-    left_out = [*here, *(Path(path) for path in plan.outputs.values())]
+    records = [*list_claims_files(plan.inputs, plan.outputs), *(store.local_paths if store else ())]
+    left_out = [*here, *(Path(path) for path in plan.outputs.values()), *records]
     source, problems = read_source(Path.cwd(), left_out=left_out, limits=limits)
     return Setting(
         inputs=inputs,
@@ -209,6 +208,7 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
         platform=find_platform(python, environment, executor=executor, limits=limits),
         environment=choose_environment(environment),
         problems=problems,
+        store=store,
     )
 
 
@@ -268,7 +268,9 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     carried = collect_claims(setting.inputs, limits=limits) if plan.carry else ()
     return Recorded(
         bundles[-1],
-        claim_outputs(outputs, subjects, bundles, carried=carried, limits=limits),
+        claim_outputs(
+            outputs, subjects, bundles, carried=carried, store=setting.store, limits=limits
+        ),
         watched.completeness,
         tuple(item.name for item in undeclared),
         watched.gaps,
@@ -294,47 +296,6 @@ def hash_outputs(
         manifest = build_manifest(output.path, executor=executor, limits=limits, progress=progress)
         subjects.append(Subject(output.name, {"sha256": manifest.compute_digest().hex}))
     return tuple(subjects)
-
-
-def claim_outputs(
-    outputs: Sequence[Output],
-    subjects: Sequence[Subject],
-    bundles: Sequence[Bundle],
-    *,
-    carried: Sequence[bytes] = (),
-    limits: Limits,
-) -> tuple[Claimed, ...]:
-    """Put signed statements, and what is carried along, into the claims file of each output.
-
-    Args:
-        outputs: Where the artifacts are.
-        subjects: What each was hashed to, in the same order.
-        bundles: What is said about all of them.
-        carried: Claims about what they were made from, as lines.
-        limits: ``max_signature_bytes`` applies to each file.
-
-    Raises:
-        InputError: A file cannot be written.
-        LimitExceededError: A file would be too large.
-    """
-    claimed = []
-    for output, subject in zip(outputs, subjects, strict=True):
-        path = find_claims(output.path)
-        lines = [bundle.raw for bundle in bundles]
-        count = append_claims(path, (*carried, *lines), limits=limits)
-        digest = Digest(subject.digest["sha256"])
-        claimed.append(Claimed(output.name, output.path, digest, path, count - len(lines)))
-    return tuple(claimed)
-
-
-def collect_claims(inputs: Iterable[StepInput], *, limits: Limits) -> tuple[bytes, ...]:
-    """Return what the inputs' claims files hold; whether it is true, whoever reads it finds out."""
-    return tuple(
-        line
-        for item in inputs
-        if item.path is not None
-        for line in read_claims(find_claims(item.path), limits=limits)
-    )
 
 
 def _seal(
