@@ -71,6 +71,10 @@ class FolderStore:
             IncompleteError: The disk is full, or fails.
         """
         if not os.path.lexists(self._folder):
+            if not os.path.lexists(self._folder.parent):
+                raise InputError(
+                    f"the store {self._shown} cannot be made: its folder is missing; make that"
+                )
             check_writable(self._folder.parent)
             return
         with self._opened() as root:
