@@ -17,6 +17,7 @@ import pytest
 import weighbridge as wb
 from support import WEIGHBRIDGE, build_model, run_cli, without_privileges
 from weighbridge.core import DEFAULT_LIMITS, parse_bundle
+from weighbridge.errors import LimitExceededError
 from weighbridge.signing import load_public_key, verify_bundle
 
 PYTHON = getattr(sys, "_base_executable", sys.executable)
@@ -263,6 +264,23 @@ def test_a_name_that_is_not_utf8_is_read_by_the_step(place: Path) -> None:
     assert f"{place}/o\\xffther" in [item["name"] for item in trace]
 
 
+def test_variables_and_folders_that_are_not_utf8(place: Path) -> None:
+    odd = place / os.fsdecode(b"o\xff")
+    odd.mkdir()
+    (odd / "data.csv").write_text("x")
+    commit(place, "data.csv", os.fsdecode(b"o\xff"))
+    (place / "k.key").write_bytes((place.parent / "k.key").read_bytes())
+    env = {**os.environ, "PYTHONPATH": os.fsdecode(b"/x\xff:/y"), os.fsdecode(b"\xfeTOKEN"): "x"}
+    said = run(odd, MAKE, env=env, key=("--key", str(place.parent / "k.key")))
+    assert said["outputs"]
+    line = (odd / "out" / "claims.jsonl").read_bytes()
+    payload = parse_bundle(line, what="claim", limits=DEFAULT_LIMITS).envelope.payload
+    built = json.loads(payload)["predicate"]["buildDefinition"]
+    assert find_source(built)["annotations"]["path"] == "o\\xff"
+    variables = built["internalParameters"]["environment"]["variables"]
+    assert variables["PYTHONPATH"] == "/x\\xff:/y"
+
+
 def test_many_parameters(place: Path) -> None:
     options = [word for n in range(2000) for word in ("--param", f"p{n}={n}")]
     run(place, MAKE, "-i", "d=data.csv", "-o", "model=out", *options)
@@ -273,16 +291,14 @@ def test_a_large_parameter(place: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """No command line holds one, a program can."""
     monkeypatch.chdir(place)
     key = place.parent / "k.key"
-    from weighbridge.errors import InputError
-
     with (
-        pytest.raises(InputError, match="parameter 'p' has 10,000,000 characters"),
+        pytest.raises(LimitExceededError, match="max_parameters_bytes"),
         wb.step("train", params={"p": "x" * 10_000_000}, outputs={"m": "w"}, signer=key),
     ):
         pytest.fail("the work must not begin")
-    many = {f"p{n}": "x" * 50_000 for n in range(100)}
+    many = {f"p{n}": "é" * 25_000 for n in range(100)}
     with (
-        pytest.raises(InputError, match="parameters"),
+        pytest.raises(LimitExceededError, match="max_parameters_bytes"),
         wb.step("train", params=many, outputs={"m": "w"}, signer=key),
     ):
         pytest.fail("the work must not begin")

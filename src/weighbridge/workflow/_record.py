@@ -16,11 +16,14 @@ from weighbridge.core import (
     Statement,
     StepRecord,
     Subject,
+    printable,
 )
 from weighbridge.provenance import (
     SCAI_TYPE,
     build_provenance,
     build_trace,
+    check_names,
+    check_parameters,
     check_step,
     choose_environment,
     read_source,
@@ -189,9 +192,14 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
         InputError: The plan cannot be recorded; an input is missing or cannot be hashed, or bears
             no digest; claims cannot be written.
         ArtifactChangedError: One changed meanwhile.
-        IncompleteError: The disk is full, or the store does not answer.
+        IncompleteError: The disk is full, the store does not answer, or the parameters are more
+            than a record holds.
     """
     check_step(plan.kind, plan.builder, inputs=plan.inputs, parameters=plan.parameters)
+    check_names(plan.inputs, what="input")
+    check_names(plan.outputs, what="output")
+    check_names([plan.name or plan.kind], what="entire step")
+    check_parameters(plan.parameters, limits=limits)
     store = choose_store(plan.store, limits=limits)
     check_claiming(plan.outputs, plan.inputs, store=store, carry=plan.carry, limits=limits)
     inputs = hash_inputs(plan.inputs, executor=executor, limits=limits, progress=progress)
@@ -229,7 +237,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         InputError: An output is not there or cannot be hashed, or claims cannot be written.
         ArtifactChangedError: An input changed meanwhile.
     """
-    finished_at = datetime.now(UTC)
+    finished_at, said = _read_clock(outcome.started_at)
     script = () if setting.script is None else (setting.script,)
     refuse_changed((*setting.inputs, *script), limits=limits)
     subjects = hash_outputs(outputs, executor=executor, limits=limits, progress=progress)
@@ -239,16 +247,16 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     facts: dict[str, JsonValue] = {
         "completeness": to_completeness(watched, len(undeclared)),
         "environment": {
-            "variables": dict(setting.environment),
-            "removed": list(outcome.removed),
+            "variables": {name: _to_text(v) for name, v in setting.environment.items()},
+            "removed": [_to_text(name) for name in outcome.removed],
         },
-        "problems": [*setting.problems, *platform.problems],
+        "problems": list(map(_to_text, (*setting.problems, *platform.problems, *said))),
     }
     record = StepRecord(
         kind=plan.kind,
         name=plan.name or plan.kind,
         builder=plan.builder,
-        entry_point=outcome.entry_point,
+        entry_point=tuple(map(_to_text, outcome.entry_point)),
         parameters=plan.parameters,
         inputs=tuple(item.dependency for item in setting.inputs),
         started_at=outcome.started_at,
@@ -262,7 +270,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         ),
         facts=facts,
         source=source.uri if source else "",
-        source_path=source.path if source else "",
+        source_path=printable(source.path) if source else "",
     )
     bundles = _seal(record, subjects, watched, platform, seal=seal)
     carried = collect_claims(setting.inputs, limits=limits) if plan.carry else ()
@@ -298,6 +306,19 @@ def hash_outputs(
     return tuple(subjects)
 
 
+def _to_text(value: str) -> str:
+    r"""Return what the system gave as text; a byte that is no UTF-8 becomes ``\xNN``."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _read_clock(started_at: datetime) -> tuple[datetime, tuple[str, ...]]:
+    """Return when the step ended, never before it began, and a sentence if the clock says so."""
+    now = datetime.now(UTC)
+    if now >= started_at:
+        return now, ()
+    return started_at, ("the clock was set back during the step: when it ended is not known",)
+
+
 def _seal(
     record: StepRecord,
     subjects: Sequence[Subject],
@@ -312,7 +333,8 @@ def _seal(
         trace = build_trace(watched.observation, subjects, record=record)
         beside.append(("runtime-trace", trace))
     if platform.environment:
-        scai = to_scai(platform.environment, producer=record.builder)
+        known = {name: _to_text(value) for name, value in platform.environment.items()}
+        scai = to_scai(known, producer=record.builder)
         built = Statement.build(subjects, predicate_type=SCAI_TYPE, predicate=scai)
         beside.append(("environment", built))
     byproducts = [

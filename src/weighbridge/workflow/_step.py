@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from weighbridge.core import DEFAULT_LIMITS, Completeness, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
-from weighbridge.provenance import redact_arguments
+from weighbridge.provenance import check_names, redact_arguments
 from weighbridge.workflow._record import Outcome, Recorded, StepPlan, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer
 from weighbridge.workflow._step_claims import check_claiming, choose_store
@@ -137,6 +137,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         if name in self._plan.outputs:
             raise InputError(f"the output {name!r} is named twice; name them apart")
         outputs = {**self._plan.outputs, name: path}
+        check_names([name], what="output")
         check_outputs(outputs, self._plan.inputs)
         check_claiming(
             {name: path},

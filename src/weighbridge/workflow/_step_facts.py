@@ -17,6 +17,7 @@ from weighbridge.provenance import (
     list_runtime,
     read_interpreter,
     read_packages,
+    to_file_uri,
 )
 
 if TYPE_CHECKING:
@@ -112,13 +113,15 @@ def list_undeclared(
 
 
 def _hash_undeclared(path: str) -> Dependency:
-    name = printable(path)
+    name, uri = printable(path), to_file_uri(path)
     try:
         with open(path, "rb") as stream:  # noqa: PTH123 - may hold bytes that are no UTF-8
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
-        return Dependency(name, {}, role="undeclared", annotations={"state": "gone or unreadable"})
-    return Dependency(name, {"sha256": digest}, role="undeclared")
+        return Dependency(
+            name, {}, uri, role="undeclared", annotations={"state": "gone or unreadable"}
+        )
+    return Dependency(name, {"sha256": digest}, uri, role="undeclared")
 
 
 def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:

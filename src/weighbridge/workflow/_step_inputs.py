@@ -6,12 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from weighbridge.artifact import find_changes, refuse_changes, weigh
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import ArtifactChangedError, InputError
-from weighbridge.provenance import is_remote, parse_remote_input
+from weighbridge.provenance import is_remote, parse_remote_input, to_file_uri
 from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._step_watch import Grant
 
@@ -58,7 +57,7 @@ class Output:
 
 def describe_path(path: Path) -> str:
     """Return a path as a URI: ``file:data/train.parquet``, relative if it was given so."""
-    return f"file:{quote(os.fsencode(path))}"
+    return to_file_uri(os.fsencode(path).decode("utf-8", "surrogateescape"))
 
 
 def hash_inputs(
