@@ -91,7 +91,7 @@ def check_payload(payload: bytes) -> dict[str, Any]:
     return statement
 
 
-def drop_empty(value: Any) -> Any:  # noqa: ANN401 - JSON
+def drop_empty(value: Any) -> Any:
     """Protobuf does not write empty lists of its own; inside a Struct it does."""
     kept = dict(value)
     details = kept.get("runDetails")

@@ -270,15 +270,19 @@ def test_variables_and_folders_that_are_not_utf8(place: Path) -> None:
     (odd / "data.csv").write_text("x")
     commit(place, "data.csv", os.fsdecode(b"o\xff"))
     (place / "k.key").write_bytes((place.parent / "k.key").read_bytes())
-    env = {**os.environ, "PYTHONPATH": os.fsdecode(b"/x\xff:/y"), os.fsdecode(b"\xfeTOKEN"): "x"}
+    env = {
+        **os.environ,
+        "OMP_PLACES": os.fsdecode(b"/x\xff:/y"),
+        os.fsdecode(b"\xfe\x1b[2J_TOKEN"): "x",
+    }
     said = run(odd, MAKE, env=env, key=("--key", str(place.parent / "k.key")))
-    assert said["outputs"]
+    assert "\x1b" not in said["stderr"]
     line = (odd / "out" / "claims.jsonl").read_bytes()
     payload = parse_bundle(line, what="claim", limits=DEFAULT_LIMITS).envelope.payload
     built = json.loads(payload)["predicate"]["buildDefinition"]
     assert find_source(built)["annotations"]["path"] == "o\\xff"
     variables = built["internalParameters"]["environment"]["variables"]
-    assert variables["PYTHONPATH"] == "/x\\xff:/y"
+    assert variables["OMP_PLACES"] == "/x\\xff:/y"
 
 
 def test_many_parameters(place: Path) -> None:
@@ -484,3 +488,23 @@ def test_a_clock_that_was_set_back(place: Path, monkeypatch: pytest.MonkeyPatch)
     assert times["startedOn"] <= times["finishedOn"]
     problems = statement["buildDefinition"]["internalParameters"]["problems"]
     assert any("clock" in problem for problem in problems)
+
+
+# What lies in an input and is not part of its digest
+
+
+def test_what_no_digest_covers_is_undeclared(place: Path) -> None:
+    """A claims file, a signature or a repository in an input is not what was hashed."""
+    (place / "base" / "claims.jsonl").write_text("{}\n")
+    (place / "base" / ".git").mkdir()
+    (place / "base" / ".git" / "payload").write_text("a second data set")
+    given = ("-i", "base=base", "-o", "model=out", "--no-carry")
+    reading = f"cat base/.git/payload base/claims.jsonl base/config.json > /dev/null; {MAKE}"
+    said = run(place, reading, *given, observe="strace")
+    wanted = [str(place / "base" / name) for name in (".git/payload", "claims.jsonl")]
+    assert said["undeclared"] == wanted
+    said = run(place, "echo w > out/w", *given, "--enforce")
+    assert [gap for gap in said["gaps"] if f"{place}/base/.git is not part of" in gap]
+    # Named by itself it is an input like any other.
+    said = run(place, reading, *given, "-i", "more=base/.git", observe="strace")
+    assert said["undeclared"] == wanted[1:]

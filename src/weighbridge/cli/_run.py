@@ -184,4 +184,5 @@ def _tell(recorded: workflow.Recorded) -> Iterator[str]:
             yield f"  and {count - _MOST_SHOWN:,} more"
     yield from (f"gap: {gap}" for gap in recorded.gaps)
     if recorded.removed:
-        yield f"variables kept from the step: {', '.join(recorded.removed)}"
+        names = ", ".join(map(printable, recorded.removed))
+        yield f"variables kept from the step: {names}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -147,6 +148,19 @@ class Setting:
         script = () if self.script is None else (self.script,)
         return tuple(item.path for item in (*self.inputs, *script) if item.path is not None)
 
+    @property
+    def outside(self) -> frozenset[str]:
+        """What lies in a folder that is an input and is not part of its digest: claims, ``.git``.
+
+        Absolute, links resolved, as a monitor tells it.
+        """
+        return frozenset(
+            f"{os.path.realpath(item.tree.folder)}/{name}"
+            for item in self.inputs
+            if item.tree is not None
+            for name in item.tree.left_out
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -243,7 +257,11 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     subjects = hash_outputs(outputs, executor=executor, limits=limits, progress=progress)
     watched, source, platform = outcome.watched, setting.source, setting.platform
     covered = source.covered if source else frozenset()
-    undeclared = list_undeclared(watched, setting.files, covered | platform.files)
+    undeclared = list_undeclared(
+        watched, setting.files, covered | platform.files, outside=setting.outside
+    )
+    if watched.observation is None and watched.enforcer:
+        watched = replace(watched, gaps=(*watched.gaps, *map(_to_gap, sorted(setting.outside))))
     facts: dict[str, JsonValue] = {
         "completeness": to_completeness(watched, len(undeclared)),
         "environment": {
@@ -309,6 +327,11 @@ def hash_outputs(
 def _to_text(value: str) -> str:
     r"""Return what the system gave as text; a byte that is no UTF-8 becomes ``\xNN``."""
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _to_gap(path: str) -> str:
+    """Say of what lies in an input that the walls let the step read it."""
+    return f"{printable(path)} is not part of an input's digest, and the step could read it"
 
 
 def _read_clock(started_at: datetime) -> tuple[datetime, tuple[str, ...]]:

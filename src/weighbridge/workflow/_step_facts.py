@@ -96,9 +96,20 @@ def find_script(command: Sequence[str]) -> Path | None:
 
 
 def list_undeclared(
-    watched: Watched, declared: Iterable[Path], known: frozenset[str]
+    watched: Watched,
+    declared: Iterable[Path],
+    known: frozenset[str],
+    *,
+    outside: frozenset[str] = frozenset(),
 ) -> tuple[Dependency, ...]:
-    """Return what was read and not declared, each with the digest that it has now."""
+    """Return what was read and not declared, each with the digest that it has now.
+
+    Args:
+        watched: What was read.
+        declared: Files and folders.
+        known: Files of which something else says what is in them.
+        outside: What lies in a declared folder and is not part of its digest.
+    """
     if watched.observation is None:
         return ()
     roots = [
@@ -108,7 +119,7 @@ def list_undeclared(
         *(str(entry.path) for entry in watched.baseline),
         *(os.path.realpath(path) for path in watched.own),
     ]
-    found = find_undeclared(watched.observation.reads, roots=roots, known=known)
+    found = find_undeclared(watched.observation.reads, roots=roots, known=known, outside=outside)
     return tuple(_hash_undeclared(path) for path in found)
 
 
