@@ -166,7 +166,7 @@ def test_undeclared_and_odd_names(place: Path) -> None:
             "n=9007199254740993",
         ),
         *("-i", "r=hf://org/m@" + "1f" * 20, "-i", f"o=oci://r.io/m@sha256:{'ab' * 32}"),
-        *("--name", "ein Schritt\n", "--observe", "strace"),
+        *("--name", "Größe\n", "--observe", "strace"),
     )
     *_, provenance = run(place, code, *options)
     external = provenance["predicate"]["buildDefinition"]["externalParameters"]

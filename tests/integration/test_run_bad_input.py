@@ -257,11 +257,11 @@ def test_names_that_are_not_utf8(place: Path, name: bytes) -> None:
 
 
 def test_a_name_that_is_not_utf8_is_read_by_the_step(place: Path) -> None:
-    (place / os.fsdecode(b"o\xffther")).write_text("secret input")
-    said = run(place, f"cat o*ther > /dev/null; {MAKE}", observe="strace")
-    assert said["undeclared"] == [f"{place}/o\\xffther"]
+    (place / os.fsdecode(b"o\xffr")).write_text("secret input")
+    said = run(place, f"cat o*r > /dev/null; {MAKE}", observe="strace")
+    assert said["undeclared"] == [f"{place}/o\\xffr"]
     trace = read_statements(place)[0]["predicate"]["monitorLog"]["fileAccess"]
-    assert f"{place}/o\\xffther" in [item["name"] for item in trace]
+    assert f"{place}/o\\xffr" in [item["name"] for item in trace]
 
 
 def test_variables_and_folders_that_are_not_utf8(place: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 _AT_ONCE = 64  # files that are filled before the first is there; each takes two descriptors
+_PAUSE_S = 0.01
 
 
 def find_claims(artifact: Path) -> Path:
@@ -96,7 +98,8 @@ def append_claims(path: Path, claims: Sequence[bytes], *, limits: Limits) -> int
     Raises:
         InputError: The file cannot be read or written, or a claim is more than one line.
         LimitExceededError: The file would be too large.
-        IncompleteError: The disk is full, or fails.
+        IncompleteError: The disk is full, or fails; or another process keeps the folder locked for
+            longer than ``max_wait_s``.
     """
     return append_claims_to_each((path,), claims, limits=limits)[0]
 
@@ -128,7 +131,7 @@ def append_claims_to_each(
     for start in range(0, len(paths), _AT_ONCE):
         some = paths[start : start + _AT_ONCE]
         with ExitStack() as stack:
-            folders = _lock({path.parent for path in some}, stack)
+            folders = _lock({path.parent for path in some}, stack, limits=limits)
             try:
                 drafts = [_draft(p, claims, folders, stack=stack, limits=limits) for p in some]
             except (InputError, IncompleteError) as error:
@@ -173,19 +176,37 @@ def _draft(
     return stack.enter_context(draft), len(new)
 
 
-def _lock(paths: set[Path], stack: ExitStack) -> dict[Path, int]:
+def _lock(paths: set[Path], stack: ExitStack, *, limits: Limits) -> dict[Path, int]:
     """Keep other writers of claims out; folders are locked, for the files get replaced.
 
     Each folder once, whatever its names, and all in one order, so that nobody waits in a circle.
     """
     opened = {path: stack.enter_context(_opened(path)) for path in paths}
-    first: dict[tuple[int, int], int] = {}
-    for descriptor in opened.values():
+    first: dict[tuple[int, int], tuple[int, Path]] = {}
+    for path, descriptor in opened.items():
         status = os.fstat(descriptor)
-        first.setdefault((status.st_dev, status.st_ino), descriptor)
-    for _, descriptor in sorted(first.items()):
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        first.setdefault((status.st_dev, status.st_ino), (descriptor, path))
+    for _, (descriptor, path) in sorted(first.items()):
+        _wait(descriptor, path, limits.max_wait_s)
     return opened
+
+
+def _wait(descriptor: int, folder: Path, limit_s: int) -> None:
+    """Wait for other writers, but not for ever: whoever holds the lock may be what a step left."""
+    until = time.monotonic() + limit_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() < until:
+                time.sleep(_PAUSE_S)
+                continue
+            shown = printable(str(folder))
+            raise IncompleteError(
+                f"another process has locked {shown} for {limit_s} s, so that no claims were "
+                "written there; end it and try again"
+            ) from error
+        return
 
 
 @contextmanager

@@ -46,7 +46,8 @@ class Limits:
         max_rows: Rows of coverage kept for one file; the rest are counted by kind.
         max_kept_bytes: File contents held in memory for one file while it is examined.
         max_wait_s: How long one answer of a service on the network may take; the news of a Sigstore
-            instance, which are several, count as one.
+            instance, which are several, count as one. So long, too, is waited for another writer
+            of claims.
     """
 
     max_entries: int = 2_000_000
