@@ -86,7 +86,8 @@ def test_what_was_read_and_not_declared_is_listed(place: Path) -> None:
     (trace_bytes, trace), (scai_bytes, scai), (_, provenance) = read_statements(place)
     assert trace["predicateType"] == "https://in-toto.io/attestation/runtime-trace/v0.1"
     accesses = trace["predicate"]["monitorLog"]["fileAccess"]
-    assert {"name": other, "annotations": {"access": "read"}} in accesses
+    seen = {"name": other, "uri": f"file://{other}", "annotations": {"access": "read"}}
+    assert seen in accesses
     assert scai["predicateType"] == "https://in-toto.io/attestation/scai/v0.3"
     beside = [d["digest"]["sha256"] for d in provenance["predicate"]["runDetails"]["byproducts"]]
     assert beside == [hashlib.sha256(data).hexdigest() for data in (trace_bytes, scai_bytes)]

@@ -22,7 +22,8 @@ __all__ = ["command"]
 _MOST_SHOWN = 10
 
 _SECTIONS = {
-    "The step": ("--kind", "--name", "--input", "--output", "--param", "--builder", "--no-carry"),
+    "The step": ("--kind", "--name", "--input", "--output", "--param", "--builder"),
+    "Where claims go": ("--store", "--no-carry"),
     "What is known of it": ("--observe", "--enforce"),
     "Who signs": SIGNER_OPTIONS,
 }
@@ -93,6 +94,9 @@ def _to_pairs(
     is_flag=True,
     help="Let COMMAND read its inputs and write its outputs, and deny the rest and the network.",
 )
+@click.option(
+    "--store", metavar="STORE", help="Keep the claims in this folder as well: PATH or file:PATH."
+)
 @click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
 @signer_options
 @offline_option
@@ -108,6 +112,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     builder: str | None,
     observe: str,
     enforce: bool,
+    store: str | None,
     no_carry: bool,
     signer: workflow.SignerSpec,
     offline: bool,  # noqa: ARG001 - is in the signer
@@ -127,6 +132,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         parameters=parameters,
         builder=builder or workflow.LOCAL_BUILDER,
         carry=not no_carry,
+        store=store,
     )
     with show_progress("hashing") as progress:
         recorded = workflow.run_step(
@@ -144,6 +150,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
                 "undeclared": list(recorded.undeclared),
                 "gaps": list(recorded.gaps),
                 "removed_variables": list(recorded.removed),
+                "store": store and printable(store),
                 "outputs": [
                     {
                         "name": output.name,
@@ -164,6 +171,8 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         carried = f", {output.carried:,} claims carried" if output.carried else ""
         click.echo(f"  {printable(output.name)}: {output.digest}", err=True)
         click.echo(f"    claims: {printable(str(output.claims))}{carried}", err=True)
+    if store:
+        click.echo(f"  the claims of this step are in {printable(store)} as well", err=True)
 
 
 def _tell(recorded: workflow.Recorded) -> Iterator[str]:
@@ -175,4 +184,5 @@ def _tell(recorded: workflow.Recorded) -> Iterator[str]:
             yield f"  and {count - _MOST_SHOWN:,} more"
     yield from (f"gap: {gap}" for gap in recorded.gaps)
     if recorded.removed:
-        yield f"variables kept from the step: {', '.join(recorded.removed)}"
+        names = ", ".join(map(printable, recorded.removed))
+        yield f"variables kept from the step: {names}"

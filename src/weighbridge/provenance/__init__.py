@@ -60,7 +60,9 @@ if TYPE_CHECKING:
         watch_by_strace,
     )
     from weighbridge.provenance._strace_log import parse_strace
+    from weighbridge.provenance._texts import check_names, check_parameters
     from weighbridge.provenance._undeclared import find_undeclared
+    from weighbridge.provenance._uris import to_file_uri
 
 __all__ = [
     "KINDS",
@@ -82,6 +84,8 @@ __all__ = [
     "build_provenance",
     "build_strace_command",
     "build_trace",
+    "check_names",
+    "check_parameters",
     "check_step",
     "choose_environment",
     "clean_environment",
@@ -105,6 +109,7 @@ __all__ = [
     "redact_arguments",
     "redact_text",
     "strip_credentials",
+    "to_file_uri",
     "to_scai",
     "verify_confined",
     "watch_by_strace",
@@ -145,7 +150,9 @@ _MODULES = {
         "watch_by_strace",
     ),
     "_strace_log": ("parse_strace",),
+    "_texts": ("check_names", "check_parameters"),
     "_undeclared": ("find_undeclared",),
+    "_uris": ("to_file_uri",),
 }
 
 __getattr__ = lazy_getattr(__name__, _MODULES)

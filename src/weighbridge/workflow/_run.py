@@ -82,7 +82,9 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     )
     grant = None
     if enforce:
-        grant = prepare_grant(setting.files, outputs, hidden=list_key_files(signer, key))
+        kept = setting.store.local_paths if setting.store else ()
+        hidden = (*list_key_files(signer, key), *kept)
+        grant = prepare_grant(setting.files, outputs, hidden=hidden)
     started_at = datetime.now(UTC)
     watched = run_watched(command, environment, observe=observe, grant=grant, limits=limits)
     outcome = Outcome(tuple(redact_arguments(command)), started_at, watched, removed)

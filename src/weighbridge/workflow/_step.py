@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Self
 from weighbridge.core import DEFAULT_LIMITS, Completeness, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
-from weighbridge.provenance import redact_arguments
+from weighbridge.provenance import check_names, redact_arguments
 from weighbridge.workflow._record import Outcome, Recorded, StepPlan, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer
+from weighbridge.workflow._step_claims import check_claiming, choose_store
 from weighbridge.workflow._step_inputs import check_outputs
 from weighbridge.workflow._step_watch import Watched
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from weighbridge.core.ports import Executor, StrPath
+    from weighbridge.core.ports import BundleStore, Executor, StrPath
     from weighbridge.signing import Signer, SignerSpec
 
 __all__ = ["IN_PROCESS_BUILDER", "step"]
@@ -56,6 +57,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         signer: StrPath | SignerSpec | Signer,
         builder: str = IN_PROCESS_BUILDER,
         carry: bool = True,
+        store: StrPath | BundleStore | None = None,
         executor: Executor | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
@@ -70,12 +72,20 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             signer: A ``Path`` of a private key, a URI, or anything that can sign.
             builder: A URI that names who runs it.
             carry: Whether what the inputs' claims say is copied to the outputs'.
+            store: Where the claims go besides: a folder, or a store of the caller's own.
             executor: Where to hash.
             limits: Bounds.
         """
         parameters = {key: str(value) for key, value in (params or {}).items()}
         self._plan = StepPlan(
-            kind, inputs or {}, outputs or {}, name, parameters, builder=builder, carry=carry
+            kind,
+            inputs or {},
+            outputs or {},
+            name,
+            parameters,
+            builder=builder,
+            carry=carry,
+            store=store,
         )
         self._signer = signer
         self._executor = executor or ThreadExecutor()
@@ -104,6 +114,8 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         """
         if self._started_at is not None:
             raise InputError("a step is one run; make another for the next")
+        if self._plan.outputs:
+            check_outputs(self._plan.outputs, self._plan.inputs)
         self._seal = choose_signer(self._signer, None, limits=self._limits)
         self._setting = prepare_step(
             self._plan,
@@ -119,12 +131,21 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         """Name an output.
 
         Raises:
-            InputError: There is one of that name, or it overlaps with an input or another output.
+            InputError: There is one of that name, it overlaps with an input or another output, or
+                nothing could be claimed about it.
         """
         if name in self._plan.outputs:
             raise InputError(f"the output {name!r} is named twice; name them apart")
         outputs = {**self._plan.outputs, name: path}
+        check_names([name], what="output")
         check_outputs(outputs, self._plan.inputs)
+        check_claiming(
+            {name: path},
+            self._plan.inputs,
+            store=choose_store(self._plan.store, limits=self._limits),
+            carry=False,
+            limits=self._limits,
+        )
         self._plan = replace(self._plan, outputs=outputs)
 
     def __exit__(
