@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,7 +20,6 @@ from weighbridge.core import (
     Statement,
     StepRecord,
     Subject,
-    printable,
 )
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
@@ -53,7 +51,7 @@ from weighbridge.workflow._step_inputs import (
     prepare_grant,
     refuse_changed,
 )
-from weighbridge.workflow._step_watch import Observe, Watched, run_watched
+from weighbridge.workflow._step_watch import Observe, Watched, check_program, run_watched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -193,6 +191,8 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     if not command:
         raise InputError("there is no command to run; put it behind --")
     outputs = check_outputs(plan.outputs, plan.inputs)
+    environment, removed = clean_environment(os.environ)
+    check_program(command, environment)
     seal = choose_signer(signer, key, limits=limits)
     executor = executor or ThreadExecutor()
     script = find_script(command)
@@ -202,12 +202,9 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
         if script is None
         else hash_inputs({"entry-point": script}, executor=executor, limits=limits)
     )
-    environment, removed = clean_environment(os.environ)
     grant = (
         prepare_grant((*inputs, *code), outputs, hidden=_find_key(key, signer)) if enforce else None
     )
-    if shutil.which(command[0], path=environment.get("PATH", os.defpath)) is None:
-        raise InputError(f"there is no program {printable(command[0])}; check what is behind --")
     python = find_interpreter(command, environment)
     platform = find_platform(python, environment, executor=executor, limits=limits)
     started_at = datetime.now(UTC)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from weighbridge.core import Limits
     from weighbridge.provenance import BaselinePath, Bubblewrap, ConfinedLaunch, Landlock
 
-__all__ = ["Grant", "Observe", "Watched", "run_watched"]
+__all__ = ["Grant", "Observe", "Watched", "check_program", "run_watched"]
 
 _GRACE_S = 10
 
@@ -82,6 +82,17 @@ class Watched:
     enforcer: str = ""
     gaps: tuple[str, ...] = ()
     own: tuple[Path, ...] = ()
+
+
+def check_program(command: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Say that there is no such program, before anything is hashed for it.
+
+    Raises:
+        InputError: There is none on the step's ``PATH``.
+    """
+    if shutil.which(command[0], path=environment.get("PATH", os.defpath)) is None:
+        shown = printable(command[0])
+        raise InputError(f"there is no program {shown}; check the command behind --")
 
 
 def run_watched(
@@ -195,12 +206,9 @@ def _build_walls(grant: Grant, baseline: tuple[BaselinePath, ...], scratch: Path
 
 def _run(argv: Sequence[str], environment: Mapping[str, str], descriptors: Sequence[int]) -> int:
     shown = printable(argv[0])
-    program = shutil.which(argv[0], path=environment.get("PATH", os.defpath))
-    if program is None:
-        raise InputError(f"there is no program {shown}; check the command behind --")
     try:
         process = subprocess.Popen(  # noqa: S603 - what the user asked for, no shell
-            list(argv), executable=program, env=dict(environment), pass_fds=tuple(descriptors)
+            list(argv), env=dict(environment), pass_fds=tuple(descriptors)
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
