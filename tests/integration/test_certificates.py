@@ -62,7 +62,7 @@ def test_sign_verify_and_check_with_certificates(place: Path) -> None:
         "method": "certificate",
         "identity": "release@example.com",
         "issuer": "CN=Root",
-        "signed_by": None,
+        "existed_by": None,
         "notes": [],
     }
     other = run_cli("verify", "model", *TRUST, "--identity", "me@example.com", cwd=place)
@@ -103,7 +103,7 @@ def test_a_policy_knows_signers_by_certificate(place: Path, identity: str, code:
             "method": "certificate",
             "identity": identity,
             "issuer": "CN=Root",
-            "signed_by": None,
+            "existed_by": None,
             "notes": [],
         }
         assert f"certificate {identity}, by CN=Root" in page.read_text()

@@ -84,7 +84,7 @@ def test_sign_and_verify(local_sigstore: LocalSigstore, model: Path, version: in
     ]
     assert signed_by["method"] == "keyless"
     assert (signed_by["identity"], signed_by["issuer"]) == (ALICE, local_sigstore.issuer)
-    assert signed_by["signed_by"].endswith("Z")
+    assert signed_by["existed_by"].endswith("Z")
     assert signed_by["notes"] == []
     inspected = run("inspect", model / "model.sig").stdout
     assert "a Sigstore certificate and 1 log entries" in inspected

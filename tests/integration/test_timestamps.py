@@ -84,7 +84,7 @@ def test_sign_inspect_verify(model: Path, tsa: LocalTsa, authority: Path) -> Non
     assert "UTC at the latest, proven" in done.stdout
     assert "note:" not in done.stdout
     done = verify(model, "--timestamp-authority", authority, "--json")
-    assert json.loads(done.stdout)["signed_by"]["signed_by"] == claimed
+    assert json.loads(done.stdout)["signed_by"]["existed_by"] == claimed
 
 
 def test_a_replayed_timestamp_does_not_verify(model: Path, tsa: LocalTsa, authority: Path) -> None:
@@ -229,7 +229,7 @@ def test_the_gate_believes_the_authorities_that_the_policy_names(
     assert authority.name == "tsa.pem"
     done = run_cli("check", model, "--policy", policy, "--json")
     assert done.returncode == 0, done.stderr
-    assert '"signed_by": "20' in done.stdout
+    assert '"existed_by": "20' in done.stdout
     with start_tsa() as other:
         authority.write_text(other.chain_pem)
     done = run_cli("check", model, "--policy", policy)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge._lazy import lazy_getattr
-from weighbridge.artifact._changes import find_changes, is_as_listed
+from weighbridge.artifact._changes import find_changes, is_as_listed, refuse_changes
 from weighbridge.artifact._documents import (
     read_document,
     remove_leftovers,
@@ -56,6 +56,7 @@ __all__ = [
     "open_git",
     "read_claims",
     "read_document",
+    "refuse_changes",
     "remove_leftovers",
     "save_stat_cache",
     "walk",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from weighbridge.artifact._scope import WHOLE
 from weighbridge.artifact._tree import identify
 from weighbridge.artifact._walk import walk
-from weighbridge.errors import InputError
+from weighbridge.core import printable
+from weighbridge.errors import ArtifactChangedError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from weighbridge.artifact._tree import Identity, Tree
     from weighbridge.core import Limits
 
-__all__ = ["find_changes", "is_as_listed"]
+__all__ = ["find_changes", "is_as_listed", "refuse_changes"]
 
 
 def is_as_listed(tree: Tree, names: AbstractSet[str]) -> bool:
@@ -74,3 +75,28 @@ def find_changes(
     names |= after.keys() - before.keys()
     names |= {failure.name for failure in {*now.failures} ^ {*tree.failures}}
     return tuple(sorted(names))
+
+
+def refuse_changes(
+    tree: Tree,
+    root: Path,
+    *,
+    limits: Limits,
+    signature: Path | None = None,
+    scope: Scope = WHOLE,
+) -> None:
+    """List the artifact again.
+
+    Args:
+        tree: The artifact as it was listed.
+        root: Where it is.
+        limits: As for listing it first.
+        signature: As for listing it first.
+        scope: As for listing it first.
+
+    Raises:
+        ArtifactChangedError: It is not as ``tree`` says.
+    """
+    changes = find_changes(tree, root, limits=limits, signature=signature, scope=scope)
+    if changes:
+        raise ArtifactChangedError(tuple(printable(name) for name in changes))

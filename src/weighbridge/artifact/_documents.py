@@ -50,28 +50,31 @@ def read_document(path: Path, *, what: str, limit_name: str, limit_bytes: int) -
     """
     shown = printable(str(path))
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-                raise InputError(f"the {what} {shown} is {kind}; name the file itself")
-            size_bytes = status.st_size
-            if size_bytes <= limit_bytes:
-                data = _read_at_most(descriptor, limit_bytes + 1)
-                size_bytes = len(data)  # it may have grown, or say that it is empty as /proc does
-        finally:
-            os.close(descriptor)
+        mode, size_bytes, data = _read_bounded(path, limit_bytes)
     except FileNotFoundError as error:
         raise InputError(f"there is no {what} at {shown}") from error
-    except InputError:  # it is a ValueError too
-        raise
     except (OSError, ValueError) as error:  # ValueError: NUL in the path
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise InputError(f"cannot read the {what} {shown}: {reason}") from error
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+        raise InputError(f"the {what} {shown} is {kind}; name the file itself")
     if size_bytes > limit_bytes:
         raise LimitExceededError(limit_name, limit=limit_bytes, actual=size_bytes, subject=shown)
     return data
+
+
+def _read_bounded(path: Path, limit_bytes: int) -> tuple[int, int, bytes]:
+    """Return mode, size and content; no content of what is no regular file or too large."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > limit_bytes:
+            return status.st_mode, status.st_size, b""
+        data = _read_at_most(descriptor, limit_bytes + 1)
+        return status.st_mode, len(data), data  # it may have grown, or be empty as /proc says
+    finally:
+        os.close(descriptor)
 
 
 def _read_at_most(descriptor: int, size_bytes: int) -> bytes:

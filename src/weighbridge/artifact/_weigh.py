@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from weighbridge.artifact._changes import find_changes
+from weighbridge.artifact._changes import refuse_changes
 from weighbridge.artifact._files import Job, one_file_dominates, run_batches
 from weighbridge.artifact._hashers import choose_hash
 from weighbridge.artifact._scope import WHOLE
@@ -139,8 +139,7 @@ def build_manifest(  # noqa: PLR0913 - each is one thing that varies
         progress=progress,
     )
     manifest = weighed.to_manifest()
-    if changes := find_changes(weighed.tree, root, limits=limits, signature=signature, scope=scope):
-        raise ArtifactChangedError(tuple(printable(name) for name in changes))
+    refuse_changes(weighed.tree, root, limits=limits, signature=signature, scope=scope)
     return manifest
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "stat_cache_option",
     "terminal",
     "to_count",
+    "trust_config_option",
 ]
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -58,6 +59,16 @@ def signature_option(function: F) -> F:
         type=FILE,
         metavar="FILE",
         help="The signature file  [default: model.sig in a folder, NAME.sig beside a file]",
+    )(function)
+
+
+def trust_config_option(function: F) -> F:
+    """Add ``--trust-config FILE``."""
+    return click.option(
+        "--trust-config",
+        type=FILE,
+        metavar="FILE",
+        help="A Sigstore instance of your own: its client trust config  [default: the public one]",
     )(function)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import click
 
 from weighbridge import workflow
-from weighbridge.cli._options import FILE, refuse_empty
+from weighbridge.cli._options import FILE, refuse_empty, trust_config_option
 from weighbridge.cli._secrets import ask_for_secret
 
 if TYPE_CHECKING:
@@ -60,12 +60,7 @@ _OPTIONS = (
         help="Certificates between it and the authority, PEM; repeatable.",
     ),
     _PASSWORD_FILE,
-    click.option(
-        "--trust-config",
-        type=FILE,
-        metavar="FILE",
-        help="A Sigstore instance of your own: its client trust config  [default: the public one]",
-    ),
+    trust_config_option,
     click.option(
         "--identity-token-file",
         type=FILE,

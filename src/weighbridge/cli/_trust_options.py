@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from weighbridge import workflow
-from weighbridge.cli._options import FILE, refuse_empty
+from weighbridge.cli._options import FILE, refuse_empty, trust_config_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +36,7 @@ _OPTIONS = (
         metavar="URL",
         help="Who vouches for the account; exactly.",
     ),
-    click.option(
-        "--trust-config",
-        type=FILE,
-        metavar="FILE",
-        help="A Sigstore instance of your own: its client trust config  [default: the public one]",
-    ),
+    trust_config_option,
     click.option(
         "--instance",
         callback=refuse_empty,

@@ -126,6 +126,6 @@ def _to_lines(attribution: Attribution) -> Iterator[str]:
     issuer = f", by {printable(attribution.issuer)}" if attribution.issuer else ""
     yield f"signed by: {printable(attribution.signer)}"
     yield f"proof:     {attribution.method} {printable(attribution.identity)}{issuer}"
-    if attribution.signed_by is not None:
-        yield f"time:      {attribution.signed_by:%Y-%m-%d %H:%M:%S} UTC at the latest, proven"
+    if attribution.existed_by is not None:
+        yield f"time:      {attribution.existed_by:%Y-%m-%d %H:%M:%S} UTC at the latest, proven"
     yield from (f"note:      {printable(note)}" for note in attribution.notes)

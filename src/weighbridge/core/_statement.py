@@ -98,7 +98,7 @@ class Attribution:
         identity: The fingerprint of the key, the name in the certificate, or the account.
         issuer: Who vouches for ``identity``: the authority's name or the OpenID Connect issuer;
             empty for a bare key.
-        signed_by: When the signature existed at the latest, if a timestamp or a log entry that was
+        existed_by: When the signature existed at the latest, if a timestamp or a log entry that was
             verified says so.
         notes: What came with the signature and was not verified, in words.
     """
@@ -107,7 +107,7 @@ class Attribution:
     method: str
     identity: str
     issuer: str = ""
-    signed_by: datetime | None = None
+    existed_by: datetime | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -222,8 +222,8 @@ def _proof(attribution: Attribution) -> str:
     words = f"{attribution.method} {attribution.identity}"
     if attribution.issuer:
         words += f", by {attribution.issuer}"
-    if attribution.signed_by is not None:
-        words += f", signed by {attribution.signed_by:%Y-%m-%d %H:%M:%S} UTC"
+    if attribution.existed_by is not None:
+        words += f", signed by {attribution.existed_by:%Y-%m-%d %H:%M:%S} UTC"
     return words + "".join(f"; not verified: {note}" for note in attribution.notes)
 
 

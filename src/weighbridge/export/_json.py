@@ -173,13 +173,13 @@ def _signature(signature: SignatureEvidence) -> JsonValue:
 
 def attribution_to_json(attribution: Attribution) -> JsonValue:
     """Return whom a signature is by."""
-    time = attribution.signed_by
+    time = attribution.existed_by
     return {
         "signer": attribution.signer,
         "method": attribution.method,
         "identity": attribution.identity,
         "issuer": attribution.issuer,
-        "signed_by": None if time is None else time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "existed_by": None if time is None else time.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "notes": list(attribution.notes),
     }
 

@@ -125,8 +125,8 @@ def _describe_proof(attribution: Attribution) -> str:
         issuer = printable(attribution.issuer, limit=120)
         identity = printable(attribution.identity, limit=120)
         words.append(f"{attribution.method} of {identity}, by {issuer}")
-    if attribution.signed_by is not None:
-        words.append(f"before {attribution.signed_by:%Y-%m-%d %H:%M:%S} UTC")
+    if attribution.existed_by is not None:
+        words.append(f"before {attribution.existed_by:%Y-%m-%d %H:%M:%S} UTC")
     return ", ".join(words)
 
 

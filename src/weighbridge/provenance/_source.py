@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,8 @@ class Source:
         changes: Names that differ from the commit, sorted.
         is_shallow: Whether older commits are missing here.
         submodules: Path and source of each one that is checked out, sorted.
+        covered: Absolute paths of the files, also of submodules, of which the commit or the digest
+            of the changes says what is in them.
     """
 
     remote: str
@@ -55,6 +57,7 @@ class Source:
     changes: tuple[str, ...] = ()
     is_shallow: bool = False
     submodules: tuple[tuple[str, Source], ...] = ()
+    covered: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def is_dirty(self) -> bool:
@@ -172,7 +175,13 @@ def _read(
         changes_digest=digest,
         submodules=submodules,
     )
-    return source, problems + said
+    tracked = {f.name for f in files if not f.is_submodule}
+    own = {git.top / name for name in {*(tracked - names), *(kept if digest else ())}}
+    covered = {str(path) for path in own if not _is_left_out(path, left_out)}
+    return (
+        replace(source, covered=frozenset(covered).union(*(s.covered for _, s in submodules))),
+        problems + said,
+    )
 
 
 def _read_head(git: GitRepository, folder: Path) -> Source:

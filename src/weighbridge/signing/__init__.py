@@ -42,7 +42,7 @@ from weighbridge.signing._reuse import (
     reconcile,
 )
 from weighbridge.signing._secrets import load_secret
-from weighbridge.signing._signers import SignerSpec, open_signer
+from weighbridge.signing._signers import SignerSpec, find_key_file, open_signer
 from weighbridge.signing._times import (
     TimestampAuthorities,
     TimestampedVerifier,
@@ -91,6 +91,7 @@ __all__ = [
     "add_certificate",
     "add_timestamp",
     "compare_signed",
+    "find_key_file",
     "generate_key",
     "index_listing",
     "load_certificate_verifier",

@@ -87,11 +87,11 @@ class KeylessVerifier:
                 f"{printable(issuer, limit=200)} says, and not by {printable(self.identity)}, as "
                 f"{printable(self.issuer)} says"
             )
-        signed_by, stamped = self._verify_proof(bundle, material)
+        existed_by, stamped = self._verify_proof(bundle, material)
         notes: tuple[str, ...] = ()
         if strange := len(bundle.timestamps) - stamped:
             notes = (f"timestamps that this Sigstore instance does not vouch for: {strange}",)
-        return Attribution("", "keyless", identity, issuer, signed_by, notes)
+        return Attribution("", "keyless", identity, issuer, existed_by, notes)
 
     def _verify_proof(self, bundle: Bundle, material: CertificateMaterial) -> tuple[datetime, int]:
         """Return the earliest time that is proven, and how many timestamps hold."""

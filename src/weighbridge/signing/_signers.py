@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from weighbridge.signing._keys import KeySigner
     from weighbridge.signing._ports import Signer
 
-__all__ = ["SignerSpec", "open_signer"]
+__all__ = ["SignerSpec", "find_key_file", "open_signer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,15 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
         return open_plugin_signer(spec, limits=limits)
     holder = load_signer(_to_path(spec.uri), ask_secret=spec.ask_secret, limits=limits)
     return _certify(holder, spec, limits=limits)
+
+
+def find_key_file(uri: str) -> Path | None:
+    """Return the file of the private key that a signer's URI names, None if it names none.
+
+    Raises:
+        InputError: It is a ``file:`` URI of no local file.
+    """
+    return _to_path(uri) if uri.partition(":")[0].lower() == "file" else None
 
 
 def _certify(

@@ -160,7 +160,7 @@ class TimestampedVerifier:
         if proven is None:
             note = "the time of signing, since there is no timestamp"
             return replace(attribution, notes=(*attribution.notes, note))
-        return replace(attribution, signed_by=proven)
+        return replace(attribution, existed_by=proven)
 
 
 def load_timestamp_authorities(

@@ -76,7 +76,7 @@ def verify_bundle(
 
 def _note(bundle: Bundle, attribution: Attribution) -> tuple[str, ...]:
     """Return what was not verified; a timestamp that nobody looked at is part of it."""
-    if not bundle.timestamps or attribution.signed_by is not None:
+    if not bundle.timestamps or attribution.existed_by is not None:
         return attribution.notes
     return (*attribution.notes, "a timestamp, since no authority is named for it")
 

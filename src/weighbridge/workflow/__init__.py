@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from weighbridge.workflow._keys import KeyFiles, create_key_files
     from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._rebuild import Reused
+    from weighbridge.workflow._record import LOCAL_BUILDER, Recorded, StepPlan
     from weighbridge.workflow._reuse import Reuse
-    from weighbridge.workflow._run import LOCAL_BUILDER, Recorded, StepPlan, run_step
+    from weighbridge.workflow._run import run_step
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
     from weighbridge.workflow._signers import SignerSpec, read_secret
@@ -76,7 +77,8 @@ _MODULES = {
     "_public_key": ("export_public_key",),
     "_rebuild": ("Reused",),
     "_reuse": ("Reuse",),
-    "_run": ("LOCAL_BUILDER", "Recorded", "StepPlan", "run_step"),
+    "_record": ("LOCAL_BUILDER", "Recorded", "StepPlan"),
+    "_run": ("run_step",),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
     "_signers": ("SignerSpec", "read_secret"),

@@ -7,9 +7,9 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import Weighed, find_changes, is_as_listed, walk
-from weighbridge.core import Manifest, ManifestDiff, Resource, collection_paused, printable
-from weighbridge.errors import ArtifactChangedError, DigestMismatchError
+from weighbridge.artifact import Weighed, is_as_listed, refuse_changes, walk
+from weighbridge.core import Manifest, ManifestDiff, Resource, collection_paused
+from weighbridge.errors import DigestMismatchError
 from weighbridge.signing import Names, reconcile, relist
 from weighbridge.workflow._declare import list_operations
 from weighbridge.workflow._reread import POINTER_BYTES, count_files, reread
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._reread import Weighing
     from weighbridge.workflow._reuse import Reuse
 
-__all__ = ["Reused", "list_files", "rebuild_manifest", "refuse_changes"]
+__all__ = ["Reused", "list_files", "rebuild_manifest", "refuse_changed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def rebuild_manifest(
     _compare_declared(read, declared.digests)
     manifest = _put_together(tree, sizes, base, plan, read)
     if not is_as_listed(tree, plan.hashed):
-        refuse_changes(tree, root, weighing)
+        refuse_changed(tree, root, weighing)
     return manifest, Reused(
         hashed=tuple(sorted(plan.hashed)),
         audited=len(plan.hashed) - declared_hashed,
@@ -132,21 +132,19 @@ def rebuild_manifest(
     )
 
 
-def refuse_changes(tree: Tree, root: Path, weighing: Weighing) -> None:
+def refuse_changed(tree: Tree, root: Path, weighing: Weighing) -> None:
     """List the artifact again.
 
     Raises:
         ArtifactChangedError: It is not as ``tree`` says.
     """
-    changes = find_changes(
+    refuse_changes(
         tree,
         root,
         limits=weighing.limits,
         signature=weighing.signature,
         scope=weighing.scope,
     )
-    if changes:
-        raise ArtifactChangedError(tuple(printable(name) for name in changes))
 
 
 def _choose_audited(plan: ReusePlan, sizes: Mapping[str, int], ratio: float) -> frozenset[str]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from weighbridge.core import DEFAULT_LIMITS, Limits
 from weighbridge.errors import InputError
-from weighbridge.signing import SignerSpec, load_secret, load_signer, open_signer
-from weighbridge.workflow._paths import to_path
+from weighbridge.signing import SignerSpec, find_key_file, load_secret, load_signer, open_signer
+from weighbridge.workflow._paths import to_optional_path, to_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from weighbridge.core.ports import StrPath
     from weighbridge.signing import Signer
 
-__all__ = ["SignerSpec", "choose_signer", "read_secret", "to_key_path"]
+__all__ = ["SignerSpec", "choose_signer", "list_key_files", "read_secret"]
 
 
 def read_secret(file: StrPath, *, limits: Limits = DEFAULT_LIMITS) -> str:
@@ -56,7 +56,20 @@ def choose_signer(
     return signer
 
 
-def to_key_path(spec: SignerSpec) -> Path | None:
-    """Return the file of the private key that ``spec`` names, if it names one."""
-    scheme, _, path = spec.uri.partition(":")
-    return Path(unquote(urlsplit(path).path)) if scheme == "file" else None
+def list_key_files(
+    signer: StrPath | SignerSpec | Signer | None, key: StrPath | None
+) -> tuple[Path, ...]:
+    """Return the private key's file if the signer is one by a file; arguments as for choosing it.
+
+    Raises:
+        InputError: What names the signer cannot be used.
+    """
+    if isinstance(signer, SignerSpec):
+        signer = signer.uri
+    if isinstance(signer, str):
+        found = find_key_file(signer)
+    elif isinstance(signer, os.PathLike):
+        found = to_path(signer, what="key")
+    else:
+        found = to_optional_path(key, what="key")
+    return () if found is None else (found,)

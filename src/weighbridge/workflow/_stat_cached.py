@@ -11,7 +11,7 @@ from weighbridge.artifact import load_stat_cache, save_stat_cache
 from weighbridge.core import PLAIN
 from weighbridge.errors import InputError
 from weighbridge.workflow._declare import Base, check_reuse
-from weighbridge.workflow._rebuild import list_files, rebuild_manifest, refuse_changes
+from weighbridge.workflow._rebuild import list_files, rebuild_manifest, refuse_changed
 from weighbridge.workflow._reuse import Reuse, find_base
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def rebuild_cached(
         said = replace(reuse or Reuse(""), digests=found)
         check_reuse(said)
     manifest, reused = rebuild_manifest(root, tree, base, said, weighing=weighing)
-    refuse_changes(tree, root, weighing)  # what the cache says is of when the files were listed
+    refuse_changed(tree, root, weighing)  # what the cache says is of when the files were listed
     hashed = {*reused.hashed, *found}
     digests = {r.name: r.sha256 for r in manifest.resources if r.name in hashed}
     save_stat_cache(cache_file, tree, digests, read_from_ns=read_from_ns)

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Self
 from weighbridge.core import DEFAULT_LIMITS, Completeness, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
-from weighbridge.provenance import choose_environment, redact_arguments
-from weighbridge.workflow._run import Outcome, Recorded, StepPlan, record_step
+from weighbridge.provenance import redact_arguments
+from weighbridge.workflow._record import Outcome, Recorded, StepPlan, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer
-from weighbridge.workflow._step_facts import find_platform
-from weighbridge.workflow._step_inputs import StepInput, check_outputs, hash_inputs
+from weighbridge.workflow._step_inputs import check_outputs
 from weighbridge.workflow._step_watch import Watched
 
 if TYPE_CHECKING:
@@ -82,7 +81,6 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         self._executor = executor or ThreadExecutor()
         self._limits = limits
         self._entry_point = ("python", *sys.argv)
-        self._inputs: tuple[StepInput, ...] = ()
         self._started_at: datetime | None = None
 
     def _recreate_cm(self) -> Self:
@@ -107,10 +105,12 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         if self._started_at is not None:
             raise InputError("a step is one run; make another for the next")
         self._seal = choose_signer(self._signer, None, limits=self._limits)
-        self._inputs = hash_inputs(self._plan.inputs, executor=self._executor, limits=self._limits)
-        python = Path(sys.executable) if sys.executable else None
-        self._platform = find_platform(
-            python, os.environ, executor=self._executor, limits=self._limits
+        self._setting = prepare_step(
+            self._plan,
+            Path(sys.executable) if sys.executable else None,
+            os.environ,
+            executor=self._executor,
+            limits=self._limits,
         )
         self._started_at = datetime.now(UTC)
         return self
@@ -146,14 +146,12 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         outputs = check_outputs(self._plan.outputs, self._plan.inputs)
         self.recorded = record_step(
             self._plan,
-            self._inputs,
+            self._setting,
             outputs,
             Outcome(
                 tuple(redact_arguments(self._entry_point)),
                 self._started_at,
                 Watched(Completeness.DECLARED, ()),
-                environment=choose_environment(os.environ),
-                platform=self._platform,
             ),
             seal=self._seal,
             executor=self._executor,

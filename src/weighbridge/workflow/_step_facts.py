@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import open_git
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import WeighbridgeError
 from weighbridge.provenance import (
@@ -18,7 +17,6 @@ from weighbridge.provenance import (
     list_runtime,
     read_interpreter,
     read_packages,
-    read_source,
 )
 
 if TYPE_CHECKING:
@@ -26,13 +24,10 @@ if TYPE_CHECKING:
 
     from weighbridge.core import JsonValue, Limits
     from weighbridge.core.ports import Executor
-    from weighbridge.provenance import Source
     from weighbridge.workflow._step_watch import Watched
 
 __all__ = [
     "Platform",
-    "StepCode",
-    "find_code",
     "find_platform",
     "find_script",
     "list_undeclared",
@@ -43,21 +38,6 @@ _KERNEL = ("/proc", "/sys", "/dev")
 _OPTIONS_END = 10
 # How these are set decides numerics; asking them imports them, in a process of their own.
 _TELLING = frozenset({"numpy", "torch", "threadpoolctl"})
-
-
-@dataclass(frozen=True, slots=True)
-class StepCode:
-    """Where a step's code is from.
-
-    Attributes:
-        source: The commit; None if there is none.
-        files: Absolute paths of the files that the commit or the digest of its changes covers.
-        problems: What could not be found out, in sentences.
-    """
-
-    source: Source | None
-    files: frozenset[str]
-    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +81,6 @@ def find_platform(
         facts, problems = {**facts, **more}, (*problems, *said)
     materials = (*list_runtime(interpreter), *packages.dependencies)
     return Platform(materials, facts, packages.verified, problems)
-
-
-def find_code(left_out: Iterable[Path], *, limits: Limits) -> StepCode:
-    """Ask git about the current folder; inputs and outputs are left out."""
-    source, problems = read_source(Path.cwd(), left_out=left_out, limits=limits)
-    if source is None:
-        return StepCode(None, frozenset(), problems)
-    try:
-        git = open_git(Path.cwd(), advice="", limits=limits)
-        names = git.ask("ls-files", "-z", "--full-name", ":/").split(b"\0")
-    except WeighbridgeError as error:
-        return StepCode(source, frozenset(), (*problems, str(error)))
-    top = os.fsencode(git.top)
-    changed = {os.fsencode(name) for name in source.changes} if source.changes else set()
-    covered = {*names, *changed} if source.changes_digest else {*names} - changed
-    return StepCode(source, frozenset(os.fsdecode(top + b"/" + n) for n in covered if n), problems)
 
 
 def find_script(command: Sequence[str]) -> Path | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from weighbridge.artifact import build_manifest, find_changes, walk
+from weighbridge.artifact import find_changes, refuse_changes, weigh
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import ArtifactChangedError, InputError
 from weighbridge.provenance import is_remote, parse_remote_input
@@ -18,7 +18,7 @@ from weighbridge.workflow._step_watch import Grant
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weighbridge.artifact import Tree
+    from weighbridge.artifact import Tree, Weighed
     from weighbridge.core import Limits
     from weighbridge.core.ports import Executor, Progress, StrPath
 
@@ -80,8 +80,9 @@ def hash_inputs(
             found.append(StepInput(parse_remote_input(name, given)))
             continue
         path = to_path(given, what=f"input {name!r}")
-        tree = walk(path, limits=limits)
-        manifest = build_manifest(path, executor=executor, limits=limits, progress=progress)
+        weighed: Weighed[None] = weigh(path, executor=executor, limits=limits, progress=progress)
+        manifest = weighed.to_manifest()
+        refuse_changes(weighed.tree, path, limits=limits)
         facts = {
             "kind": manifest.kind.value,
             "files": str(len(manifest.resources)),
@@ -89,7 +90,7 @@ def hash_inputs(
         }
         digest = {"sha256": manifest.compute_digest().hex}
         dependency = Dependency(name, digest, uri=describe_path(path), role=name, annotations=facts)
-        found.append(StepInput(dependency, path, tree))
+        found.append(StepInput(dependency, path, weighed.tree))
     return tuple(found)
 
 
@@ -137,7 +138,7 @@ def check_outputs(
 
 
 def prepare_grant(
-    inputs: tuple[StepInput, ...], outputs: tuple[Output, ...], *, hidden: tuple[Path, ...]
+    readable: tuple[Path, ...], outputs: tuple[Output, ...], *, hidden: tuple[Path, ...]
 ) -> Grant:
     """Return what a step inside walls may touch; the folders of its outputs are made.
 
@@ -147,7 +148,7 @@ def prepare_grant(
     Raises:
         InputError: The folder of an output holds an input, the key, or the current folder.
     """
-    kept_apart = [Path.cwd(), *(item.path.absolute() for item in inputs if item.path), *hidden]
+    kept_apart = [Path.cwd(), *readable, *hidden]
     writable = []
     for output in outputs:
         if output.path.exists():
@@ -163,5 +164,8 @@ def prepare_grant(
                 )
         folder.mkdir(parents=True, exist_ok=True)
         writable.append(folder)
-    readable = tuple(item.path.absolute() for item in inputs if item.path is not None)
-    return Grant(readable, tuple(writable), tuple(path.absolute() for path in hidden))
+    return Grant(
+        tuple(path.absolute() for path in readable),
+        tuple(writable),
+        tuple(path.absolute() for path in hidden),
+    )

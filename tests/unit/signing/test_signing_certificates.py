@@ -462,7 +462,7 @@ def test_certificates_are_judged_at_the_time_that_is_proven(tmp_path: Path) -> N
     bundle = seal(chain.leaf, chain.leaf, middle)
     then = NOW - 7 * DAY
     found = verify(bundle, tmp_path, issue(root), timestamps=Proven(then))
-    assert found.signed_by == then
+    assert found.existed_by == then
     with pytest.raises(SignatureError, match=r"expired on .*no timestamp that is trusted"):
         verify(bundle, tmp_path, issue(root), timestamps=Proven(None))
     with pytest.raises(SignatureError, match=r"expired on .*the signature was made by"):
