@@ -42,7 +42,7 @@ def test_a_block_is_recorded(place: Path) -> None:
         "none": "None",
     }
     assert predicate["runDetails"]["builder"]["id"].endswith("/builders/in-process/v1")
-    assert len(Path("w.bin.claims.jsonl").read_bytes().splitlines()) == 2
+    assert len(Path("w.bin.claims.jsonl").read_bytes().splitlines()) == 3
 
 
 def test_a_function_is_recorded_at_each_call(place: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_function_is_recorded_at_each_call(place: Path) -> None:
 
     assert [tidy("a"), tidy("b")] == ["A", "B"]
     claims = [json.loads(line) for line in Path("c.claims.jsonl").read_bytes().splitlines()]
-    assert len(claims) == 4
+    assert len(claims) == 6
 
 
 def test_the_record_names_the_function(place: Path) -> None:
@@ -122,7 +122,7 @@ def test_steps_in_threads_and_inside_each_other(place: Path) -> None:
         list(pool.map(work, range(16)))
     for number in range(16):
         for name in ("inner", "outer"):
-            assert len(Path(f"{name}{number}.claims.jsonl").read_bytes().splitlines()) == 2
+            assert len(Path(f"{name}{number}.claims.jsonl").read_bytes().splitlines()) == 3
 
 
 def test_claims_of_many_writers_are_all_there(place: Path) -> None:
@@ -135,4 +135,4 @@ def test_claims_of_many_writers_are_all_there(place: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(24)))
-    assert len(Path("w.claims.jsonl").read_bytes().splitlines()) == 48
+    assert len(Path("w.claims.jsonl").read_bytes().splitlines()) == 72

@@ -94,6 +94,10 @@ def build_trace(
                     {"name": printable(n), "annotations": {"access": "write"}}
                     for n in observation.writes
                 ),
+                *(
+                    {"name": printable(n), "annotations": {"access": "denied"}}
+                    for n in sorted({refusal.path for refusal in observation.refusals})
+                ),
             ],
         },
         "metadata": {

@@ -14,7 +14,8 @@ from weighbridge.workflow._record import Outcome, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer, list_key_files
 from weighbridge.workflow._step_facts import find_script
 from weighbridge.workflow._step_inputs import check_outputs, prepare_grant
-from weighbridge.workflow._step_watch import Observe, check_program, run_watched
+from weighbridge.workflow._step_monitor import Observe
+from weighbridge.workflow._step_watch import check_program, run_watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
