@@ -125,13 +125,11 @@ def _end_all(process: subprocess.Popen[bytes], before: frozenset[int], number: i
             _send(_list_tree(process, before), number)
         end_s = time.monotonic() + _GRACE_S
         while _list_tree(process, before) and time.monotonic() < end_s:
-            process.poll()
             time.sleep(_NAP_S)
     finally:  # whoever interrupts again does not want to wait
         end_s = time.monotonic() + _KILL_S  # what hangs in the kernel cannot be killed
         while (left := _list_tree(process, before)) and time.monotonic() < end_s:
             _send(left, signal.SIGKILL)
-            process.poll()
             time.sleep(_NAP_S)
 
 
@@ -143,26 +141,32 @@ def _send(numbers: Sequence[int], number: int) -> None:
 
 def _list_tree(process: subprocess.Popen[bytes], before: frozenset[int]) -> list[int]:
     """Return what is alive of a process, its descendants, and those that were left to us."""
-    parents = dict(_list_processes())
-    mine = os.getpid()
+    process.poll()
+    alive: set[int] = set()
     children: dict[int, list[int]] = {}
-    for pid, parent in parents.items():
+    for pid, parent, is_dead in _list_processes():
         children.setdefault(parent, []).append(pid)
-    found = [pid for pid in (process.pid,) if pid in parents and process.returncode is None]
+        if not is_dead:
+            alive.add(pid)
+    found = [process.pid] if process.returncode is None else []
     if _is_adopting():
-        found += [pid for pid in children.get(mine, ()) if pid not in {*before, process.pid}]
+        adopted = set(children.get(os.getpid(), ())) - before - {process.pid}
+        found += adopted
+        for pid in adopted - alive:
+            with suppress(OSError):
+                os.waitpid(pid, os.WNOHANG)
     for pid in found:  # grows
         found += children.get(pid, ())
-    return found
+    return [pid for pid in found if pid in alive]
 
 
 def _list_children() -> Iterator[int]:
     mine = os.getpid()
-    return (pid for pid, parent in _list_processes() if parent == mine)
+    return (pid for pid, parent, _ in _list_processes() if parent == mine)
 
 
-def _list_processes() -> Iterator[tuple[int, int]]:
-    """Yield the number and the parent's of each process that is not dead yet.
+def _list_processes() -> Iterator[tuple[int, int, bool]]:
+    """Yield the number of each process, its parent's, and whether it has ended.
 
     Source:
         proc(5), /proc/PID/stat.
@@ -176,8 +180,8 @@ def _list_processes() -> Iterator[tuple[int, int]]:
         except OSError:  # it has ended
             continue
         fields = text.rpartition(b")")[2].split()
-        if fields[:1] not in ([b"Z"], [b"X"], []):
-            yield int(name), int(fields[1])
+        if fields:
+            yield int(name), int(fields[1]), fields[0] in {b"Z", b"X"}
 
 
 def _is_in_foreground() -> bool:
