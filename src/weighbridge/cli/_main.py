@@ -95,10 +95,8 @@ def run(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt) as error:
         _end_at_once_next_time()
         number = getattr(error.__cause__ or error, "number", signal.SIGINT)
-        how = (
-            "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
-        )
-        _say(f"{how}; nothing was left half written")
+        by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+        _say(f"interrupted{by}; nothing was left half written")
         code = _EXIT_BY_SIGNAL + number
     except WeighbridgeError as error:
         code = _tell(error)

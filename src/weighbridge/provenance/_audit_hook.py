@@ -53,7 +53,7 @@ _OWN_VIEW = (b"/proc/", b"/dev/fd/", b"/dev/std")  # lead elsewhere for another 
 # Bound here: when Python ends, modules lose their names before their functions are gone.
 _stat, _lstat, _access, _readlink = os.stat, os.lstat, os.access, os.readlink
 _getcwdb, _fsencode = os.getcwdb, os.fsencode
-_realpath, _is_folder, _is_file = os.path.realpath, stat.S_ISDIR, stat.S_ISREG
+_realpath, _is_link, _is_file = os.path.realpath, stat.S_ISLNK, stat.S_ISREG
 _DESCRIPTOR_ONLY = getattr(os, "O_PATH", 0)
 
 
@@ -65,20 +65,32 @@ def _to_path(value: str | bytes | os.PathLike[str], folder: int = -1) -> bytes:
     return _realpath(path) if path.startswith(_OWN_VIEW) else path
 
 
+def _follow(path: bytes) -> tuple[bytes, int | None]:
+    """Return where a name leads and what is there; by the time that it is told, it may differ."""
+    try:
+        found = _lstat(path).st_mode
+        if _is_link(found):
+            path = _realpath(path)
+            found = _stat(path).st_mode
+    except OSError:
+        return path, None
+    return path, found
+
+
 def _open(args: tuple[Any, ...]) -> bytes:
     name, mode, flags = args
     if isinstance(name, int) or flags & _DESCRIPTOR_ONLY:
         return b""
-    path = _to_path(name)
-    try:
-        found = _stat(path).st_mode
-    except OSError:
-        if flags & os.O_CREAT:
-            return b"n" + path
+    named = _to_path(name)
+    path, found = _follow(named)
+    is_new = flags & os.O_CREAT and flags & os.O_EXCL
+    if found is None:
+        if flags & os.O_CREAT:  # a link that leads nowhere is there for O_EXCL
+            return b"" if is_new and _exists(named) else b"n" + path
         # os.open does not tell the folder that a name counts from.
         return _UNTOLD if mode is None and not _fsencode(name).startswith(b"/") else b""
     writes = flags & os.O_ACCMODE
-    if not _is_file(found) or (flags & os.O_CREAT and flags & os.O_EXCL):
+    if is_new or not _is_file(found):
         return b""
     if flags & os.O_TRUNC:
         return (b"n" if _access(path, os.W_OK) else b"w") + path
@@ -102,7 +114,8 @@ def _one(
 ) -> Callable[[tuple[Any, ...]], bytes]:
     """Read an event that has one path, and perhaps the folder that it counts from.
 
-    With ``exists`` the call cannot work unless the path is there, or is not.
+    With ``exists`` the call cannot work unless the path is there, or is not; it is about the name
+    then, and else about the file that the name leads to.
     """
 
     def read(args: tuple[Any, ...]) -> bytes:
@@ -110,7 +123,9 @@ def _one(
         if name is None or isinstance(name, int):
             return b""
         path = _to_path(name, args[folder] if folder > 0 else -1)
-        return b"" if exists is not None and _exists(path) is not exists else kind + path
+        if exists is None:
+            return kind + _follow(path)[0]
+        return kind + path if _exists(path) is exists else b""
 
     return read
 
@@ -147,7 +162,10 @@ def _library(args: tuple[Any, ...]) -> bytes:
 
 def _database(args: tuple[Any, ...]) -> bytes:
     name = _fsencode(args[0])
-    return b"" if name in {b"", b":memory:"} or name.startswith(b"file:") else b"u" + _to_path(name)
+    if name in {b"", b":memory:"} or name.startswith(b"file:"):
+        return b""
+    path, found = _follow(_to_path(name))
+    return (b"n" if found is None else b"u") + path
 
 
 def _address(kind: bytes) -> Callable[[tuple[Any, ...]], bytes]:
@@ -174,7 +192,7 @@ _READERS: dict[str, Callable[[tuple[Any, ...]], bytes]] = {
     "os.remove": _one(b"d", 0, 1, exists=True),
     "os.rmdir": _one(b"x", 0, 1, exists=True),
     "os.mkdir": _one(b"k", 0, 2, exists=False),
-    "os.symlink": _one(b"s", 1, 2),
+    "os.symlink": _one(b"s", 1, 2, exists=False),
     "os.truncate": _one(b"w"),
     "sqlite3.connect": _database,
     "ctypes.dlopen": _library,

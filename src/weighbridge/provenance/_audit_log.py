@@ -110,11 +110,11 @@ class AuditReader:
 
 
 def _read(watch: Watch, path: bytes) -> None:
-    add_read(watch, os.path.realpath(path))
+    add_read(watch, _locate(path))
 
 
 def _write(watch: Watch, path: bytes) -> None:
-    add(watch, watch.writes, os.path.realpath(path))
+    add(watch, watch.writes, _locate(path))
 
 
 def _update(watch: Watch, path: bytes) -> None:
@@ -123,17 +123,17 @@ def _update(watch: Watch, path: bytes) -> None:
 
 
 def _make(watch: Watch, path: bytes) -> None:
-    path = os.path.realpath(path)
+    path = _locate(path)
     add(watch, watch.writes, path)
     watch.origins.make(path)
 
 
 def _refuse(watch: Watch, path: bytes) -> None:
-    refuse(watch, Refusal(os.fsdecode(os.path.realpath(path)), "EACCES", writing=False))
+    refuse(watch, Refusal(os.fsdecode(_locate(path)), "EACCES", writing=False))
 
 
 def _locate(path: bytes) -> bytes:
-    """Resolve the folder of a name, and not the name."""
+    """Resolve the folder of a name, and not the name: the hook did that where it leads on."""
     head, name = os.path.split(path.rstrip(b"/") or b"/")
     if name in {b".", b".."}:
         return os.path.realpath(path)

@@ -55,6 +55,7 @@ def _list_names(call: StraceCall, folder: bytes) -> Iterator[bytes]:
             at = parse_strace_file(token)
         elif text and b"\0" not in text:
             above = at.path if at and at.path else folder
-            path = text if text.startswith(b"/") else above + b"/" + text
-            if path.startswith(b"/"):
-                yield path
+            if text.startswith(b"/"):
+                yield text
+            elif above.startswith(b"/"):
+                yield above.rstrip(b"/") + b"/" + text
