@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from weighbridge.workflow._file_lists import sign_file_list
     from weighbridge.workflow._hash import Rehashed, hash_artifact, rehash_artifact
     from weighbridge.workflow._inspect import Inspected, inspect_signature
+    from weighbridge.workflow._inspect_claims import (
+        InspectedClaim,
+        inspect_claims,
+        is_claims_file,
+    )
     from weighbridge.workflow._keys import KeyFiles, create_key_files
     from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._rebuild import Reused
@@ -38,6 +43,7 @@ __all__ = [
     "Consent",
     "EndedBySignal",
     "Inspected",
+    "InspectedClaim",
     "KeyFiles",
     "KeyTrust",
     "KeylessTrust",
@@ -57,7 +63,9 @@ __all__ = [
     "end_by_signal",
     "export_public_key",
     "hash_artifact",
+    "inspect_claims",
     "inspect_signature",
+    "is_claims_file",
     "read_secret",
     "rehash_artifact",
     "run_step",
@@ -76,6 +84,7 @@ _MODULES = {
     "_file_lists": ("sign_file_list",),
     "_hash": ("Rehashed", "hash_artifact", "rehash_artifact"),
     "_inspect": ("Inspected", "inspect_signature"),
+    "_inspect_claims": ("InspectedClaim", "inspect_claims", "is_claims_file"),
     "_keys": ("KeyFiles", "create_key_files"),
     "_public_key": ("export_public_key",),
     "_rebuild": ("Reused",),
