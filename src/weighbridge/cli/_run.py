@@ -87,7 +87,7 @@ def _to_pairs(
     type=click.Choice([observe.value for observe in workflow.Observe]),
     default=workflow.Observe.AUTO.value,
     show_default=True,
-    help="Watch what COMMAND reads; auto: with strace, if it works here.",
+    help="Watch what COMMAND reads; auto: with strace, else with an audit hook in Python.",
 )
 @click.option(
     "--enforce",
@@ -134,7 +134,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         carry=not no_carry,
         store=store,
     )
-    with show_progress("hashing") as progress:
+    with workflow.end_by_signal(), show_progress("hashing") as progress:
         recorded = workflow.run_step(
             command,
             plan,
@@ -149,6 +149,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
                 "completeness": recorded.completeness.value,
                 "undeclared": list(recorded.undeclared),
                 "gaps": list(recorded.gaps),
+                "denied": None if recorded.denied is None else list(recorded.denied),
                 "removed_variables": list(recorded.removed),
                 "store": store and printable(store),
                 "outputs": [
@@ -176,13 +177,20 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
 
 
 def _tell(recorded: workflow.Recorded) -> Iterator[str]:
-    if recorded.undeclared:
-        count = len(recorded.undeclared)
-        yield f"read and not declared: {count:,}"
-        yield from (f"  {name}" for name in recorded.undeclared[:_MOST_SHOWN])
-        if count > _MOST_SHOWN:
-            yield f"  and {count - _MOST_SHOWN:,} more"
+    yield from _list_some("read and not declared", recorded.undeclared)
+    if recorded.denied is None:
+        yield "what the walls denied it is not known without a monitor: use --observe auto"
+    else:
+        yield from _list_some("denied by the walls", recorded.denied)
     yield from (f"gap: {gap}" for gap in recorded.gaps)
     if recorded.removed:
         names = ", ".join(map(printable, recorded.removed))
         yield f"variables kept from the step: {names}"
+
+
+def _list_some(words: str, names: tuple[str, ...]) -> Iterator[str]:
+    if names:
+        yield f"{words}: {len(names):,}"
+        yield from (f"  {name}" for name in names[:_MOST_SHOWN])
+        if len(names) > _MOST_SHOWN:
+            yield f"  and {len(names) - _MOST_SHOWN:,} more"

@@ -130,6 +130,10 @@ def build_trace(
             "fileAccess": [
                 *(_to_access(name, "read") for name in observation.reads),
                 *(_to_access(name, "write") for name in observation.writes),
+                *(
+                    _to_access(name, "denied")
+                    for name in sorted({refusal.path for refusal in observation.refusals})
+                ),
             ],
         },
         "metadata": {

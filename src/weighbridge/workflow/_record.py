@@ -110,6 +110,7 @@ class Recorded:
         undeclared: What was read and not declared, by path; sorted.
         gaps: Why something may have been missed, in words.
         removed: Variables that the step was not given, since they hold secrets.
+        denied: What the walls denied it, by path; None if there were walls and nobody saw it.
     """
 
     bundle: Bundle
@@ -118,6 +119,7 @@ class Recorded:
     undeclared: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    denied: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +303,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         tuple(item.name for item in undeclared),
         watched.gaps,
         outcome.removed,
+        None if watched.denied is None else tuple(map(printable, watched.denied)),
     )
 
 

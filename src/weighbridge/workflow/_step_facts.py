@@ -126,13 +126,18 @@ def list_undeclared(
 def _hash_undeclared(path: str) -> Dependency:
     name, uri = printable(path), to_file_uri(path)
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - may hold bytes that are no UTF-8
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as stream:  # noqa: PTH123 - may hold bytes that are no UTF-8
+            if not os.path.isfile(descriptor):  # noqa: PTH113 - a pipe would never end
+                return _tell_undeclared(name, uri, "no regular file")
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
-        return Dependency(
-            name, {}, uri, role="undeclared", annotations={"state": "gone or unreadable"}
-        )
+        return _tell_undeclared(name, uri, "gone or unreadable")
     return Dependency(name, {"sha256": digest}, uri, role="undeclared")
+
+
+def _tell_undeclared(name: str, uri: str, state: str) -> Dependency:
+    return Dependency(name, {}, uri, role="undeclared", annotations={"state": state})
 
 
 def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:
@@ -144,6 +149,7 @@ def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:
         "enforcer": watched.enforcer,
         "network": "denied" if watched.enforcer else "not restricted",
         "connections": list(observation.connections) if observation else [],
+        "denied": "unknown" if watched.denied is None else [printable(p) for p in watched.denied],
         "undeclared": str(undeclared) if observation else "unknown",
         "gaps": list(watched.gaps),
     }
