@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOCAL_BUILDER",
+    "OWN_FACTS",
     "Claimed",
     "Outcome",
     "Recorded",
@@ -58,6 +59,8 @@ __all__ = [
 ]
 
 LOCAL_BUILDER = "https://weighbridge.dev/builders/local/v1"
+# What internalParameters hold of every step.
+OWN_FACTS = frozenset({"completeness", "environment", "problems", "step"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +163,18 @@ class Outcome:
         started_at: Aware.
         watched: How it was watched.
         removed: Names of the variables that the step was not given.
+        materials: What else went in.
+        facts: What else is worth knowing; under ``internalParameters``.
+        byproducts: What else came out besides the outputs.
     """
 
     entry_point: tuple[str, ...]
     started_at: datetime
     watched: Watched
     removed: tuple[str, ...] = ()
+    materials: tuple[Dependency, ...] = ()
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    byproducts: tuple[Dependency, ...] = ()
 
 
 def prepare_step(  # noqa: PLR0913 - each is one thing to look at
@@ -234,6 +243,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     covered = source.covered if source else frozenset()
     undeclared = list_undeclared(watched, setting.files, covered | platform.files)
     facts: dict[str, JsonValue] = {
+        **outcome.facts,
         "completeness": to_completeness(watched, len(undeclared)),
         "environment": {
             "variables": dict(setting.environment),
@@ -253,11 +263,13 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         invocation=f"urn:uuid:{uuid.uuid4()}",
         materials=(
             *(item.dependency for item in script),
+            *outcome.materials,
             *(source.to_dependencies() if source else ()),
             *platform.materials,
             *undeclared,
         ),
         facts=facts,
+        byproducts=outcome.byproducts,
         source=source.uri if source else "",
         source_path=source.path if source else "",
     )

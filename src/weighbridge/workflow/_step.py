@@ -8,21 +8,29 @@ from contextlib import ContextDecorator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from weighbridge.core import DEFAULT_LIMITS, Completeness, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
 from weighbridge.provenance import redact_arguments
-from weighbridge.workflow._record import Outcome, Recorded, StepPlan, prepare_step, record_step
+from weighbridge.workflow._record import (
+    OWN_FACTS,
+    Outcome,
+    Recorded,
+    StepPlan,
+    prepare_step,
+    record_step,
+)
 from weighbridge.workflow._signers import choose_signer
 from weighbridge.workflow._step_inputs import check_outputs
 from weighbridge.workflow._step_watch import Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
+    from weighbridge.core import Dependency, JsonValue
     from weighbridge.core.ports import Executor, StrPath
     from weighbridge.signing import Signer, SignerSpec
 
@@ -30,6 +38,14 @@ __all__ = ["IN_PROCESS_BUILDER", "step"]
 
 # A step that signs for itself could sign anything: a verifier caps what this builder is worth.
 IN_PROCESS_BUILDER = "https://weighbridge.dev/builders/in-process/v1"
+
+
+class _Said(NamedTuple):
+    """What the caller says of a step under one name."""
+
+    facts: JsonValue
+    byproducts: tuple[Dependency, ...]
+    gaps: tuple[str, ...]
 
 
 class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("train"):
@@ -56,6 +72,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         signer: StrPath | SignerSpec | Signer,
         builder: str = IN_PROCESS_BUILDER,
         carry: bool = True,
+        entry_point: Sequence[str] = (),
         executor: Executor | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
@@ -70,6 +87,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             signer: A ``Path`` of a private key, a URI, or anything that can sign.
             builder: A URI that names who runs it.
             carry: Whether what the inputs' claims say is copied to the outputs'.
+            entry_point: What runs it; by default this program and its arguments.
             executor: Where to hash.
             limits: Bounds.
         """
@@ -80,7 +98,8 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         self._signer = signer
         self._executor = executor or ThreadExecutor()
         self._limits = limits
-        self._entry_point = ("python", *sys.argv)
+        self._entry_point = tuple(entry_point) or ("python", *sys.argv)
+        self._said: dict[str, _Said] = {}
         self._started_at: datetime | None = None
 
     def _recreate_cm(self) -> Self:
@@ -127,6 +146,29 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         check_outputs(outputs, self._plan.inputs)
         self._plan = replace(self._plan, outputs=outputs)
 
+    def describe(
+        self,
+        name: str,
+        facts: JsonValue,
+        *,
+        byproducts: Sequence[Dependency] = (),
+        gaps: Sequence[str] = (),
+    ) -> None:
+        """Say more of the step than Weighbridge finds out; the last word under a name counts.
+
+        Args:
+            name: Under ``internalParameters``.
+            facts: JSON; numbers as strings.
+            byproducts: What came out besides the outputs.
+            gaps: Why an input may be missing, in words.
+
+        Raises:
+            InputError: The name is one of Weighbridge's own.
+        """
+        if name in OWN_FACTS:
+            raise InputError(f"{name!r} is recorded by Weighbridge; choose another name")
+        self._said = {**self._said, name: _Said(facts, tuple(byproducts), tuple(gaps))}
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -144,6 +186,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             return
         assert self._started_at is not None  # noqa: S101 - set by __enter__
         outputs = check_outputs(self._plan.outputs, self._plan.inputs)
+        said = self._said.values()
         self.recorded = record_step(
             self._plan,
             self._setting,
@@ -151,7 +194,9 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             Outcome(
                 tuple(redact_arguments(self._entry_point)),
                 self._started_at,
-                Watched(Completeness.DECLARED, ()),
+                Watched(Completeness.DECLARED, (), gaps=tuple(g for s in said for g in s.gaps)),
+                facts={name: item.facts for name, item in self._said.items()},
+                byproducts=tuple(item for s in said for item in s.byproducts),
             ),
             seal=self._seal,
             executor=self._executor,
