@@ -81,8 +81,10 @@ class CellLog:
         """Take down how a cell ended (``post_run_cell``)."""
         info = result.info
         index = next((i for running, i in self._running if running is info), None)
-        if index is None:  # it began before anybody looked, such as the one that loaded us
+        if index is None:  # it began before anybody looked: the one that loaded us
             index = self._add(info)
+            if result.execution_count:  # releases of IPython count at the beginning or at the end
+                self.before = result.execution_count - 1
         self._running = [(running, i) for running, i in self._running if running is not info]
         state = CellState.OK if result.success else CellState.RAISED
         count = result.execution_count or 0

@@ -3,7 +3,7 @@
 ``weighbridge run -- notebook.ipynb`` starts it by path with the interpreter that shall run the
 cells, which may know nothing of Weighbridge: it imports the standard library, nbclient, nbformat
 and ipykernel. The kernel is ipykernel's own for use inside a process, so that a notebook needs no
-socket and runs the same inside walls as outside of them (docs/adr/0016-notebooks.md).
+socket and runs the same inside walls as outside of them (docs/notebooks.md).
 
 The cells run in a child of this process. A child that dies, or ends before the last cell, is told
 from one that is done by what it left in shared memory, and not by an exit code that any cell could
@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -119,8 +120,11 @@ def _build_client(kernel: Any, loop: asyncio.AbstractEventLoop) -> Any:  # noqa:
         stdin_channel_class = Channel
         control_channel_class = Channel
 
-        def _dispatch_to_kernel(self, msg: Any) -> None:  # noqa: ANN401
-            self.requests.append(msg)
+        def execute(self, code: str, **options: Any) -> str:  # noqa: ANN401
+            content = {"code": code, "silent": False, "user_expressions": {}, "allow_stdin": False}
+            message = self.session.msg("execute_request", {**content, **options})
+            self.requests.append(message)
+            return str(message["header"]["msg_id"])
 
         async def is_alive(self) -> bool:
             return True  # it is this process
@@ -236,13 +240,15 @@ def _describe(error: Any) -> str:  # noqa: ANN401 - nbclient's CellExecutionErro
 
 
 def _write(path: str, data: bytes) -> None:
-    """Write the executed copy whole; inside walls, an output may be all that can be written."""
+    """Write the executed copy; whole, unless walls make it all that can be written."""
     beside = f"{path}.{os.getpid()}.tmp"
     try:
         with open(beside, "xb") as stream:  # noqa: PTH123
             stream.write(data)
         os.replace(beside, path)  # noqa: PTH105
     except OSError:
+        with suppress(OSError):
+            os.unlink(beside)  # noqa: PTH108
         with open(path, "wb") as stream:  # noqa: PTH123
             stream.write(data)
 
@@ -286,6 +292,8 @@ def _execute(data: bytes, label: str, result: str, state: mmap.mmap) -> int:
         return _FAILED
     if result:
         _write(result, nbformat.writes(notebook).encode("utf-8", "backslashreplace"))
+    if result and code:
+        _say(f"{label}: how far it got is in {result}")
     progress.end(done=code == 0)
     return code
 
@@ -327,6 +335,7 @@ def main(arguments: list[str]) -> int:
         return _NOT_STARTED
     own = _prepare(folder, result)
     state = mmap.mmap(-1, _STATE.size)
+    child = None
     try:
         child = os.fork()
         if child:
@@ -337,8 +346,13 @@ def main(arguments: list[str]) -> int:
     except ImportError as error:
         _say(f"{label}: {sys.executable} has no {error.name}; install ipykernel and nbclient there")
         return _NOT_STARTED
+    except OSError as error:
+        _say(f"{label}: {error}")
+        return _FAILED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     finally:
-        if child:
+        if child != 0:
             shutil.rmtree(own, ignore_errors=True)
 
 

@@ -77,12 +77,12 @@ class _Session:
     def run_magic(self, line: str, cell: str | None = None) -> None:
         """Do what ``%weighbridge LINE`` or a cell under ``%%weighbridge LINE`` says."""
         try:
-            words = shlex.split(line)
+            words = _split(line)
             if cell is not None:
                 self._run_cell(words, cell)
             else:
                 self._run_line(words)
-        except (WeighbridgeError, ValueError) as error:  # shlex raises the second
+        except WeighbridgeError as error:
             raise UsageError(f"weighbridge: {error}") from None
 
     def _run_line(self, words: list[str]) -> None:
@@ -129,7 +129,13 @@ class _Session:
         ended = self._refuse_none()
         parser = _Parser(prog="%weighbridge end", add_help=False, allow_abbrev=False)
         _add_pairs(parser, "-o", "--output", "outputs")
-        for name, path in _to_pairs(parser.parse_args(words).outputs).items():
+        outputs = _to_pairs(parser.parse_args(words).outputs)
+        for name, path in outputs.items():
+            if not Path(path).exists():  # once named, it could not be taken back
+                raise InputError(
+                    f"there is no output {name!r} yet; make it, and end the step again"
+                )
+        for name, path in outputs.items():
             ended.output(name, path)
         self._record(ended)
         self._step = None
@@ -168,9 +174,9 @@ class _Session:
         before, silent = self._log.before, self._log.silent
         gaps = []
         if before:
-            gaps.append(f"{before} cells ran before Weighbridge was loaded; they are not listed")
+            gaps.append(f"cells ran before Weighbridge was loaded ({before}); they are not listed")
         if silent:
-            gaps.append(f"{silent} times a front end ran code silently; it is not listed")
+            gaps.append(f"a front end ran code silently ({silent}x); it is not listed")
         return tuple(gaps)
 
     def _describe(self) -> list[str]:
@@ -183,6 +189,13 @@ class _Session:
         if self._step is None:
             raise InputError("no step is open; begin one with %weighbridge start")
         return self._step
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InputError("a quote is opened and not closed; close it") from error
 
 
 def _add_pairs(parser: argparse.ArgumentParser, *names: str) -> None:
