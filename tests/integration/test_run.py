@@ -109,7 +109,8 @@ def test_a_single_file_has_its_claims_beside_it(place: Path) -> None:
         (("-i", "a=base", "-o", "m=out", "-o", "n=out"), "pass", 2, "overlap"),
         (("-i", "a=base", "-i", "a=data.csv", "-o", "m=out"), "pass", 2, "given twice"),
         (("-i", "a=https://example.com/x", "-o", "m=out"), "pass", 2, "add its digest"),
-        (("-i", "a=base", "-o", "m=out", "--builder", "me"), COPY, 2, "not a URI"),
+        (("-i", "a=base", "-o", "m=out", "--builder", "me"), "pass", 2, "not a URI"),
+        (("-i", "source=base", "-o", "m=out"), "pass", 2, "choose another"),
         (("-i", "a=base", "-o", "m=out"), "raise SystemExit(7)", 1, "exit code 7"),
         (("-i", "a=base", "-o", "m=out"), "import os; os.kill(os.getpid(), 9)", 1, "signal 9"),
         (("-i", "a=base", "-o", "m=out"), f"{COPY}; open('base/new', 'w')", 1, "changed"),
@@ -121,6 +122,14 @@ def test_what_is_not_recorded(
     said = run(place, *options, code=code, command=(PYTHON, "-c", step, "base", "out"))
     assert words in said
     assert not (place / "out" / "claims.jsonl").exists()
+
+
+@pytest.mark.parametrize("option", [("--builder", "me"), ("-i", "package=base")])
+def test_what_cannot_be_recorded_is_told_before_the_step(
+    place: Path, option: tuple[str, ...]
+) -> None:
+    run(place, "-o", "m=out", *option, code=2, command=(PYTHON, "-c", "open('ran', 'w')"))
+    assert not (place / "ran").exists()
 
 
 def test_a_program_that_is_not_there(place: Path) -> None:
@@ -139,4 +148,29 @@ def test_inputs_elsewhere_go_by_digest(place: Path) -> None:
         {"sha256": sha256},
         {"sha256": sha256},
     ]
-    assert built["externalParameters"]["inputs"]["b"] == "https://e.com/x"
+    assert built["externalParameters"]["inputs"] == {
+        "a": "hf://org/model",
+        "b": "https://e.com/x",
+        "c": "oci://r.io/m",
+    }
+
+
+def test_claims_can_be_read_by_people_and_machines(place: Path) -> None:
+    run(place)
+    claims = place / "out" / "claims.jsonl"
+    with claims.open("ab") as stream:
+        stream.write(b'{"\x1b[2J": 1}\nnot JSON\n')
+    said = run_cli("inspect", "out/claims.jsonl", cwd=place)
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("nothing was verified")
+    for words in ("train step 'train'", "data (file:data.csv)", "inputs:   ", "cannot be read"):
+        assert words in said.stdout
+    assert "\x1b" not in said.stdout
+    listed = json.loads(run_cli("inspect", "out/claims.jsonl", "--json", cwd=place).stdout)
+    assert listed["verified"] is False
+    *good, bad, worse = listed["claims"]
+    assert [claim["predicate_type"] for claim in good][-1] == "https://slsa.dev/provenance/v1"
+    assert bad["problem"]
+    assert worse["problem"]
+    missing = run_cli("inspect", "nowhere/claims.jsonl", cwd=place)
+    assert (missing.returncode, missing.stdout) == (2, "")

@@ -8,18 +8,27 @@ from typing import TYPE_CHECKING
 from weighbridge._version import __version__
 from weighbridge.core import Statement, printable
 from weighbridge.errors import InputError
+from weighbridge.provenance._inputs import to_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from weighbridge.core import Dependency, JsonValue, Observation, StepRecord, Subject
 
-__all__ = ["KINDS", "build_provenance", "build_trace"]
+__all__ = [
+    "BUILD_TYPE",
+    "KINDS",
+    "OWN_ROLES",
+    "PREDICATE_TYPE",
+    "build_provenance",
+    "build_trace",
+    "check_step",
+]
 
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
+BUILD_TYPE = "https://weighbridge.dev/buildtypes/{kind}/v1"
 _TRACE_TYPE = "https://in-toto.io/attestation/runtime-trace/v0.1"
-_BUILD_TYPE = "https://weighbridge.dev/buildtypes/{kind}/v1"
 
 KINDS = (
     "clean",
@@ -33,7 +42,47 @@ KINDS = (
     "evaluate",
     "package",
 )
+# What Weighbridge finds out by itself has these roles, so no input may be called so.
+OWN_ROLES = frozenset(
+    {
+        *("source", "source-changes", "entry-point", "interpreter", "package", "package-file"),
+        *("container-image", "base-image", "undeclared"),
+    }
+)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
+
+
+def check_step(
+    kind: str, builder: str, *, inputs: Iterable[str], parameters: Mapping[str, str]
+) -> None:
+    """Refuse what no record could say; called before the step, which may take days.
+
+    Args:
+        kind: One of ``KINDS``.
+        builder: A URI.
+        inputs: Their names.
+        parameters: Name to value.
+
+    Raises:
+        InputError: The kind is not known, the builder is no URI, a parameter is not text, or an
+            input is named as something that Weighbridge records by itself.
+    """
+    if kind not in KINDS:
+        choice = ", ".join(KINDS)
+        raise InputError(f"{printable(kind)!r} is not a kind of step; choose from {choice}")
+    if not _URI.fullmatch(builder):
+        raise InputError(
+            f"the builder {printable(builder)!r} is not a URI; give one that names you"
+        )
+    for name in inputs:
+        if name in OWN_ROLES:
+            raise InputError(
+                f"an input cannot be called {name!r}: the record has something else of that name; "
+                "choose another"
+            )
+    for name, value in parameters.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise InputError(f"the parameter {name!r} is not text; write it as a string")
 
 
 def build_provenance(record: StepRecord, subjects: Sequence[Subject]) -> Statement:
@@ -47,23 +96,17 @@ def build_provenance(record: StepRecord, subjects: Sequence[Subject]) -> Stateme
         subjects: What came out.
 
     Raises:
-        InputError: The kind is not known, the builder is no URI, a parameter is not text, or two
-            inputs have one name.
+        InputError: As :func:`check_step`.
 
     Source:
         SLSA v1.0, Build Provenance, https://slsa.dev/provenance/v1.
     """
-    if record.kind not in KINDS:
-        choice = ", ".join(KINDS)
-        raise InputError(f"{record.kind!r} is not a kind of step; choose from {choice}")
-    if not _URI.fullmatch(record.builder):
-        raise InputError(f"the builder {record.builder!r} is not a URI; give one that names you")
-    names = [item.name for item in record.inputs]
-    if len(set(names)) != len(names):
-        raise InputError("two inputs of the step have one name; name them apart")
-    for name, value in record.parameters.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise InputError(f"the parameter {name!r} is not text; write it as a string")
+    check_step(
+        record.kind,
+        record.builder,
+        inputs=[item.name for item in record.inputs],
+        parameters=record.parameters,
+    )
     return Statement.build(subjects, predicate_type=PREDICATE_TYPE, predicate=_to_predicate(record))
 
 
@@ -79,7 +122,7 @@ def build_trace(
         "monitor": {"type": observation.monitor, "tracePolicy": {"policy": "files and network"}},
         "monitoredProcess": {
             "hostID": record.builder,
-            "type": _BUILD_TYPE.format(kind=record.kind),
+            "type": BUILD_TYPE.format(kind=record.kind),
             "event": record.invocation,
         },
         "monitorLog": {
@@ -109,7 +152,7 @@ def _to_predicate(record: StepRecord) -> dict[str, JsonValue]:
     dependencies = (*record.inputs, *record.materials)
     return {
         "buildDefinition": {
-            "buildType": _BUILD_TYPE.format(kind=record.kind),
+            "buildType": BUILD_TYPE.format(kind=record.kind),
             "externalParameters": _to_external(record),
             "internalParameters": {
                 "step": {"kind": record.kind, "name": record.name},
@@ -134,7 +177,7 @@ def _to_external(record: StepRecord) -> dict[str, JsonValue]:
     external: dict[str, JsonValue] = {
         "entryPoint": list(record.entry_point),
         "parameters": dict(record.parameters),
-        "inputs": {item.name: item.uri for item in record.inputs},
+        "inputs": {item.name: to_reference(item.uri) for item in record.inputs},
     }
     if record.source:
         external["source"] = {"uri": record.source, "path": record.source_path}

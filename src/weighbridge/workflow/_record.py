@@ -22,6 +22,7 @@ from weighbridge.provenance import (
     SCAI_TYPE,
     build_provenance,
     build_trace,
+    check_step,
     choose_environment,
     read_source,
     to_scai,
@@ -199,9 +200,11 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
         progress: Is told the bytes.
 
     Raises:
-        InputError: An input is missing or cannot be hashed, or bears no digest.
+        InputError: The plan cannot be recorded; an input is missing or cannot be hashed, or bears
+            no digest.
         ArtifactChangedError: One changed meanwhile.
     """
+    check_step(plan.kind, plan.builder, inputs=plan.inputs, parameters=plan.parameters)
     inputs = hash_inputs(plan.inputs, executor=executor, limits=limits, progress=progress)
     code = {} if script is None else {"entry-point": script}
     hashed = hash_inputs(code, executor=executor, limits=limits)
