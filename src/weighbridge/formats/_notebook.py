@@ -113,7 +113,7 @@ def _to_object(value: object, *, what: str, where: str) -> dict[str, Any]:
 def _clean_cell(value: object, *, with_id: bool, what: str, where: str) -> dict[str, Any]:
     given = _to_object(value, what=what, where=where)
     kind = given.get("cell_type")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise ParseError(f"{what}: a cell is of no kind that is known", where=f"{where}.cell_type")
     metadata = _to_object(given.get("metadata", {}), what=what, where=f"{where}.metadata")
     tags = metadata.get("tags", [])

@@ -123,7 +123,7 @@ class _Session:
         self._first = max(0, len(self._log.cells) - 1)
         begun.__enter__()
         self._step = begun
-        _tell(f"{printable(given.kind)} step begun, {len(given.inputs):,} inputs hashed")
+        _tell(f"{printable(given.kind)} step begun; inputs hashed: {len(given.inputs):,}")
 
     def _end(self, words: list[str]) -> None:
         ended = self._refuse_none()
@@ -164,7 +164,7 @@ class _Session:
         ended.__exit__(None, None, None)
         recorded = ended.recorded
         assert recorded is not None  # noqa: S101 - __exit__ raised otherwise
-        lines = [f"recorded, inputs {recorded.completeness.value}, {len(log.cells):,} cells"]
+        lines = [f"recorded; inputs {recorded.completeness.value}, cells: {len(log.cells):,}"]
         for output in recorded.outputs:
             lines.append(f"  {printable(output.name)}: {output.digest}")
             lines.append(f"    claims: {printable(str(output.claims))}")
@@ -183,7 +183,7 @@ class _Session:
         cells = self._log.cells
         raised = sum(cell.state is CellState.RAISED for cell in cells)
         state = "a step is open" if self._step is not None else "no step is open"
-        return [f"{state}; {len(cells):,} cells recorded, {raised:,} of them raised"]
+        return [f"{state}; cells recorded: {len(cells):,}, of which raised: {raised:,}"]
 
     def _refuse_none(self) -> step:
         if self._step is None:
