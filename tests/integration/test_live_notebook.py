@@ -216,7 +216,7 @@ def test_an_input_that_changes(place: Path, kernel: Run) -> None:
         ("start --kind train -i a=none -o m=w --key k.key", "none"),
         ("start --kind train -o m=w --key none.key", "none.key"),
         ("start --kind train --builder x -o m=w --key k.key", "unrecognized arguments: --builder"),
-        ("start --help", "unrecognized arguments: --help"),
+        ("start --help", "%weighbridge start --kind KIND"),
     ],
 )
 def test_what_is_said_wrongly(place: Path, kernel: Run, line: str, words: str) -> None:

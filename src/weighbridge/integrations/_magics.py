@@ -44,7 +44,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in a sentence, and does not end the kernel."""
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; %weighbridge alone shows how it is used")
+        raise InputError(f"{printable(message)}; %weighbridge alone shows how it is used")
 
 
 class _Session:
@@ -86,7 +86,7 @@ class _Session:
             raise UsageError(f"weighbridge: {error}") from None
 
     def _run_line(self, words: list[str]) -> None:
-        match words[:1]:
+        match ["help"] if {"-h", "--help"} & {*words} else words[:1]:
             case ["start"]:
                 self._start(words[1:])
             case ["end"]:
