@@ -145,14 +145,21 @@ def test_what_cells_can_do(place: Path) -> None:
         "import sys\nprint(sys.argv, __name__)",
         "from IPython.display import display, clear_output\n"
         "display('first'); clear_output(); display('second')",
+        "from threading import Thread\nt = Thread(target=print, args=('thread',))\nt.start()\nt.join()",
+        "from comm import create_comm\ncreate_comm(target_name='jupyter.widget', data={'state': {\n"
+        "    '_model_module': 'm', '_model_name': 'M', 'value': 7}}).comm_id",
         *PLAIN,
     )
     run(place, "-o", "model=out", "-o", "report=r.ipynb", "--observe", "none")
-    cells = nbformat.read(place / "r.ipynb", as_version=4).cells[1:]
+    executed = nbformat.read(place / "r.ipynb", as_version=4)
+    cells = executed.cells[1:]
     printed = ["".join(out.get("text", "") for out in cell.outputs) for cell in cells]
     assert printed[:4] == ["awaited\n", "shell\n", "3\n", "bash\n"]
     assert printed[5:7] == ["[4]\n", "[''] __main__\n"]
     assert [out.data["text/plain"] for out in cells[7].outputs] == ["'second'"]
+    assert printed[8] == "thread\n"
+    (state,) = executed.metadata.widgets["application/vnd.jupyter.widget-state+json"].state.values()
+    assert state["state"]["value"] == 7
 
 
 def test_cells_run_in_the_folder_of_the_notebook(place: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import weighbridge as wb
 from support import build_model
+from weighbridge.core import Dependency
 from weighbridge.errors import ArtifactChangedError, InputError
 
 
@@ -139,3 +140,21 @@ def test_claims_of_many_writers_are_all_there(place: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(24)))
     assert len(Path("w.claims.jsonl").read_bytes().splitlines()) == 48
+
+
+def test_what_a_caller_says_of_a_step(place: Path) -> None:
+    log = Dependency("log", {"sha256": "ab" * 32})
+    entry = ("sweep", "--fast")
+    with wb.step("train", signer=place / "k.key", entry_point=entry, outputs={"m": "w"}) as step:
+        Path("w").write_text("w")
+        step.describe("cluster", {"nodes": "3"})
+        step.describe("cluster", {"nodes": "4"}, byproducts=[log], gaps=["a node was not watched"])
+        with pytest.raises(InputError, match="'completeness' is recorded by Weighbridge"):
+            step.describe("completeness", {"class": "enforced"})
+    predicate = read_predicate(step)
+    internal = predicate["buildDefinition"]["internalParameters"]
+    assert internal["cluster"] == {"nodes": "4"}
+    assert internal["completeness"]["class"] == "declared"
+    assert internal["completeness"]["gaps"] == ["a node was not watched"]
+    assert predicate["buildDefinition"]["externalParameters"]["entryPoint"] == list(entry)
+    assert predicate["runDetails"]["byproducts"][0] == {"name": "log", "digest": log.digest}

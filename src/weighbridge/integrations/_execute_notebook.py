@@ -83,6 +83,21 @@ def _is_run(cell: Any) -> bool:  # noqa: ANN401 - a cell of nbformat
     return cell.cell_type == "code" and bool(cell.source.strip()) and not tagged
 
 
+async def _ask(kernel: Any, client: Any) -> Any:  # noqa: ANN401
+    """Hand the kernel what it was sent, up to the next cell, and return that one's reply."""
+    execute = False
+    while not execute:
+        message = client.requests.pop(0)
+        execute = message["header"]["msg_type"] == "execute_request"
+        client.session.send(kernel.shell_stream, message)
+        await kernel.dispatch_shell(kernel.shell_stream.recv_multipart())
+    if kernel.shell.exit_now:
+        raise SystemExit("the cell asked the kernel to exit")
+    if kernel.shell_stream.queue.empty():
+        raise RuntimeError("the kernel did not answer")
+    return client.session.recv(kernel.shell_stream, copy=False)[1]
+
+
 def _build_client(kernel: Any, loop: asyncio.AbstractEventLoop) -> Any:  # noqa: ANN401
     """Return a client of the kernel in this process, as nbclient wants one: not blocking."""
     from ipykernel.inprocess.channels import InProcessChannel  # noqa: PLC0415
@@ -105,14 +120,11 @@ def _build_client(kernel: Any, loop: asyncio.AbstractEventLoop) -> Any:  # noqa:
         """Requests run when their reply is waited for, in the main thread, where signals arrive."""
 
         async def get_msg(self, timeout: float | None = None) -> Any:  # noqa: ANN401, ARG002, ASYNC109
-            client = self.client
-            client.session.send(kernel.shell_stream, client.requests.pop(0))
-            await kernel.dispatch_shell(kernel.shell_stream.recv_multipart())
-            if kernel.shell.exit_now:
-                raise SystemExit("the cell asked the kernel to exit")
-            if kernel.shell_stream.queue.empty():
-                raise RuntimeError("the kernel did not answer")
-            return client.session.recv(kernel.shell_stream, copy=False)[1]
+            return await _ask(kernel, self.client)
+
+        def send(self, message: Any) -> None:  # noqa: ANN401
+            """Keep what a widget tells the kernel until the next cell runs, as any kernel does."""
+            self.client.requests.append(message)
 
     class Client(InProcessKernelClient):  # type: ignore[misc]
         shell_channel_class = ShellChannel
@@ -165,7 +177,7 @@ def _start_kernel() -> Any:  # noqa: ANN401
 
     config = Config()
     config.HistoryManager.enabled = False  # what was typed elsewhere is none of the notebook's
-    kernel = Kernel(config=config)
+    kernel = Kernel.instance(config=config)  # so that widgets find it
     kernel.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
     kernel.io_loop = IOLoop.current()
     kernel.shell.system = _build_system(kernel.shell)
