@@ -145,7 +145,8 @@ def test_what_cells_can_do(place: Path) -> None:
         "import sys\nprint(sys.argv, __name__)",
         "from IPython.display import display, clear_output\n"
         "display('first'); clear_output(); display('second')",
-        "from threading import Thread\nt = Thread(target=print, args=('thread',))\nt.start()\nt.join()",
+        "from threading import Thread\n"
+        "t = Thread(target=print, args=('thread',))\nt.start()\nt.join()",
         "from comm import create_comm\ncreate_comm(target_name='jupyter.widget', data={'state': {\n"
         "    '_model_module': 'm', '_model_name': 'M', 'value': 7}}).comm_id",
         *PLAIN,
