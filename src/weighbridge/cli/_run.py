@@ -122,7 +122,9 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     """Run COMMAND as a step and sign what it made from what: SLSA provenance.
 
     The inputs are hashed before, the outputs afterwards; the claim is put beside each output, in
-    claims.jsonl. A step that fails is not claimed.
+    claims.jsonl. A step that fails is not claimed. COMMAND may be a notebook (.ipynb), alone or
+    behind the Python that shall run it: a clean copy is executed, and goes with its outputs to the
+    output whose name ends in .ipynb.
     """
     plan = workflow.StepPlan(
         kind=kind,

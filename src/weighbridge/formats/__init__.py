@@ -13,6 +13,7 @@ from weighbridge.formats._git import (
 )
 from weighbridge.formats._git_text import GitChange, parse_git_diff_text, parse_git_status_text
 from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
+from weighbridge.formats._notebook import Notebook, parse_notebook
 from weighbridge.formats._numpy import NpyHeader, read_npy_header
 from weighbridge.formats._pickle import Blob, PickleArg, PickleCursor, PickleOpcode, read_pickle_ops
 from weighbridge.formats._safetensors import (
@@ -59,6 +60,7 @@ __all__ = [
     "LicenseChoice",
     "LicenseTerm",
     "MemorySource",
+    "Notebook",
     "NpyHeader",
     "PickleArg",
     "PickleCursor",
@@ -89,6 +91,7 @@ __all__ = [
     "parse_git_files",
     "parse_git_status_text",
     "parse_license",
+    "parse_notebook",
     "parse_path_list",
     "parse_strace_file",
     "parse_strace_text",

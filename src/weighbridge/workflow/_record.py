@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOCAL_BUILDER",
+    "OWN_FACTS",
     "Claimed",
     "Outcome",
     "Recorded",
@@ -70,6 +71,8 @@ __all__ = [
 ]
 
 LOCAL_BUILDER = "https://weighbridge.dev/builders/local/v1"
+# What internalParameters hold of every step.
+OWN_FACTS = frozenset({"completeness", "environment", "problems", "step"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +176,18 @@ class Outcome:
         started_at: Aware.
         watched: How it was watched.
         removed: Names of the variables that the step was not given.
+        materials: What else went in.
+        facts: What else is worth knowing; under ``internalParameters``.
+        byproducts: What else came out besides the outputs.
     """
 
     entry_point: tuple[str, ...]
     started_at: datetime
     watched: Watched
     removed: tuple[str, ...] = ()
+    materials: tuple[Dependency, ...] = ()
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    byproducts: tuple[Dependency, ...] = ()
 
 
 def prepare_step(  # noqa: PLR0913 - each is one thing to look at
@@ -265,6 +274,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     if watched.observation is None and watched.enforcer:
         watched = replace(watched, gaps=(*watched.gaps, *map(_to_gap, sorted(setting.outside))))
     facts: dict[str, JsonValue] = {
+        **outcome.facts,
         "completeness": to_completeness(watched, len(undeclared)),
         "environment": {
             "variables": {name: _to_text(v) for name, v in setting.environment.items()},
@@ -284,11 +294,13 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         invocation=f"urn:uuid:{uuid.uuid4()}",
         materials=(
             *(item.dependency for item in script),
+            *outcome.materials,
             *(source.to_dependencies() if source else ()),
             *platform.materials,
             *undeclared,
         ),
         facts=facts,
+        byproducts=outcome.byproducts,
         source=source.uri if source else "",
         source_path=printable(source.path) if source else "",
     )

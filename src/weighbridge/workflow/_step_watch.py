@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Completeness, Observation, printable
-from weighbridge.errors import IncompleteError, InputError, StepFailedError
+from weighbridge.errors import IncompleteError, StepFailedError
 from weighbridge.provenance import (
     AUDIT_MONITOR,
     AuditWatch,
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
     from weighbridge.core import Limits
     from weighbridge.provenance import BaselinePath, ConfinedLaunch, Landlock
 
-__all__ = ["Grant", "Observe", "Watched", "check_program", "run_watched"]
+__all__ = ["Grant", "Observe", "Watched", "run_watched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +82,6 @@ class Watched:
     gaps: tuple[str, ...] = ()
     own: tuple[Path, ...] = ()
     denied: tuple[str, ...] | None = ()
-
-
-def check_program(command: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Say that there is no such program, before anything is hashed for it.
-
-    Raises:
-        InputError: There is none on the step's ``PATH``.
-    """
-    if shutil.which(command[0], path=environment.get("PATH", os.defpath)) is None:
-        shown = printable(command[0])
-        raise InputError(f"there is no program {shown}; check the command behind --")
 
 
 def run_watched(
