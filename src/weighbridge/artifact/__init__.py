@@ -17,7 +17,7 @@ from weighbridge.artifact._documents import (
     write_report,
 )
 from weighbridge.artifact._scope import WHOLE, Scope
-from weighbridge.artifact._tree import Entry, Tree
+from weighbridge.artifact._tree import Entry, Identity, Tree, identify
 from weighbridge.artifact._walk import (
     CLAIMS_NAME,
     DEFAULT_SIGNATURE_NAME,
@@ -32,7 +32,9 @@ from weighbridge.artifact._weigh import (
 )
 
 if TYPE_CHECKING:
+    from weighbridge.artifact._cached import describe_cached, hash_file, weigh_cached
     from weighbridge.artifact._claims import append_claims, find_claims, read_claims
+    from weighbridge.artifact._digest_cache import DigestCache, find_cache_folder
     from weighbridge.artifact._git import GitRepository, open_git
     from weighbridge.artifact._stat_cache import StatCache, load_stat_cache, save_stat_cache
 
@@ -41,16 +43,22 @@ __all__ = [
     "DEFAULT_SIGNATURE_NAME",
     "OUT_OF_SCOPE_NAMES",
     "WHOLE",
+    "DigestCache",
     "Entry",
     "GitRepository",
+    "Identity",
     "Scope",
     "StatCache",
     "Tree",
     "Weighed",
     "append_claims",
     "build_manifest",
+    "describe_cached",
+    "find_cache_folder",
     "find_changes",
     "find_claims",
+    "hash_file",
+    "identify",
     "is_as_listed",
     "load_stat_cache",
     "open_git",
@@ -61,6 +69,7 @@ __all__ = [
     "save_stat_cache",
     "walk",
     "weigh",
+    "weigh_cached",
     "weigh_tree",
     "write_atomically",
     "write_document",
@@ -68,7 +77,9 @@ __all__ = [
 ]
 
 _MODULES = {
+    "_cached": ("describe_cached", "hash_file", "weigh_cached"),
     "_claims": ("append_claims", "find_claims", "read_claims"),
+    "_digest_cache": ("DigestCache", "find_cache_folder"),
     "_git": ("GitRepository", "open_git"),
     "_stat_cache": ("StatCache", "load_stat_cache", "save_stat_cache"),
 }

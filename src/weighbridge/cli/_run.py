@@ -23,7 +23,7 @@ _MOST_SHOWN = 10
 
 _SECTIONS = {
     "The step": ("--kind", "--name", "--input", "--output", "--param", "--builder", "--no-carry"),
-    "What is known of it": ("--observe", "--enforce"),
+    "What is known of it": ("--observe", "--enforce", "--no-digest-cache"),
     "Who signs": SIGNER_OPTIONS,
 }
 
@@ -93,6 +93,11 @@ def _to_pairs(
     is_flag=True,
     help="Let COMMAND read its inputs and write its outputs, and deny the rest and the network.",
 )
+@click.option(
+    "--no-digest-cache",
+    is_flag=True,
+    help="Read every file, though it was hashed for a step before and nobody touched it since.",
+)
 @click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
 @signer_options
 @offline_option
@@ -108,6 +113,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     builder: str | None,
     observe: str,
     enforce: bool,
+    no_digest_cache: bool,
     no_carry: bool,
     signer: workflow.SignerSpec,
     offline: bool,  # noqa: ARG001 - is in the signer
@@ -135,6 +141,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             signer=signer,
             observe=workflow.Observe(observe),
             enforce=enforce,
+            digest_cache=not no_digest_cache,
             progress=progress,
         )
     if as_json:

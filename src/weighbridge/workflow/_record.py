@@ -9,7 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import append_claims, build_manifest, find_claims, read_claims
+from weighbridge.artifact import (
+    append_claims,
+    find_claims,
+    read_claims,
+    refuse_changes,
+    weigh_cached,
+)
 from weighbridge.core import (
     Completeness,
     Dependency,
@@ -38,6 +44,7 @@ from weighbridge.workflow._step_inputs import Output, StepInput, hash_inputs, re
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from weighbridge.artifact import DigestCache
     from weighbridge.core import Bundle, JsonValue, Limits
     from weighbridge.core.ports import Executor, Progress, StrPath
     from weighbridge.provenance import Source
@@ -136,6 +143,7 @@ class Setting:
         platform: What the step runs on.
         environment: The variables that are recorded.
         problems: What could not be found out about the source, in sentences.
+        cache: Knows files that were hashed before; written when the step begins.
     """
 
     inputs: tuple[StepInput, ...]
@@ -144,6 +152,7 @@ class Setting:
     platform: Platform = field(default_factory=Platform)
     environment: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    cache: DigestCache | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -178,6 +187,7 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
     executor: Executor,
     limits: Limits,
     progress: Progress | None = None,
+    cache: DigestCache | None = None,
 ) -> Setting:
     """Look at everything that a step begins with, before it can change any of it.
 
@@ -189,6 +199,7 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
         executor: Where to hash.
         limits: Bounds.
         progress: Is told the bytes.
+        cache: Knows files that were hashed before.
 
     Raises:
         InputError: The plan cannot be recorded; an input is missing or cannot be hashed, or bears
@@ -196,19 +207,25 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
         ArtifactChangedError: One changed meanwhile.
     """
     check_step(plan.kind, plan.builder, inputs=plan.inputs, parameters=plan.parameters)
-    inputs = hash_inputs(plan.inputs, executor=executor, limits=limits, progress=progress)
+    inputs = hash_inputs(
+        plan.inputs, executor=executor, limits=limits, progress=progress, cache=cache
+    )
     code = {} if script is None else {"entry-point": script}
-    hashed = hash_inputs(code, executor=executor, limits=limits)
+    hashed = hash_inputs(code, executor=executor, limits=limits, cache=cache)
     here = [item.path for item in inputs if item.path is not None]
     left_out = [*here, *(Path(path) for path in plan.outputs.values())]
     source, problems = read_source(Path.cwd(), left_out=left_out, limits=limits)
+    platform = find_platform(python, environment, executor=executor, limits=limits, cache=cache)
+    if cache is not None:
+        cache.save()
     return Setting(
         inputs=inputs,
         script=hashed[0] if hashed else None,
         source=source,
-        platform=find_platform(python, environment, executor=executor, limits=limits),
+        platform=platform,
         environment=choose_environment(environment),
         problems=problems,
+        cache=cache,
     )
 
 
@@ -232,17 +249,26 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     finished_at = datetime.now(UTC)
     script = () if setting.script is None else (setting.script,)
     refuse_changed((*setting.inputs, *script), limits=limits)
-    subjects = hash_outputs(outputs, executor=executor, limits=limits, progress=progress)
+    cache = setting.cache
+    subjects = hash_outputs(
+        outputs, executor=executor, limits=limits, progress=progress, cache=cache
+    )
     watched, source, platform = outcome.watched, setting.source, setting.platform
     covered = source.covered if source else frozenset()
-    undeclared = list_undeclared(watched, setting.files, covered | platform.files)
+    undeclared = list_undeclared(watched, setting.files, covered | platform.files, cache=cache)
+    if cache is not None:
+        cache.save()
     facts: dict[str, JsonValue] = {
         "completeness": to_completeness(watched, len(undeclared)),
         "environment": {
             "variables": dict(setting.environment),
             "removed": list(outcome.removed),
         },
-        "problems": [*setting.problems, *platform.problems],
+        "problems": [
+            *setting.problems,
+            *platform.problems,
+            *(cache.problems if cache else ()),
+        ],
     }
     record = StepRecord(
         kind=plan.kind,
@@ -282,8 +308,9 @@ def hash_outputs(
     executor: Executor,
     limits: Limits,
     progress: Progress | None = None,
+    cache: DigestCache | None = None,
 ) -> tuple[Subject, ...]:
-    """Hash what came out, in the order given.
+    """Hash what came out, in the order given; all of it is read, and the cache is told.
 
     Raises:
         InputError: One is not there or cannot be hashed.
@@ -291,7 +318,11 @@ def hash_outputs(
     """
     subjects = []
     for output in outputs:
-        manifest = build_manifest(output.path, executor=executor, limits=limits, progress=progress)
+        weighed, _ = weigh_cached(
+            output.path, cache, executor=executor, limits=limits, progress=progress, read_all=True
+        )
+        manifest = weighed.to_manifest()
+        refuse_changes(weighed.tree, output.path, limits=limits)
         subjects.append(Subject(output.name, {"sha256": manifest.compute_digest().hex}))
     return tuple(subjects)
 

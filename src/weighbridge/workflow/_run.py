@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from weighbridge.core import DEFAULT_LIMITS, Limits, printable
@@ -13,6 +14,13 @@ from weighbridge.errors import InputError
 from weighbridge.provenance import clean_environment, find_interpreter, redact_arguments
 from weighbridge.workflow._record import Outcome, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer, list_key_files
+from weighbridge.workflow._step_cache import (
+    CACHE_VARIABLE,
+    drop_if_written,
+    find_step_cache,
+    keep_from_outputs,
+    list_hidden,
+)
 from weighbridge.workflow._step_facts import find_script
 from weighbridge.workflow._step_inputs import check_outputs, prepare_grant
 from weighbridge.workflow._step_watch import Observe, run_watched
@@ -37,6 +45,7 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     enforce: bool = False,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    digest_cache: bool = True,
     progress: Progress | None = None,
 ) -> Recorded:
     """Run a command, and sign what it made from what.
@@ -53,6 +62,8 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
         enforce: Whether it can read its inputs and write its outputs and nothing else.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on inputs, outputs and claims.
+        digest_cache: Whether files that were hashed for a step before, and that nobody touched
+            since, are taken as they were; ``WEIGHBRIDGE_DIGEST_CACHE=off`` wins.
         progress: Is told the bytes.
 
     Raises:
@@ -68,7 +79,11 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     outputs = check_outputs(plan.outputs, plan.inputs)
     seal = choose_signer(signer, key, limits=limits)
     executor = executor or ThreadExecutor()
+    cache = find_step_cache(plan.inputs, os.environ, wanted=digest_cache)
+    keep_from_outputs(cache, (output.path for output in outputs))
     environment, removed = clean_environment(os.environ)
+    environment[CACHE_VARIABLE] = "off"  # what runs inside the step is not to write it
+    removed = tuple(name for name in removed if name != CACHE_VARIABLE)
     if shutil.which(command[0], path=environment.get("PATH", os.defpath)) is None:
         raise InputError(f"there is no program {printable(command[0])}; check what is behind --")
     setting = prepare_step(
@@ -79,12 +94,21 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
         executor=executor,
         limits=limits,
         progress=progress,
+        cache=cache,
     )
     grant = None
     if enforce:
-        grant = prepare_grant(setting.files, outputs, hidden=list_key_files(signer, key))
+        hidden = (*list_key_files(signer, key), *list_hidden(cache))
+        grant = prepare_grant(setting.files, outputs, hidden=hidden)
     started_at = datetime.now(UTC)
-    watched = run_watched(command, environment, observe=observe, grant=grant, limits=limits)
+    watched = run_watched(
+        command,
+        environment,
+        observe=observe,
+        grant=grant,
+        limits=limits,
+        judge=partial(drop_if_written, cache),
+    )
     outcome = Outcome(tuple(redact_arguments(command)), started_at, watched, removed)
     return record_step(
         plan,

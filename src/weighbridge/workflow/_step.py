@@ -16,6 +16,7 @@ from weighbridge.errors import InputError
 from weighbridge.provenance import redact_arguments
 from weighbridge.workflow._record import Outcome, Recorded, StepPlan, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer
+from weighbridge.workflow._step_cache import find_step_cache
 from weighbridge.workflow._step_inputs import check_outputs
 from weighbridge.workflow._step_watch import Watched
 
@@ -56,6 +57,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         signer: StrPath | SignerSpec | Signer,
         builder: str = IN_PROCESS_BUILDER,
         carry: bool = True,
+        digest_cache: bool = True,
         executor: Executor | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
@@ -70,6 +72,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             signer: A ``Path`` of a private key, a URI, or anything that can sign.
             builder: A URI that names who runs it.
             carry: Whether what the inputs' claims say is copied to the outputs'.
+            digest_cache: As for :func:`run_step`.
             executor: Where to hash.
             limits: Bounds.
         """
@@ -78,6 +81,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             kind, inputs or {}, outputs or {}, name, parameters, builder=builder, carry=carry
         )
         self._signer = signer
+        self._digest_cache = digest_cache
         self._executor = executor or ThreadExecutor()
         self._limits = limits
         self._entry_point = ("python", *sys.argv)
@@ -111,6 +115,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             os.environ,
             executor=self._executor,
             limits=self._limits,
+            cache=find_step_cache(self._plan.inputs, os.environ, wanted=self._digest_cache),
         )
         self._started_at = datetime.now(UTC)
         return self

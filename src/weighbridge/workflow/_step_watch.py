@@ -30,7 +30,7 @@ from weighbridge.provenance import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from weighbridge.core import Limits
     from weighbridge.provenance import BaselinePath, Bubblewrap, ConfinedLaunch, Landlock
@@ -91,6 +91,7 @@ def run_watched(
     observe: Observe,
     grant: Grant | None,
     limits: Limits,
+    judge: Callable[[Observation], Observation] = lambda observation: observation,
 ) -> Watched:
     """Run a command to its end.
 
@@ -100,6 +101,7 @@ def run_watched(
         observe: How it is watched.
         grant: What it may touch; None: anything.
         limits: Bound what is kept of what was seen.
+        judge: Adds gaps to what was seen, also if the step failed.
 
     Raises:
         InputError: The command cannot be started.
@@ -137,7 +139,7 @@ def run_watched(
         code = _run(argv, variables, descriptors)
         if launch is not None:
             verify_confined(launch)
-        observation = None if watch is None else watch.finish()
+        observation = None if watch is None else judge(watch.finish())
     if code:
         how_it_ended = (
             f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
