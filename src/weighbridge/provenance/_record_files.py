@@ -97,7 +97,7 @@ def check_files(
     unknown: list[tuple[str, ...]] = []
     for owner, (folder, rows) in enumerate(records):
         base = os.path.realpath(folder)
-        paths = tuple(os.path.normpath(os.path.join(base, row.name)) for row in rows)  # noqa: PTH118
+        paths = tuple(_join_path(base, row.name) for row in rows)
         listed.append(paths)
         own = [_File(owner, p, r) for p, r in zip(paths, rows, strict=True) if r.algorithm]
         words = _find_unhashed(rows)
@@ -160,6 +160,12 @@ def find_unlisted(
         below = [e for e in top if e.is_dir(follow_symlinks=False)]
         problems += _tell_unlisted(base, below, owned, listed, limits)
     return tuple(loose), problems
+
+
+def _join_path(base: str, name: str) -> str:
+    if "/." in name or "//" in name or name.startswith(("/", ".")) or name.endswith("/"):
+        return os.path.normpath(os.path.join(base, name))  # noqa: PTH118 - bytes that are no UTF-8
+    return f"{base}/{name}"
 
 
 def _find_unhashed(rows: Iterable[RecordedFile]) -> list[str]:

@@ -20,6 +20,8 @@ __all__ = ["RecordedFile", "parse_metadata", "parse_record"]
 _ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
 _MAX_FIELD_CHARS = 4096
 _COLUMNS = 3
+_SHA256 = re.compile(r"[A-Za-z0-9_-]{43}")
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 class RecordedFile(NamedTuple):
@@ -98,6 +100,9 @@ def _parse_row(row: list[str], number: int) -> RecordedFile:
     size_bytes = int(size) if size.isdecimal() and len(size) < 19 else -1  # noqa: PLR2004 - 63 bits
     if not digest:
         return RecordedFile(name, "", "", size_bytes)
+    if algorithm == "sha256" and _SHA256.fullmatch(encoded):  # nearly all; a third of the time
+        value = binascii.a2b_base64(f"{encoded.translate(_URL_SAFE)}=")
+        return RecordedFile(name, algorithm, value.hex(), size_bytes)
     if algorithm not in _ALGORITHMS:
         raise ParseError("its algorithm is weaker than sha256 or not known", where=where)
     try:
