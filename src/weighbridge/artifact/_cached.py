@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from weighbridge.artifact._tree import identify
 from weighbridge.artifact._walk import walk
 from weighbridge.artifact._weigh import weigh, weigh_tree
-from weighbridge.core import Resource
+from weighbridge.core import Resource, collection_paused
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from weighbridge.artifact._digest_cache import DigestCache
+    from weighbridge.artifact._tree import Identity, Tree
     from weighbridge.artifact._weigh import Weighed
     from weighbridge.core import Limits
     from weighbridge.core.ports import Executor, Progress, StrPath
@@ -81,12 +83,20 @@ def weigh_cached(
     )
     if not known:
         return weighed, 0
-    resources = tuple(
-        by_name.get(entry.name) or Resource(entry.name, entry.size_bytes, known[entry.identity])
-        for entry in tree.entries
-        if entry.name in by_name or entry.identity in known
-    )
+    resources = _merge(tree, by_name, known)
     return replace(weighed, resources=resources), len(resources) - len(by_name)
+
+
+@collection_paused()
+def _merge(
+    tree: Tree, read: Mapping[str, Resource], known: Mapping[Identity, str]
+) -> tuple[Resource, ...]:
+    """Return what was read and what is known, in the order of the tree."""
+    return tuple(
+        read.get(entry.name) or Resource(entry.name, entry.size_bytes, known[entry.identity])
+        for entry in tree.entries
+        if entry.name in read or (entry.in_scope and entry.identity in known)
+    )
 
 
 def hash_file(path: StrPath, cache: DigestCache | None = None) -> tuple[str, bool]:

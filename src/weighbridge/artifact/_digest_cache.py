@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.artifact._devices import Devices
 from weighbridge.artifact._digest_table import MAX_TABLE_BYTES, DigestTable, to_key
-from weighbridge.core import printable
+from weighbridge.core import collection_paused, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -93,6 +93,7 @@ class DigestCache:
         if reason:
             self._tell(_UnusableError(reason))
 
+    @collection_paused()
     def find(self, identities: Iterable[Identity], *, where: str) -> dict[Identity, str]:
         """Return the sha256 in hex of those files that were hashed as they are now.
 
@@ -117,6 +118,7 @@ class DigestCache:
             self._tell(_UnusableError(f"is damaged: {damaged:,} digests in it were not used"))
         return {wanted[key]: digest.hex() for key, digest in found.items()}
 
+    @collection_paused()
     def add(
         self, digests: Iterable[tuple[Identity, str]], *, where: str, read_from_ns: int
     ) -> None:
@@ -138,6 +140,7 @@ class DigestCache:
                 if key is not None:
                     self._new[key] = bytes.fromhex(sha256)
 
+    @collection_paused()
     def save(self) -> None:
         """Write what was added, so that a step that begins now finds nothing of it unwritten."""
         if not self._new:

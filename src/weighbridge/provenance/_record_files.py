@@ -6,12 +6,11 @@ import hashlib
 import os
 import stat
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.artifact import identify
-from weighbridge.core import Dependency, printable
+from weighbridge.core import Dependency, collection_paused, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,8 +60,7 @@ class Checked:
     cached: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):  # there are tens of thousands
     owner: int
     path: str
     row: RecordedFile
@@ -193,14 +191,18 @@ def _cut(files: Iterable[_File]) -> Iterator[list[_File]]:
         yield batch
 
 
+@collection_paused()
 def _find_known(files: Sequence[_File], cache: DigestCache) -> dict[int, _Answer]:
     """Return the answers for files that had their digest when they were what they are now."""
     identities: list[tuple[_File, Identity]] = []
     for file in files:
         if file.row.algorithm != "sha256":
             continue
-        with suppress(OSError, ValueError):  # whoever reads it finds out why
-            identities.append((file, identify(os.stat(file.path))))  # noqa: PTH116 - for speed
+        try:
+            status = os.stat(file.path)  # noqa: PTH116 - for speed
+        except (OSError, ValueError):
+            continue  # whoever reads it finds out why
+        identities.append((file, identify(status)))
     if not identities:
         return {}
     where = identities[0][0].path
