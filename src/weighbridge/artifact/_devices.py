@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 __all__ = ["Devices"]
 
 _MAX_BYTES = 8 * 1024 * 1024
+_PART_BYTES = 64 * 1024  # files in /proc/sys refuse to be asked for megabytes
 _MOUNT = re.compile(r"\S+ \S+ (\d+):(\d+) \S+ (\S+) [^\n]*? - (\S+) ")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 # Local, with a time of change that the kernel itself sets, in nanoseconds. A file server's clients
@@ -76,7 +79,8 @@ class Devices:
     def _read(self, name: str) -> str:
         try:
             with (self._proc / name).open("rb") as stream:
-                return os.fsdecode(stream.read(_MAX_BYTES))
+                parts = iter(partial(stream.read, _PART_BYTES), b"")
+                return os.fsdecode(b"".join(islice(parts, _MAX_BYTES // _PART_BYTES)))
         except OSError:
             return ""
 

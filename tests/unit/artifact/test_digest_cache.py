@@ -199,6 +199,11 @@ def test_times_made_up_by_others_are_not_believed(tmp_path: Path, kind: str) -> 
     assert name_device(tmp_path, disk + MOUNT.format("0:77", "/other", kind)) is None
 
 
+def test_memory_counts_until_the_system_is_started_again() -> None:
+    device = Path("/dev/shm").stat().st_dev
+    assert Devices().name(device, "/dev/shm") not in (None, device)
+
+
 def test_devices_that_no_mount_names(tmp_path: Path) -> None:
     root = MOUNT.format("8:1", "/", "ext4")
     assert name_device(tmp_path, root) is None
