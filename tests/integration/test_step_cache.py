@@ -229,6 +229,12 @@ def test_it_does_not_lie_in_what_a_step_is_given(place: Path) -> None:
     for output in (caches, str(find_folder(place)), f"{caches}/weighbridge/x"):
         said = run(place, "-o", f"more={output}", exit_code=2)
         assert "overlap; keep them apart" in said["stderr"]
+        key = place.parent / "keys/k.key"
+        with (
+            pytest.raises(InputError, match="overlap; keep them apart"),
+            wb.step("train", inputs={"data": "data.csv"}, signer=key) as step,
+        ):
+            step.output("more", output)
     said = run(place, "--enforce", "-o", f"more={caches}/new", exit_code=2)
     assert "holds more than outputs" in said["stderr"]
     run(place, "-i", "data=data.csv", "-i", f"caches={caches}")

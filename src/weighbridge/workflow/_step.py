@@ -16,7 +16,7 @@ from weighbridge.errors import InputError
 from weighbridge.provenance import redact_arguments
 from weighbridge.workflow._record import Outcome, Recorded, StepPlan, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer
-from weighbridge.workflow._step_cache import find_step_cache
+from weighbridge.workflow._step_cache import find_step_cache, keep_from_outputs
 from weighbridge.workflow._step_inputs import check_outputs
 from weighbridge.workflow._step_watch import Watched
 
@@ -109,13 +109,15 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         if self._started_at is not None:
             raise InputError("a step is one run; make another for the next")
         self._seal = choose_signer(self._signer, None, limits=self._limits)
+        self._cache = find_step_cache(self._plan.inputs, os.environ, wanted=self._digest_cache)
+        keep_from_outputs(self._cache, self._plan.outputs.values())
         self._setting = prepare_step(
             self._plan,
             Path(sys.executable) if sys.executable else None,
             os.environ,
             executor=self._executor,
             limits=self._limits,
-            cache=find_step_cache(self._plan.inputs, os.environ, wanted=self._digest_cache),
+            cache=self._cache,
         )
         self._started_at = datetime.now(UTC)
         return self
@@ -149,6 +151,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             return
         assert self._started_at is not None  # noqa: S101 - set by __enter__
         outputs = check_outputs(self._plan.outputs, self._plan.inputs)
+        keep_from_outputs(self._cache, self._plan.outputs.values())
         self.recorded = record_step(
             self._plan,
             self._setting,

@@ -56,7 +56,7 @@ def find_step_cache(
     return cache
 
 
-def keep_from_outputs(cache: DigestCache, outputs: Iterable[Path]) -> None:
+def keep_from_outputs(cache: DigestCache, outputs: Iterable[StrPath]) -> None:
     """Refuse outputs that would let the step write what later steps are told.
 
     Raises:
