@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from weighbridge.artifact import read_document
+from weighbridge.artifact import describe_cached, read_document
 from weighbridge.core import DEFAULT_LIMITS, Dependency, parse_json, printable
 from weighbridge.errors import WeighbridgeError
 from weighbridge.provenance._record_files import check_files, find_unlisted
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from weighbridge.artifact import DigestCache
     from weighbridge.core import Limits
     from weighbridge.core.ports import Executor
     from weighbridge.provenance._interpreter import Interpreter
@@ -77,7 +78,11 @@ class _Distribution:
 
 
 def read_packages(
-    interpreter: Interpreter, *, executor: Executor, limits: Limits = DEFAULT_LIMITS
+    interpreter: Interpreter,
+    *,
+    executor: Executor,
+    limits: Limits = DEFAULT_LIMITS,
+    cache: DigestCache | None = None,
 ) -> Packages:
     """List the installed distributions and hash every file that a RECORD lists.
 
@@ -89,13 +94,15 @@ def read_packages(
         executor: Runs one batch of files each.
         limits: ``max_entries`` bounds the distributions and the files of each, ``max_list_bytes``
             the size of one RECORD, ``max_package_bytes`` the files of one distribution.
+        cache: Knows files that were hashed before.
 
     Source:
         PyPA, Recording installed projects; Direct URL Data Structure; purl, type ``pypi``.
     """
     problems: list[str] = []
     found = _list_distributions(interpreter.path, problems, limits)
-    checks = check_files([(d.folder, d.rows) for d in found], executor=executor, limits=limits)
+    rows = [(d.folder, d.rows) for d in found]
+    checks = check_files(rows, executor=executor, limits=limits, cache=cache)
     dependencies = [_to_dependency(d, check) for d, check in zip(found, checks, strict=True)]
     for distribution, check in zip(found, checks, strict=True):
         problems += _tell_problems(distribution, check)
@@ -221,6 +228,7 @@ def _to_dependency(distribution: _Distribution, check: Checked) -> Dependency:
     if check.missing or check.changed:
         answer = "fail"
     annotations = {"check": answer, "files": str(len(check.verified)), "digestOf": "RECORD"}
+    annotations |= describe_cached(check.cached)
     annotations |= {key: origin[key] for key in ("editable", "archive") if key in origin}
     if origin:
         annotations["origin"] = origin["url"]

@@ -29,6 +29,7 @@ from weighbridge.workflow._record import (
     record_step,
 )
 from weighbridge.workflow._signers import choose_signer
+from weighbridge.workflow._step_cache import drop_if_written, find_step_cache, keep_from_outputs
 from weighbridge.workflow._step_claims import check_claiming, choose_store
 from weighbridge.workflow._step_inputs import check_outputs
 from weighbridge.workflow._step_monitor import Observe
@@ -84,6 +85,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         store: StrPath | BundleStore | None = None,
         observe: Observe | str = Observe.AUTO,
         entry_point: Sequence[str] = (),
+        digest_cache: bool = True,
         executor: Executor | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
@@ -102,6 +104,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             observe: ``auto`` and ``audit``: an audit hook notes what this process opens, in all of
                 its threads, while the step is open; ``none``: nothing does.
             entry_point: What runs it; by default this program and its arguments.
+            digest_cache: As for :func:`run_step`.
             executor: Where to hash.
             limits: Bounds.
 
@@ -128,6 +131,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             store=store,
         )
         self._signer = signer
+        self._digest_cache = digest_cache
         self._executor = executor or ThreadExecutor()
         self._limits = limits
         self._entry_point = tuple(entry_point) or ("python", *sys.argv)
@@ -160,12 +164,15 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             check_outputs(self._plan.outputs, self._plan.inputs)
         with unwatched():
             self._seal = choose_signer(self._signer, None, limits=self._limits)
+            self._cache = find_step_cache(self._plan.inputs, os.environ, wanted=self._digest_cache)
+            keep_from_outputs(self._cache, self._plan.outputs.values())
             self._setting = prepare_step(
                 self._plan,
                 Path(sys.executable) if sys.executable else None,
                 os.environ,
                 executor=self._executor,
                 limits=self._limits,
+                cache=self._cache,
             )
         self._started_at = datetime.now(UTC)
         if self._observe is not Observe.NONE:
@@ -238,6 +245,9 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
 
     def _record(self, started_at: datetime, observation: Observation | None) -> Recorded:
         outputs = check_outputs(self._plan.outputs, self._plan.inputs)
+        keep_from_outputs(self._cache, self._plan.outputs.values())
+        if observation is not None:
+            observation = drop_if_written(self._cache, observation)
         said = tuple(self._said.values())
         gaps = observation.gaps if observation else ()
         watched = Watched(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weighbridge.artifact import describe_cached, hash_file
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import WeighbridgeError
 from weighbridge.provenance import (
@@ -23,6 +23,7 @@ from weighbridge.provenance import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from weighbridge.artifact import DigestCache
     from weighbridge.core import JsonValue, Limits
     from weighbridge.core.ports import Executor
     from weighbridge.workflow._step_watch import Watched
@@ -59,7 +60,12 @@ class Platform:
 
 
 def find_platform(
-    python: Path | None, environment: Mapping[str, str], *, executor: Executor, limits: Limits
+    python: Path | None,
+    environment: Mapping[str, str],
+    *,
+    executor: Executor,
+    limits: Limits,
+    cache: DigestCache | None = None,
 ) -> Platform:
     """Ask the interpreter of a step about itself; check each package against its RECORD.
 
@@ -68,6 +74,7 @@ def find_platform(
         environment: What the step is started with.
         executor: Hashes the packages' files.
         limits: Bound them.
+        cache: Knows files that were hashed before.
     """
     if python is None:
         return Platform(problems=("the command is no Python; what it runs on is not recorded",))
@@ -75,12 +82,12 @@ def find_platform(
         interpreter = read_interpreter(python, environ=environment, limits=limits)
     except WeighbridgeError as error:
         return Platform(problems=(f"what the step runs on is not known: {error}",))
-    packages = read_packages(interpreter, executor=executor, limits=limits)
+    packages = read_packages(interpreter, executor=executor, limits=limits, cache=cache)
     facts, problems = describe_environment(interpreter, environment), packages.problems
     if _TELLING & {item.name.lower() for item in packages.dependencies}:
         more, said = describe_libraries(interpreter, environment, limits=limits)
         facts, problems = {**facts, **more}, (*problems, *said)
-    materials = (*list_runtime(interpreter), *packages.dependencies)
+    materials = (*list_runtime(interpreter, cache=cache), *packages.dependencies)
     return Platform(materials, facts, packages.verified, problems)
 
 
@@ -101,14 +108,18 @@ def list_undeclared(
     known: frozenset[str],
     *,
     outside: frozenset[str] = frozenset(),
+    cache: DigestCache | None = None,
 ) -> tuple[Dependency, ...]:
     """Return what was read and not declared, each with the digest that it has now.
+
+    What the step wrote is read, whatever the cache says of it.
 
     Args:
         watched: What was read.
         declared: Files and folders.
         known: Files of which something else says what is in them.
         outside: What lies in a declared folder and is not part of its digest.
+        cache: Knows files that were hashed before.
     """
     if watched.observation is None:
         return ()
@@ -120,24 +131,18 @@ def list_undeclared(
         *(os.path.realpath(path) for path in watched.own),
     ]
     found = find_undeclared(watched.observation.reads, roots=roots, known=known, outside=outside)
-    return tuple(_hash_undeclared(path) for path in found)
+    written = frozenset(watched.observation.writes)
+    return tuple(_hash_undeclared(path, None if path in written else cache) for path in found)
 
 
-def _hash_undeclared(path: str) -> Dependency:
+def _hash_undeclared(path: str, cache: DigestCache | None) -> Dependency:
     name, uri = printable(path), to_file_uri(path)
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as stream:  # noqa: PTH123 - may hold bytes that are no UTF-8
-            if not os.path.isfile(descriptor):  # noqa: PTH113 - a pipe would never end
-                return _tell_undeclared(name, uri, "no regular file")
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return _tell_undeclared(name, uri, "gone or unreadable")
-    return Dependency(name, {"sha256": digest}, uri, role="undeclared")
-
-
-def _tell_undeclared(name: str, uri: str, state: str) -> Dependency:
-    return Dependency(name, {}, uri, role="undeclared", annotations={"state": state})
+    digest, is_cached = hash_file(path, cache)
+    if not digest:
+        state = {"state": "gone, unreadable, changing or no regular file"}
+        return Dependency(name, {}, uri, role="undeclared", annotations=state)
+    said = describe_cached(int(is_cached))
+    return Dependency(name, {"sha256": digest}, uri, role="undeclared", annotations=said)
 
 
 def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:

@@ -38,7 +38,7 @@ from weighbridge.workflow._step_monitor import (
 from weighbridge.workflow._step_process import describe_end, run_process
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from weighbridge.core import Limits
     from weighbridge.provenance import BaselinePath, ConfinedLaunch, Landlock
@@ -91,6 +91,7 @@ def run_watched(
     observe: Observe,
     grant: Grant | None,
     limits: Limits,
+    judge: Callable[[Observation], Observation] = lambda observation: observation,
 ) -> Watched:
     """Run a command to its end.
 
@@ -100,6 +101,7 @@ def run_watched(
         observe: How it is watched.
         grant: What it may touch; None: anything.
         limits: Bound what is kept of what was seen.
+        judge: Adds gaps to what was seen, also if the step failed.
 
     Raises:
         InputError: The command cannot be started.
@@ -136,7 +138,7 @@ def run_watched(
         code = run_process(argv, variables, descriptors)
         if launch is not None:
             verify_confined(launch)
-        observation = None if watch is None else watch.finish()
+        observation = None if watch is None else judge(watch.finish())
     own = _list_own(launch) if launch else ()
     denied: tuple[str, ...] | None = ()
     if walls is not None and how is not None:
