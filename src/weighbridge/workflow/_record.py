@@ -34,12 +34,11 @@ from weighbridge.provenance import (
     to_scai,
 )
 from weighbridge.workflow._step_facts import (
-    Platform,
-    find_platform,
     list_undeclared,
     to_completeness,
 )
 from weighbridge.workflow._step_inputs import Output, StepInput, hash_inputs, refuse_changed
+from weighbridge.workflow._step_platform import Platform, choose_platform, find_platforms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -140,7 +139,7 @@ class Setting:
         inputs: Hashed.
         script: The file that the command names as its program, hashed; None if it names none.
         source: The commit of the current folder; None if there is none.
-        platform: What the step runs on.
+        platforms: What the step runs on, or may run on.
         environment: The variables that are recorded.
         problems: What could not be found out about the source, in sentences.
         cache: Knows files that were hashed before; written when the step begins.
@@ -149,7 +148,7 @@ class Setting:
     inputs: tuple[StepInput, ...]
     script: StepInput | None = None
     source: Source | None = None
-    platform: Platform = field(default_factory=Platform)
+    platforms: tuple[Platform, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     cache: DigestCache | None = None
@@ -215,14 +214,14 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
     here = [item.path for item in inputs if item.path is not None]
     left_out = [*here, *(Path(path) for path in plan.outputs.values())]
     source, problems = read_source(Path.cwd(), left_out=left_out, limits=limits)
-    platform = find_platform(python, environment, executor=executor, limits=limits, cache=cache)
+    platforms = find_platforms(python, environment, executor=executor, limits=limits, cache=cache)
     if cache is not None:
         cache.save()
     return Setting(
         inputs=inputs,
         script=hashed[0] if hashed else None,
         source=source,
-        platform=platform,
+        platforms=platforms,
         environment=choose_environment(environment),
         problems=problems,
         cache=cache,
@@ -253,9 +252,10 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     subjects = hash_outputs(
         outputs, executor=executor, limits=limits, progress=progress, cache=cache
     )
-    watched, source, platform = outcome.watched, setting.source, setting.platform
+    watched, source = outcome.watched, setting.source
+    platform = choose_platform(setting.platforms, watched.observation)
     covered = source.covered if source else frozenset()
-    undeclared = list_undeclared(watched, setting.files, covered | platform.files, cache=cache)
+    undeclared = list_undeclared(watched, setting.files, platform, covered, cache=cache)
     if cache is not None:
         cache.save()
     facts: dict[str, JsonValue] = {

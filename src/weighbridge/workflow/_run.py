@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 from weighbridge.core import DEFAULT_LIMITS, Limits, printable
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
-from weighbridge.provenance import clean_environment, find_interpreter, redact_arguments
+from weighbridge.provenance import (
+    clean_environment,
+    find_interpreter,
+    find_script,
+    redact_arguments,
+)
 from weighbridge.workflow._record import Outcome, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer, list_key_files
 from weighbridge.workflow._step_cache import (
@@ -21,7 +26,6 @@ from weighbridge.workflow._step_cache import (
     keep_from_outputs,
     list_hidden,
 )
-from weighbridge.workflow._step_facts import find_script
 from weighbridge.workflow._step_inputs import check_outputs, prepare_grant
 from weighbridge.workflow._step_watch import Observe, run_watched
 
@@ -90,7 +94,7 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
         plan,
         find_interpreter(command, environment),
         environment,
-        script=find_script(command),
+        script=find_script(command, environment),
         executor=executor,
         limits=limits,
         progress=progress,
