@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 import weighbridge as wb
-from support import WEIGHBRIDGE, build_model, run_cli, without_privileges
+from support import WEIGHBRIDGE, bare_python, build_model, run_cli, without_privileges
 from weighbridge.artifact import DigestCache, identify
 from weighbridge.core import DEFAULT_LIMITS
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
 from weighbridge.provenance import Interpreter, read_packages
 
-PYTHON = getattr(sys, "_base_executable", sys.executable)
+PYTHON = bare_python()
 WRONG = "0" * 64
 COPY = "import shutil; shutil.copy('data.csv', 'out/w.bin')"
 

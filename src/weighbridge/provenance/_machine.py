@@ -73,7 +73,7 @@ def describe_machine(root: Path = Path("/")) -> dict[str, str]:
 
 
 def list_runtime(
-    interpreter: Interpreter, root: Path = Path("/"), *, cache: DigestCache | None = None
+    interpreter: Interpreter | None, root: Path = Path("/"), *, cache: DigestCache | None = None
 ) -> tuple[Dependency, ...]:
     """Return interpreter, its library, container image and base image, as far as they are known.
 
@@ -81,12 +81,7 @@ def list_runtime(
     only if the container engine left its id in the container. The base image is named by its
     ``os-release``, whose sha256 it carries.
     """
-    version = interpreter.facts.get("version", "")
-    name = interpreter.facts.get("implementation", "python").lower()
-    facts = {"version": version}
-    found = [_name_file(name, interpreter.executable, "interpreter", facts, cache)]
-    if (library := interpreter.library) is not None:
-        found.append(_name_file(library.name, library, "interpreter", {}, cache))
+    found = [] if interpreter is None else _name_interpreter(interpreter, cache)
     image = _describe_container(root)
     if image.get("container.image") or image.get("container.image-id"):
         digest = image.get("container.image-id", "")
@@ -105,6 +100,15 @@ def list_runtime(
         base = f"{words.get('ID', 'linux')} {words.get('VERSION_ID', '')}".strip()
         found.append(_name_file(printable(base), release, "base-image", {"digestOf": "os-release"}))
     return tuple(found)
+
+
+def _name_interpreter(interpreter: Interpreter, cache: DigestCache | None) -> list[Dependency]:
+    facts = {"version": interpreter.facts.get("version", "")}
+    name = interpreter.facts.get("implementation", "python").lower()
+    found = [_name_file(name, interpreter.executable, "interpreter", facts, cache)]
+    if (library := interpreter.library) is not None:
+        found.append(_name_file(library.name, library, "interpreter", {}, cache))
+    return found
 
 
 def _describe_cpu(text: str) -> dict[str, str]:

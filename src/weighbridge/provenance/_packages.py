@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -17,8 +18,7 @@ from weighbridge.provenance._records import parse_metadata, parse_record
 from weighbridge.provenance._secrets import strip_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from weighbridge.artifact import DigestCache
     from weighbridge.core import Limits
@@ -31,6 +31,7 @@ __all__ = ["Packages", "read_packages"]
 
 _SEPARATORS = re.compile(r"[-_.]+")
 _SHOWN = 5
+_SYSTEM_PACKAGES = Path("/usr/lib/python3/dist-packages")  # dpkg's own; Debian, PEP 668
 _DIRECT_URL_BYTES = 64 * 1024
 
 
@@ -47,12 +48,18 @@ class Packages:
         verified: Absolute paths of the files that have the digest that a RECORD gives them; links
             in the path of the package folder are resolved.
         size_bytes: Of these files.
+        recorded: Absolute paths of the files that ``dependencies`` account for: the verified ones,
+            each RECORD, the loose ones.
+        folders: Real paths of the folders in which packages are looked for, but for that of the
+            system's own package manager, which keeps no RECORDs.
     """
 
     dependencies: tuple[Dependency, ...]
     problems: tuple[str, ...]
     verified: frozenset[str]
     size_bytes: int
+    recorded: frozenset[str]
+    folders: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +118,31 @@ def read_packages(
         problems.append(f"no RECORD lists the files of {_join(without)}; they are not checked")
     listed = frozenset(path for check in checks for path in check.listed)
     loose, said = find_unlisted({d.folder for d in found}, listed, limits=limits)
-    return Packages(
-        dependencies=tuple(
-            sorted(dependencies, key=lambda d: (d.name, d.uri, d.digest.get("sha256", "")))
-        )
-        + loose,
-        problems=(*problems, *said),
-        verified=frozenset(path for check in checks for path in check.verified),
-        size_bytes=sum(check.size_bytes for check in checks),
+    verified = frozenset(path for check in checks for path in check.verified)
+    records = (
+        path
+        for distribution, check in zip(found, checks, strict=True)
+        if distribution.record_digest
+        for path in check.listed
+        if path.endswith(".dist-info/RECORD")
     )
+    return Packages(
+        dependencies=(
+            *sorted(dependencies, key=lambda d: (d.name, d.uri, d.digest.get("sha256", ""))),
+            *loose.values(),
+        ),
+        problems=(*problems, *said),
+        verified=verified,
+        size_bytes=sum(check.size_bytes for check in checks),
+        recorded=verified.union(records, loose),
+        folders=frozenset(map(os.path.realpath, _list_folders(interpreter.path))),
+    )
+
+
+def _list_folders(path: Iterable[Path]) -> Iterator[Path]:
+    for folder in path:
+        if folder.name.endswith("-packages") and folder != _SYSTEM_PACKAGES:
+            yield folder
 
 
 def _list_distributions(

@@ -124,7 +124,7 @@ def check_files(
 
 def find_unlisted(
     folders: AbstractSet[Path], listed: AbstractSet[str], *, limits: Limits
-) -> tuple[tuple[Dependency, ...], list[str]]:
+) -> tuple[dict[str, Dependency], list[str]]:
     """Find what lies in package folders and is in no RECORD.
 
     Loose files at the top, such as ``.pth`` files that run at every start, are hashed; what lies
@@ -135,8 +135,11 @@ def find_unlisted(
         folders: Where distributions were found; those not named ``*-packages`` are left alone.
         listed: Absolute paths that a RECORD lists.
         limits: ``max_entries`` bounds how many files are looked at.
+
+    Returns:
+        Absolute path to the loose file that is there; and problems, in sentences.
     """
-    loose: list[Dependency] = []
+    loose: dict[str, Dependency] = {}
     problems: list[str] = []
     for folder in sorted(path for path in folders if path.name.endswith("-packages")):
         base = os.path.realpath(folder)
@@ -153,11 +156,11 @@ def find_unlisted(
             continue
         files = [e for e in top if not e.is_dir(follow_symlinks=False) and e.path not in listed]
         added, said = _hash_loose(base, [e for e in files if not e.name.endswith(".egg-info")])
-        loose += added
+        loose |= added
         problems += said
         below = [e for e in top if e.is_dir(follow_symlinks=False)]
         problems += _tell_unlisted(base, below, owned, listed, limits)
-    return tuple(loose), problems
+    return loose, problems
 
 
 def _join_path(base: str, name: str) -> str:
@@ -302,20 +305,18 @@ def _tell_unreadable(names: Sequence[str]) -> tuple[str, ...]:
 
 def _hash_loose(
     base: str, entries: Sequence[os.DirEntry[str]]
-) -> tuple[list[Dependency], list[str]]:
-    found: list[Dependency] = []
+) -> tuple[dict[str, Dependency], list[str]]:
+    found: dict[str, Dependency] = {}
     not_read = [entry.name for entry in entries[_MAX_LOOSE:]]
     for entry in entries[:_MAX_LOOSE]:
         data = _read_small(entry.path)
         if data is None:
             not_read.append(entry.name)
             continue
-        found.append(
-            Dependency(
-                name=printable(f"{base.rpartition('/')[2]}/{entry.name}"),
-                digest={"sha256": hashlib.sha256(data).hexdigest()},
-                role="package-file",
-            )
+        found[entry.path] = Dependency(
+            name=printable(f"{base.rpartition('/')[2]}/{entry.name}"),
+            digest={"sha256": hashlib.sha256(data).hexdigest()},
+            role="package-file",
         )
     said = f"in {printable(base)}, in no RECORD and not hashed: {_join(not_read)}"
     return found, [said] if not_read else []

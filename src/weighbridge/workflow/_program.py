@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 from weighbridge.artifact import read_document
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import ArtifactChangedError, InputError, MissingExtraError
-from weighbridge.provenance import read_interpreter
-from weighbridge.workflow._step_facts import find_script
+from weighbridge.provenance import find_script, read_interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -81,7 +80,7 @@ def open_program(
     index = _find_notebook(command)
     if index is None:
         _find_program(command[0], environment)
-        yield Program(tuple(command), find_script(command))
+        yield Program(tuple(command), find_script(command, environment))
         return
     if len(command) > index + 1:
         raise InputError("a notebook takes no arguments; put what it needs into its cells or files")

@@ -39,12 +39,11 @@ from weighbridge.workflow._step_claims import (
     list_claims_files,
 )
 from weighbridge.workflow._step_facts import (
-    Platform,
-    find_platform,
     list_undeclared,
     to_completeness,
 )
 from weighbridge.workflow._step_inputs import Output, StepInput, hash_inputs, refuse_changed
+from weighbridge.workflow._step_platform import Platform, choose_platform, find_platforms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -134,7 +133,7 @@ class Setting:
         inputs: Hashed.
         script: The file that the command names as its program, hashed; None if it names none.
         source: The commit of the current folder; None if there is none.
-        platform: What the step runs on.
+        platforms: What the step runs on, or may run on.
         environment: The variables that are recorded.
         problems: What could not be found out about the source, in sentences.
         store: Where the claims go besides; None: nowhere.
@@ -144,7 +143,7 @@ class Setting:
     inputs: tuple[StepInput, ...]
     script: StepInput | None = None
     source: Source | None = None
-    platform: Platform = field(default_factory=Platform)
+    platforms: tuple[Platform, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     store: BundleStore | None = None
@@ -241,14 +240,14 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
     records = [*list_claims_files(plan.inputs, plan.outputs), *(store.local_paths if store else ())]
     left_out = [*here, *(Path(path) for path in plan.outputs.values()), *records]
     source, problems = read_source(Path.cwd(), left_out=left_out, limits=limits)
-    platform = find_platform(python, environment, executor=executor, limits=limits, cache=cache)
+    platforms = find_platforms(python, environment, executor=executor, limits=limits, cache=cache)
     if cache is not None:
         cache.save()
     return Setting(
         inputs=inputs,
         script=hashed[0] if hashed else None,
         source=source,
-        platform=platform,
+        platforms=platforms,
         environment=choose_environment(environment),
         problems=problems,
         store=store,
@@ -280,14 +279,11 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     subjects = hash_outputs(
         outputs, executor=executor, limits=limits, progress=progress, cache=cache
     )
-    watched, source, platform = outcome.watched, setting.source, setting.platform
+    watched, source = outcome.watched, setting.source
+    platform = choose_platform(setting.platforms, watched.observation)
     covered = source.covered if source else frozenset()
     undeclared = list_undeclared(
-        watched,
-        setting.files,
-        covered | platform.files,
-        outside=setting.outside,
-        cache=cache,
+        watched, setting.files, platform, covered, outside=setting.outside, cache=cache
     )
     if watched.observation is None and watched.enforcer:
         watched = replace(watched, gaps=(*watched.gaps, *map(_to_gap, sorted(setting.outside))))
