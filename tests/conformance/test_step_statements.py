@@ -200,7 +200,7 @@ def test_a_step_in_a_program(place: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with wb.step("fine-tune", inputs={"b": "base"}, params=params, signer=key) as step:
         Path("w").write_text("w")
         step.output("weights", "w")
-    assert len(check_claims(Path("w.claims.jsonl"))) == 2
+    assert len(check_claims(Path("w.claims.jsonl"))) == 3
 
 
 def test_the_checks_can_fail(place: Path) -> None:

@@ -21,6 +21,7 @@ USERS = {
     "workflow/_step_cache.py",
     "workflow/_step_facts.py",
     "workflow/_step_inputs.py",
+    "workflow/_step_platform.py",
 }
 
 

@@ -70,10 +70,11 @@ def test_a_store_gets_what_the_step_signed(place: Path) -> None:
     said = run(place, MAKE + "; echo s > s", *GIVEN, "-o", "s=s", "--store", "claims")
     assert said["store"] == "claims"
     model, scores = (output["digest"] for output in said["outputs"])
-    (statement,) = find(place, "claims", model)
-    assert find(place, "claims", scores) == [statement]
-    (line,) = (place / "out" / "claims.jsonl").read_bytes().splitlines()
-    assert list(open_store(place / "claims").find(Digest.parse(model))) == [line]
+    statements = find(place, "claims", model)
+    assert "https://slsa.dev/provenance/v1" in {item["predicateType"] for item in statements}
+    assert find(place, "claims", scores) == statements
+    lines = (place / "out" / "claims.jsonl").read_bytes().splitlines()
+    assert sorted(open_store(place / "claims").find(Digest.parse(model))) == sorted(lines)
 
 
 def test_what_is_carried_is_not_put_into_the_store(place: Path) -> None:
@@ -81,9 +82,12 @@ def test_what_is_carried_is_not_put_into_the_store(place: Path) -> None:
     given = ("-i", "base=out", "-o", "copy=copy", "--store", "claims")
     said = run(place, "mkdir copy && cp out/w copy/w2", *given)
     (output,) = said["outputs"]
-    assert output["carried_count"] == 1
-    assert len((place / "copy" / "claims.jsonl").read_bytes().splitlines()) == 2
-    assert len(list((place / "claims").rglob("*.json"))) == 1
+    carried = (place / "out" / "claims.jsonl").read_bytes().splitlines()
+    assert output["carried_count"] == len(carried)
+    lines = (place / "copy" / "claims.jsonl").read_bytes().splitlines()
+    assert len(lines) == 2 * len(carried)
+    kept = [path.read_bytes() for path in (place / "claims").rglob("*.json")]
+    assert sorted(kept) == sorted(set(lines) - set(carried))
 
 
 def test_a_store_is_no_change_of_the_source(place: Path) -> None:
@@ -97,6 +101,7 @@ def test_a_store_is_no_change_of_the_source(place: Path) -> None:
     for _ in range(2):
         said = run(place, made, "-i", "d=data.csv", "-o", "s=s", "--store", "file:claims")
     statements = find(place, "claims", said["outputs"][0]["digest"])
+    statements = [item for item in statements if "buildDefinition" in item["predicate"]]
     assert len(statements) == 2
     for statement in statements:
         built = statement["predicate"]["buildDefinition"]
@@ -185,7 +190,8 @@ def test_a_step_that_spoils_a_claims_file(place: Path, kind: str, *, store: bool
     said = run(place, script, *given, *options, code=3 if store else 2)
     assert ("the store has the claims of this step" in said["stderr"]) == store
     assert (place / "first" / "claims.jsonl").read_bytes() == b'{"old": 1}\n'
-    assert len(list(place.glob("claims/**/*.json"))) == (2 if store else 0)
+    kept = list(place.glob("claims/**/*.json"))  # each under the digests of both outputs
+    assert (len(kept) > 0, len(kept) % 2) == (store, 0)
     key = (place.parent / "k.key").read_text()
     written = [p.read_text() for p in place.rglob("*.jsonl") if p.is_file() and not p.is_symlink()]
     assert all(key.splitlines()[1] not in text for text in written)
@@ -242,7 +248,7 @@ def test_a_full_disk(place: Path) -> None:
     said = run(place, fill, *given, code=3, prefix=prefix)
     assert "no space left on device; make room" in said["stderr"]
     assert "the store has the claims of this step" in said["stderr"]
-    assert len(list((place / "claims").rglob("*.json"))) == 1
+    assert list((place / "claims").rglob("*.json"))
 
 
 def test_walls_hide_the_store(place: Path) -> None:

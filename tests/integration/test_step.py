@@ -160,7 +160,8 @@ def test_what_a_block_opens_is_recorded(place: Path) -> None:
     trace = json.loads(bundle.envelope.payload)
     assert trace["predicateType"].endswith("/runtime-trace/v0.1")
     accesses = trace["predicate"]["monitorLog"]["fileAccess"]
-    assert {"name": str(place.resolve() / "w"), "annotations": {"access": "write"}} in accesses
+    written = str(place.resolve() / "w")
+    assert (written, "write") in {(a["name"], a["annotations"]["access"]) for a in accesses}
 
 
 def test_the_key_of_a_step_inside_is_not_what_the_outer_one_read(place: Path) -> None:
@@ -204,6 +205,6 @@ def test_what_a_caller_says_of_a_step(place: Path) -> None:
     internal = predicate["buildDefinition"]["internalParameters"]
     assert internal["cluster"] == {"nodes": "4"}
     assert internal["completeness"]["class"] == "declared"
-    assert internal["completeness"]["gaps"] == ["a node was not watched"]
+    assert internal["completeness"]["gaps"][-1] == "a node was not watched"
     assert predicate["buildDefinition"]["externalParameters"]["entryPoint"] == list(entry)
     assert predicate["runDetails"]["byproducts"][0] == {"name": "log", "digest": log.digest}

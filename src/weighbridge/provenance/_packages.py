@@ -51,7 +51,7 @@ class Packages:
         recorded: Absolute paths of the files that ``dependencies`` account for: the verified ones,
             each RECORD, the loose ones.
         folders: Real paths of the folders in which packages are looked for, but for that of the
-            system's own package manager, which keeps no RECORDs.
+            system's own package manager, which keeps no RECORD.
     """
 
     dependencies: tuple[Dependency, ...]

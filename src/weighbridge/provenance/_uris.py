@@ -28,9 +28,17 @@ def to_uri(text: str) -> str:
     """Return an address with what no URI can hold written as ``%XX``; what is so already stays."""
     parts = _ESCAPED.split(text)  # every second one is an escape
     return "".join(
-        part if number % 2 else quote(part.encode("utf-8", "surrogateescape"), safe=_KEPT)
+        part if number % 2 else quote(_to_bytes(part), safe=_KEPT)
         for number, part in enumerate(parts)
     )
+
+
+def _to_bytes(text: str) -> bytes:
+    """Return the bytes that a name stands for; what stands for none is kept as it is (WTF-8)."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def to_file_uri(path: str) -> str:
@@ -42,5 +50,5 @@ def to_file_uri(path: str) -> str:
     Args:
         path: As the system has it; bytes that are no UTF-8 are surrogates.
     """
-    text = quote(path.encode("utf-8", "surrogateescape"), safe="/-._~")
+    text = quote(_to_bytes(path), safe="/-._~")
     return f"file://{text}" if text.startswith("/") else f"file:{text}"
