@@ -1,6 +1,21 @@
 """Formats: how bytes are laid out. Bytes -> values and events; bounded, and without judgement."""
 
 from weighbridge.formats._card import parse_card
+from weighbridge.formats._dvc import (
+    DvcEntry,
+    DvcFile,
+    DvcPlan,
+    DvcStage,
+    parse_dvc_file,
+    parse_dvc_lock,
+    parse_dvc_pipeline,
+)
+from weighbridge.formats._dvc_hashes import (
+    DvcHashes,
+    compute_dvc_folder,
+    hash_dvc,
+    hash_dvc_legacy,
+)
 from weighbridge.formats._file_list import FileList, parse_file_list
 from weighbridge.formats._gguf import GgufHeader, GgufProblem, read_gguf
 from weighbridge.formats._git import (
@@ -49,6 +64,11 @@ __all__ = [
     "HEAD_BYTES",
     "ZIP_METHODS",
     "Blob",
+    "DvcEntry",
+    "DvcFile",
+    "DvcHashes",
+    "DvcPlan",
+    "DvcStage",
     "Expanded",
     "FileList",
     "GgufHeader",
@@ -77,11 +97,17 @@ __all__ = [
     "ZipDirectory",
     "ZipEntry",
     "check_image_end",
+    "compute_dvc_folder",
     "expand_stream",
     "find_zip_gaps",
+    "hash_dvc",
+    "hash_dvc_legacy",
     "looks_like_text",
     "open_expanded",
     "parse_card",
+    "parse_dvc_file",
+    "parse_dvc_lock",
+    "parse_dvc_pipeline",
     "parse_file_list",
     "parse_git_attributes",
     "parse_git_diff",
