@@ -106,6 +106,11 @@ def sign_again(**changes: Any) -> object:
     return wb.sign("model", key="k.key", reuse=wb.Reuse("model/model.sig", **changes))
 
 
+def test_an_empty_identity_is_not_anybody() -> None:
+    with pytest.raises(InputError, match="identity is empty"):
+        wb.CertificateTrust(["ca.pem"], identity="")
+
+
 @pytest.mark.parametrize("call", ONE_FOR_SEVERAL.values(), ids=ONE_FOR_SEVERAL)
 def test_one_string_is_no_list(place: Path, call: Callable[[], object]) -> None:
     """It was taken letter by letter: each letter was a path that one had agreed to."""

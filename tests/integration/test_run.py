@@ -148,4 +148,29 @@ def test_inputs_elsewhere_go_by_digest(place: Path) -> None:
         {"sha256": sha256},
         {"sha256": sha256},
     ]
-    assert built["externalParameters"]["inputs"]["b"] == "https://e.com/x"
+    assert built["externalParameters"]["inputs"] == {
+        "a": "hf://org/model",
+        "b": "https://e.com/x",
+        "c": "oci://r.io/m",
+    }
+
+
+def test_claims_can_be_read_by_people_and_machines(place: Path) -> None:
+    run(place)
+    claims = place / "out" / "claims.jsonl"
+    with claims.open("ab") as stream:
+        stream.write(b'{"\x1b[2J": 1}\nnot JSON\n')
+    said = run_cli("inspect", "out/claims.jsonl", cwd=place)
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("nothing was verified")
+    for words in ("train step 'train'", "data (file:data.csv)", "inputs:   ", "cannot be read"):
+        assert words in said.stdout
+    assert "\x1b" not in said.stdout
+    listed = json.loads(run_cli("inspect", "out/claims.jsonl", "--json", cwd=place).stdout)
+    assert listed["verified"] is False
+    *good, bad, worse = listed["claims"]
+    assert [claim["predicate_type"] for claim in good][-1] == "https://slsa.dev/provenance/v1"
+    assert bad["problem"]
+    assert worse["problem"]
+    missing = run_cli("inspect", "nowhere/claims.jsonl", cwd=place)
+    assert (missing.returncode, missing.stdout) == (2, "")

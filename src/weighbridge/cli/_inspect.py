@@ -7,20 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from weighbridge import workflow
+from weighbridge.cli._inspect_claims import claims_to_json, claims_to_lines
+from weighbridge.cli._materials import describe_material, material_to_json
 from weighbridge.cli._options import FILE, json_option, print_json, to_count
-from weighbridge.core import (
-    CertificateMaterial,
-    ChainMaterial,
-    Method,
-    Part,
-    PublicKeyMaterial,
-    printable,
-)
+from weighbridge.core import Method, Part, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from weighbridge.core import JsonValue, Material, Serialization
+    from weighbridge.core import JsonValue, Serialization
     from weighbridge.signing import SignedManifest
     from weighbridge.workflow import Inspected
 
@@ -32,7 +27,7 @@ _WARNING = "nothing was verified: this is what the file says, whoever wrote it"
 
 
 @click.command("inspect")
-@click.argument("signature", type=FILE, metavar="FILE.sig")
+@click.argument("signature", type=FILE, metavar="FILE")
 @click.option(
     "--files",
     type=click.IntRange(min=0),
@@ -43,11 +38,20 @@ _WARNING = "nothing was verified: this is what the file says, whoever wrote it"
 )
 @json_option
 def command(signature: str, *, files: int, as_json: bool) -> None:
-    """Print what the signature FILE.sig says; verify nothing.
+    """Print what a signature (model.sig) or claims (claims.jsonl) say; verify nothing.
 
     The hash, the files, the key that it names: all of it may have been written by anybody. To know
     whether it is so, use weighbridge verify.
     """
+    if workflow.is_claims_file(signature):
+        claims = workflow.inspect_claims(signature)
+        if as_json:
+            print_json(claims_to_json(signature, claims))
+            return
+        click.echo(_WARNING)
+        for line in claims_to_lines(signature, claims):
+            click.echo(line)
+        return
     inspected = workflow.inspect_signature(signature)
     if as_json:
         print_json(_to_json(signature, inspected, files))
@@ -69,30 +73,10 @@ def _to_words(serialization: Serialization) -> str:
     return f"{serialization.hash_type.value} of each shard of {size} bytes"
 
 
-def _describe_material(material: Material) -> str:
-    match material:
-        case PublicKeyMaterial():
-            return f"a key, hint {printable(material.hint) or 'none'}"
-        case ChainMaterial():
-            return f"a chain of {len(material.certificates)} certificates"
-        case CertificateMaterial():
-            return f"a Sigstore certificate and {material.log_entry_count} log entries"
-
-
-def _material_to_json(material: Material) -> dict[str, JsonValue]:
-    match material:
-        case PublicKeyMaterial():
-            return {"proof": "key", "key_hint": material.hint}
-        case ChainMaterial():
-            return {"proof": "certificate", "certificate_count": len(material.certificates)}
-        case CertificateMaterial():
-            return {"proof": "keyless", "log_entry_count": material.log_entry_count}
-
-
 def _to_lines(signature: str, inspected: Inspected, files: int) -> Iterator[str]:
     yield _WARNING
     yield f"signature: {printable(signature)}"
-    yield f"proof:     {_describe_material(inspected.bundle.material)}"
+    yield f"proof:     {describe_material(inspected.bundle.material)}"
     for time in inspected.claimed_times:
         words = f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "that cannot be read"
         yield f"time:      a timestamp {words}, not verified"
@@ -118,7 +102,7 @@ def _to_json(signature: str, inspected: Inspected, files: int) -> JsonValue:
     value: dict[str, JsonValue] = {
         "verified": False,
         "signature": printable(signature),
-        **_material_to_json(inspected.bundle.material),
+        **material_to_json(inspected.bundle.material),
         "claimed_times": [
             time.strftime("%Y-%m-%dT%H:%M:%SZ") if time else None
             for time in inspected.claimed_times

@@ -114,7 +114,7 @@ def build_trust(given: dict[str, Any], *, prefix: str = "--") -> workflow.Trust 
         if given[name.replace("-", "_")] is not None and issuer is None:
             raise click.UsageError(f"{prefix}{name} needs {prefix}identity and {prefix}issuer")
     if authorities:
-        return workflow.CertificateTrust(authorities, given["identity"] or "", timestamps)
+        return workflow.CertificateTrust(authorities, given["identity"], timestamps)
     if issuer is None and given["identity"] is not None:
         raise click.UsageError(
             f"{prefix}identity needs {prefix}issuer URL (keyless) or {prefix}certificate-authority"

@@ -43,7 +43,14 @@ if TYPE_CHECKING:
         redact_text,
         strip_credentials,
     )
-    from weighbridge.provenance._slsa import KINDS, build_provenance, build_trace, check_step
+    from weighbridge.provenance._slsa import (
+        KINDS,
+        PREDICATE_TYPE,
+        build_provenance,
+        build_trace,
+        check_step,
+    )
+    from weighbridge.provenance._slsa_read import parse_provenance
     from weighbridge.provenance._source import Source, read_source
     from weighbridge.provenance._strace import (
         StraceSupport,
@@ -57,6 +64,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS",
+    "PREDICATE_TYPE",
     "REDACTED",
     "SCAI_TYPE",
     "BaselinePath",
@@ -88,6 +96,7 @@ __all__ = [
     "is_remote",
     "list_runtime",
     "open_launch",
+    "parse_provenance",
     "parse_remote_input",
     "parse_strace",
     "read_interpreter",
@@ -125,7 +134,8 @@ _MODULES = {
         "redact_text",
         "strip_credentials",
     ),
-    "_slsa": ("KINDS", "build_provenance", "build_trace", "check_step"),
+    "_slsa": ("KINDS", "PREDICATE_TYPE", "build_provenance", "build_trace", "check_step"),
+    "_slsa_read": ("parse_provenance",),
     "_source": ("Source", "read_source"),
     "_strace": (
         "StraceSupport",

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import InputError
 
-__all__ = ["is_remote", "parse_remote_input"]
+__all__ = ["is_remote", "parse_remote_input", "to_reference"]
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://")
 _REVISION = re.compile(r"hf://(?P<place>[!-?A-~]+)@(?P<revision>[0-9a-f]{40})")
 _DIGEST = re.compile(r"(?P<algorithm>sha256|sha512)[=:](?P<hex>[0-9a-f]{64}(?:[0-9a-f]{64})?)")
+_PINNED = re.compile(r"@(?:[0-9a-f]{40}|sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})")
 _HEX_DIGITS = {"sha256": 64, "sha512": 128}
 
 
@@ -47,3 +48,14 @@ def parse_remote_input(name: str, text: str) -> Dependency:
         )
     uri = address if mark == "#" else text
     return Dependency(name, {match["algorithm"]: match["hex"]}, uri=uri, role=name)
+
+
+def to_reference(uri: str) -> str:
+    """Return what an input was asked for, without the digest that says what came.
+
+    Source:
+        SLSA v1.0: ``externalParameters`` are compared with what a consumer expects, which is the
+        same for each version; digests are in ``resolvedDependencies``.
+    """
+    head, mark, end = uri.rpartition("@")
+    return head if is_remote(uri) and _PINNED.fullmatch(mark + end) else uri

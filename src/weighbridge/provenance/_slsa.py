@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weighbridge._version import __version__
 from weighbridge.core import Statement, printable
 from weighbridge.errors import InputError
+from weighbridge.provenance._inputs import to_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -176,7 +177,7 @@ def _to_external(record: StepRecord) -> dict[str, JsonValue]:
     external: dict[str, JsonValue] = {
         "entryPoint": list(record.entry_point),
         "parameters": dict(record.parameters),
-        "inputs": {item.name: item.uri for item in record.inputs},
+        "inputs": {item.name: to_reference(item.uri) for item in record.inputs},
     }
     if record.source:
         external["source"] = {"uri": record.source, "path": record.source_path}

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from weighbridge.workflow._file_lists import sign_file_list
     from weighbridge.workflow._hash import Rehashed, hash_artifact, rehash_artifact
     from weighbridge.workflow._inspect import Inspected, inspect_signature
+    from weighbridge.workflow._inspect_claims import (
+        InspectedClaim,
+        inspect_claims,
+        is_claims_file,
+    )
     from weighbridge.workflow._keys import KeyFiles, create_key_files
     from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._rebuild import Reused
@@ -36,6 +41,7 @@ __all__ = [
     "CertificateTrust",
     "Consent",
     "Inspected",
+    "InspectedClaim",
     "KeyFiles",
     "KeyTrust",
     "KeylessTrust",
@@ -54,7 +60,9 @@ __all__ = [
     "create_key_files",
     "export_public_key",
     "hash_artifact",
+    "inspect_claims",
     "inspect_signature",
+    "is_claims_file",
     "read_secret",
     "rehash_artifact",
     "run_step",
@@ -73,6 +81,7 @@ _MODULES = {
     "_file_lists": ("sign_file_list",),
     "_hash": ("Rehashed", "hash_artifact", "rehash_artifact"),
     "_inspect": ("Inspected", "inspect_signature"),
+    "_inspect_claims": ("InspectedClaim", "inspect_claims", "is_claims_file"),
     "_keys": ("KeyFiles", "create_key_files"),
     "_public_key": ("export_public_key",),
     "_rebuild": ("Reused",),

@@ -196,7 +196,7 @@ def _load_verifiers(
 def _to_trust(signer: Signer) -> Trust:
     if signer.certificate_authorities:
         return CertificateTrust(
-            signer.certificate_authorities, signer.identity, signer.timestamp_authorities
+            signer.certificate_authorities, signer.identity or None, signer.timestamp_authorities
         )
     if signer.issuer:
         config = signer.trust_config or None

@@ -53,14 +53,23 @@ class CertificateTrust:
 
     Attributes:
         authorities: Files with root certificates, in PEM; never those of the system or the web.
-        identity: A name that the certificate has to bear; empty for any, if everybody whom the
-            authority certifies is trusted.
+        identity: A name that the certificate has to bear; None if everybody whom the authority
+            certifies is trusted.
         timestamp_authorities: As in :class:`KeyTrust`.
     """
 
     authorities: Sequence[StrPath]
-    identity: str = ""
+    identity: str | None = None
     timestamp_authorities: Sequence[StrPath] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse an empty name, which comes from an unset variable and would mean anybody.
+
+        Raises:
+            InputError: As said.
+        """
+        if self.identity == "":
+            raise InputError("the identity is empty; leave it out if anybody certified is trusted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,7 @@ def load_verifier(
             refuse_one(trust.authorities, what="certificate authorities")
             return load_certificate_verifier(
                 [base / to_path(path, what="certificate") for path in trust.authorities],
-                identity=trust.identity,
+                identity=trust.identity or "",
                 timestamps=_load_times(trust.timestamp_authorities, base=base, limits=limits),
                 limits=limits,
             )

@@ -1,0 +1,114 @@
+"""What ``weighbridge inspect`` prints of a claims file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.cli._materials import describe_material, material_to_json
+from weighbridge.core import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from weighbridge.core import Dependency, JsonValue, StepRecord, Subject
+    from weighbridge.workflow import InspectedClaim
+
+__all__ = ["claims_to_json", "claims_to_lines"]
+
+_MOST_SHOWN = 10
+_COMMIT_DIGITS = 12
+_MOST_DIGESTS = 3
+
+
+def claims_to_lines(path: str, claims: Sequence[InspectedClaim]) -> Iterator[str]:
+    """Yield what each claim says, the oldest first."""
+    yield f"claims:    {printable(path)}, {len(claims):,}"
+    for number, claim in enumerate(claims, 1):
+        yield ""
+        yield from _describe(number, claim)
+
+
+def claims_to_json(path: str, claims: Sequence[InspectedClaim]) -> JsonValue:
+    """Return the same for machines, with each statement whole."""
+    return {
+        "verified": False,
+        "claims_file": printable(path),
+        "claims": [
+            {
+                **(material_to_json(claim.bundle.material) if claim.bundle else {}),
+                "predicate_type": claim.statement.predicate_type if claim.statement else None,
+                "subjects": [
+                    {"name": subject.name, "digest": dict(subject.digest)}
+                    for subject in (claim.statement.subjects if claim.statement else ())
+                ],
+                "predicate": dict(claim.statement.predicate) if claim.statement else None,
+                "problem": claim.problem,
+            }
+            for claim in claims
+        ],
+    }
+
+
+def _describe(number: int, claim: InspectedClaim) -> Iterator[str]:
+    if claim.bundle is None or claim.statement is None:
+        yield f"{number}. cannot be read: {printable(claim.problem)}"
+        return
+    statement = claim.statement
+    what = printable(statement.predicate_type.removeprefix("https://"), limit=80)
+    if claim.record is not None:
+        what = f"{claim.record.kind} step {printable(claim.record.name, limit=80)!r}"
+    yield f"{number}. {what}"
+    if claim.problem:
+        yield f"   problem:  {printable(claim.problem)}"
+    made = "made" if claim.record is not None else "about"
+    yield from _list(f"{made}:", [_describe_subject(item) for item in statement.subjects])
+    if claim.record is not None:
+        yield from _describe_step(claim.record)
+    yield f"   signed:   with {describe_material(claim.bundle.material)}"
+
+
+def _describe_subject(subject: Subject) -> str:
+    return f"{_to_digest(subject.digest)}  {printable(subject.name, limit=80)}"
+
+
+def _describe_step(record: StepRecord) -> Iterator[str]:
+    inputs = [f"{_to_digest(item.digest)}  {_to_name(item)}" for item in record.inputs]
+    yield from _list("from:", inputs or ["nothing that was declared"])
+    roles = {item.role: item for item in record.materials}
+    if commit := roles.get("source"):
+        digits = printable(commit.digest.get("gitCommit", ""), limit=80)[:_COMMIT_DIGITS]
+        dirty = "with changes" if commit.annotations.get("dirty") == "true" else "without changes"
+        yield f"   code:     commit {digits}, {dirty} {printable(commit.uri)}".rstrip()
+    yield f"   by:       {printable(record.builder)}"
+    duration_s = (record.finished_at - record.started_at).total_seconds()
+    yield f"   when:     {record.started_at:%Y-%m-%d %H:%M:%S} UTC, for {duration_s:,.0f} s"
+    yield f"   command:  {printable(' '.join(record.entry_point))}"
+    yield f"   inputs:   {_describe_completeness(record.facts.get('completeness'))}"
+    undeclared = [_to_name(item) for item in record.materials if item.role == "undeclared"]
+    if undeclared:
+        yield from _list("read too:", undeclared)
+
+
+def _describe_completeness(said: Any) -> str:  # noqa: ANN401 - JSON of a stranger
+    if not isinstance(said, dict):
+        return "unknown"
+    found, count = (printable(str(said.get(name, "unknown"))) for name in ("class", "undeclared"))
+    return f"{found}; read and not declared: {count}"
+
+
+def _list(label: str, items: Sequence[str]) -> Iterator[str]:
+    for index, item in enumerate(items[:_MOST_SHOWN]):
+        yield f"   {label if index == 0 else '':9} {item}"
+    if len(items) > _MOST_SHOWN:
+        yield f"   {'':9} and {len(items) - _MOST_SHOWN:,} more"
+
+
+def _to_digest(digest: Any) -> str:  # noqa: ANN401 - JSON of a stranger
+    return ", ".join(
+        f"{printable(name)}:{printable(value)}" for name, value in [*digest.items()][:_MOST_DIGESTS]
+    )
+
+
+def _to_name(item: Dependency) -> str:
+    name = printable(item.name, limit=120)
+    return f"{name} ({printable(item.uri, limit=200)})" if item.uri else name

@@ -1,0 +1,131 @@
+"""SLSA Provenance v1, read: from a statement to the record of a step."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.core import Dependency, StepRecord, printable
+from weighbridge.errors import ParseError
+from weighbridge.provenance._slsa import BUILD_TYPE, KINDS, OWN_ROLES, PREDICATE_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weighbridge.core import Statement
+
+__all__ = ["parse_provenance"]
+
+_EXTERNAL = frozenset({"entryPoint", "parameters", "inputs", "source"})
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
+
+
+def parse_provenance(statement: Statement) -> StepRecord:
+    """Read what ``build_provenance`` writes; the statement may be anybody's.
+
+    The record says what the statement says. Whether that is so, its signature, the trust in whoever
+    made it, and the digests decide. What SLSA tells readers to ignore is ignored; an external
+    parameter that is not known is refused, as it could have changed everything.
+
+    Raises:
+        ParseError: It is no provenance, of a build type that is not ours, has an external
+            parameter that is not known, or a field that is missing or not of its type.
+
+    Source:
+        SLSA v1.0, Build Provenance, parsing rules; Verifying artifacts, step 2.
+    """
+    if statement.predicate_type != PREDICATE_TYPE:
+        shown = printable(statement.predicate_type, limit=120)
+        raise ParseError(f"the statement is of the type {shown}, not {PREDICATE_TYPE}")
+    definition = _take(statement.predicate, "buildDefinition", dict)
+    details = _take(statement.predicate, "runDetails", dict)
+    external = _take(definition, "externalParameters", dict)
+    for name in external:
+        if name not in _EXTERNAL:
+            raise ParseError(
+                f"{printable(name, limit=80)!r} is an external parameter that is not known",
+                where="buildDefinition.externalParameters",
+            )
+    facts = _take(definition, "internalParameters", dict, {})
+    dependencies = tuple(
+        _parse_descriptor(item, f"resolvedDependencies[{index}]")
+        for index, item in enumerate(_take(definition, "resolvedDependencies", list, []))
+    )
+    metadata = _take(details, "metadata", dict)
+    source = _take(external, "source", dict, {})
+    return StepRecord(
+        kind=_parse_kind(_take(definition, "buildType", str)),
+        name=_take(_take(facts, "step", dict, {}), "name", str, ""),
+        builder=_take(_take(details, "builder", dict), "id", str),
+        entry_point=tuple(_to_texts(_take(external, "entryPoint", list), "entryPoint")),
+        parameters=_to_text_map(_take(external, "parameters", dict, {}), "parameters"),
+        inputs=tuple(item for item in dependencies if item.role not in OWN_ROLES),
+        materials=tuple(item for item in dependencies if item.role in OWN_ROLES),
+        started_at=_parse_time(_take(metadata, "startedOn", str), "startedOn"),
+        finished_at=_parse_time(_take(metadata, "finishedOn", str), "finishedOn"),
+        invocation=_take(metadata, "invocationId", str, ""),
+        facts={name: value for name, value in facts.items() if name != "step"},
+        byproducts=tuple(
+            _parse_descriptor(item, f"byproducts[{index}]")
+            for index, item in enumerate(_take(details, "byproducts", list, []))
+        ),
+        source=_take(source, "uri", str, ""),
+        source_path=_take(source, "path", str, ""),
+    )
+
+
+def _take(value: Mapping[str, Any], name: str, kind: type, default: Any = None) -> Any:  # noqa: ANN401 - JSON
+    """Return a field of its type, or what stands for one that is not there."""
+    if name not in value and default is not None:
+        return default
+    found = value.get(name)
+    if not isinstance(found, kind):
+        words = "a string" if kind is str else "a list" if kind is list else "an object"
+        raise ParseError(f"the provenance has no {name} that is {words}", where=name)
+    return found
+
+
+def _parse_kind(build_type: str) -> str:
+    for kind in KINDS:
+        if build_type == BUILD_TYPE.format(kind=kind):
+            return kind
+    raise ParseError(
+        f"{printable(build_type, limit=120)} is not a build type that is known", where="buildType"
+    )
+
+
+def _parse_descriptor(item: object, where: str) -> Dependency:
+    if not isinstance(item, dict):
+        raise ParseError("a dependency is not an object", where=where)
+    annotations = _to_text_map(_take(item, "annotations", dict, {}), where)
+    return Dependency(
+        name=_take(item, "name", str, ""),
+        digest=_to_text_map(_take(item, "digest", dict, {}), where),
+        uri=_take(item, "uri", str, ""),
+        role=annotations.pop("role", ""),
+        annotations=annotations,
+    )
+
+
+def _to_texts(items: list[object], where: str) -> list[str]:
+    texts = [item for item in items if isinstance(item, str)]
+    if len(texts) != len(items):
+        raise ParseError("an item of the list is not a string", where=where)
+    return texts
+
+
+def _to_text_map(items: dict[str, object], where: str) -> dict[str, str]:
+    texts = {name: value for name, value in items.items() if isinstance(value, str)}
+    if len(texts) != len(items):
+        raise ParseError("a value is not a string", where=where)
+    return texts
+
+
+def _parse_time(text: str, where: str) -> datetime:
+    try:
+        if _TIME.fullmatch(text):
+            return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    raise ParseError(f"{printable(text, limit=40)!r} is not a time in UTC (RFC 3339)", where=where)
