@@ -217,9 +217,7 @@ def _parse(data: bytes, *, what: str, limits: Limits) -> YamlMapping:
     return _to_mapping(node, what)
 
 
-def _parse_stage(
-    name: str, node: YamlNode, what: str, *, needs_command: bool = True
-) -> DvcStage:
+def _parse_stage(name: str, node: YamlNode, what: str, *, needs_command: bool = True) -> DvcStage:
     stage = _to_mapping(node, what)
     _refuse_others(stage, _STAGE_KEYS, what)
     items = stage.items

@@ -158,7 +158,7 @@ class _Composer:
         """
         event = step.event
         if isinstance(event, yaml.AliasEvent):
-            return self._resolve(event.anchor, step.line, levels=levels)
+            return self._resolve(event.anchor or "", step.line, levels=levels)
         self._count(1, step.line)
         anchor: str | None = getattr(event, "anchor", None)
         if anchor is None:

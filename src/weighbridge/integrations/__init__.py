@@ -1,0 +1,28 @@
+"""Integrations: what other people's tools recorded, as steps; beside the faces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge._lazy import lazy_getattr
+
+if TYPE_CHECKING:
+    from weighbridge.integrations._dvc import DVC_BUILDER, DvcImport, ImportedStage, import_dvc
+    from weighbridge.integrations._mlflow import MLFLOW_BUILDER, MlflowImport, import_mlflow
+
+__all__ = [
+    "DVC_BUILDER",
+    "MLFLOW_BUILDER",
+    "DvcImport",
+    "ImportedStage",
+    "MlflowImport",
+    "import_dvc",
+    "import_mlflow",
+]
+
+_MODULES = {
+    "_dvc": ("DVC_BUILDER", "DvcImport", "ImportedStage", "import_dvc"),
+    "_mlflow": ("MLFLOW_BUILDER", "MlflowImport", "import_mlflow"),
+}
+
+__getattr__ = lazy_getattr(__name__, _MODULES)
