@@ -9,7 +9,9 @@ import click
 from weighbridge import integrations, workflow
 from weighbridge.cli._import_output import (
     dvc_to_json,
+    mlflow_to_json,
     show_dvc,
+    show_mlflow,
     to_exit,
 )
 from weighbridge.cli._options import FILE, json_option, print_json
@@ -115,3 +117,83 @@ def dvc(  # noqa: PLR0913 - each is one thing that a user may say
     else:
         show_dvc(done)
     context.exit(to_exit(done.answer))
+
+
+@command.command("mlflow", cls=SectionedCommand, sections=_SECTIONS)
+@click.argument("run_id", metavar="RUN_ID")
+@click.option(
+    "--tracking-uri",
+    required=True,
+    metavar="URI",
+    help="Where the run is: a folder of runs, sqlite:///FILE or http(s)://HOST.",
+)
+@click.option("--kind", required=True, metavar="KIND", help="What the run did: train, ...")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    callback=_to_pairs,
+    metavar="ARTIFACT=PATH",
+    help="An artifact of the run and where it is; fetched if it is not there; repeatable.",
+)
+@click.option(
+    "-i",
+    "--input",
+    "inputs",
+    multiple=True,
+    callback=_to_pairs,
+    metavar="DATASET=PATH",
+    help="Where a dataset of the run is; repeatable.",
+)
+@click.option(
+    "--artifact-root",
+    default="",
+    metavar="PLACE",
+    help="Where else the run's artifacts may be: a folder, or the beginning of an address.",
+)
+@click.option(
+    "--builder",
+    metavar="URI",
+    help=f"Who imports  [default: {integrations.MLFLOW_BUILDER}]",
+)
+@click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
+@signer_options
+@offline_option
+@json_option
+def mlflow(  # noqa: PLR0913 - each is one thing that a user may say
+    run_id: str,
+    *,
+    tracking_uri: str,
+    kind: str,
+    outputs: Mapping[str, str],
+    inputs: Mapping[str, str],
+    artifact_root: str,
+    builder: str | None,
+    no_carry: bool,
+    signer: workflow.SignerSpec,
+    offline: bool,  # noqa: ARG001 - is in the signer
+    as_json: bool,
+) -> None:
+    """Claim what a finished run of MLflow made.
+
+    What is here already has to be the run's artifact, byte for byte; what is not here is fetched.
+    Nothing is asked but the tracking URI.
+    """
+    with show_progress("hashing") as progress:
+        done = integrations.import_mlflow(
+            run_id,
+            tracking_uri=tracking_uri,
+            kind=kind,
+            outputs=outputs,
+            inputs=inputs,
+            artifact_root=artifact_root,
+            signer=signer,
+            builder=builder or integrations.MLFLOW_BUILDER,
+            carry=not no_carry,
+            progress=progress,
+        )
+    if as_json:
+        print_json(mlflow_to_json(done))
+    else:
+        show_mlflow(done, kind)

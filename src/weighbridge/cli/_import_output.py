@@ -11,10 +11,10 @@ from weighbridge.core import Answer, printable
 
 if TYPE_CHECKING:
     from weighbridge.core import JsonValue
-    from weighbridge.integrations import DvcImport, ImportedStage
+    from weighbridge.integrations import DvcImport, ImportedStage, MlflowImport
     from weighbridge.workflow import Recorded
 
-__all__ = ["dvc_to_json", "show_dvc", "to_exit"]
+__all__ = ["dvc_to_json", "mlflow_to_json", "show_dvc", "show_mlflow", "to_exit"]
 
 _EXIT = {Answer.PASS: 0, Answer.FAIL: 1, Answer.UNKNOWN: 3}
 _WORDS = {Answer.PASS: "claimed", Answer.FAIL: "not claimed", Answer.UNKNOWN: "not claimed"}
@@ -56,6 +56,26 @@ def dvc_to_json(done: DvcImport) -> JsonValue:
         ],
         "tracked": [printable(name) for name in done.tracked],
         "notes": [printable(note) for note in done.notes],
+    }
+
+
+def show_mlflow(done: MlflowImport, kind: str) -> None:
+    """Say what was claimed of a run, on stderr."""
+    click.echo(f"imported: run {printable(done.run_id)}, {kind} step", err=True)
+    show_recorded(done.recorded)
+    for name in done.fetched:
+        click.echo(f"    fetched: {printable(name)}", err=True)
+    for gap in done.recorded.gaps:
+        click.echo(f"  gap: {printable(gap)}", err=True)
+
+
+def mlflow_to_json(done: MlflowImport) -> JsonValue:
+    """Return the same for machines."""
+    return {
+        "answer": Answer.PASS.value,
+        "run": printable(done.run_id),
+        "fetched": [printable(name) for name in done.fetched],
+        **recorded_to_json(done.recorded),
     }
 
 

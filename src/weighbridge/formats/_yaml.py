@@ -121,12 +121,12 @@ def _check_events(
 ) -> Generator[_Step]:
     for event in events:
         line = first_line + (event.start_mark.line if event.start_mark else 0)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            if not with_aliases:
-                raise ParseError(
-                    f"line {line}: anchors and aliases (& and *) are not read in metadata;"
-                    " write the value out"
-                )
+        has_anchor = isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None)
+        if has_anchor and not with_aliases:
+            raise ParseError(
+                f"line {line}: anchors and aliases (& and *) are not read in metadata;"
+                " write the value out"
+            )
         if getattr(event, "tag", None):
             raise ParseError(f"line {line}: tags (!) are not read in metadata; remove the tag")
         if isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):

@@ -180,9 +180,8 @@ def _choose_kinds(
     Raises:
         InputError: A kind is none, is given for a stage that is not there, or is not known.
     """
-    for kind in kinds.values():
+    for kind in (KINDS[0], *kinds.values()):
         check_kind(kind, builder)
-    check_kind(KINDS[0], builder)
     names = {name for stage in stages for name in (stage.name, _group(stage.name))}
     for name in kinds:
         if name and name not in names:
@@ -190,19 +189,11 @@ def _choose_kinds(
     chosen: dict[str, tuple[str, str]] = {}
     unknown = []
     for stage in stages:
-        name, group = stage.name, _group(stage.name)
-        called = group.rpartition(":")[2].replace("_", "-")
-        given = kinds.get(name) or kinds.get(group)
-        if given:
-            chosen[name] = given, "caller"
-        elif stage.is_fetch:
-            chosen[name] = _FETCH, "dvc"
-        elif called in KINDS:
-            chosen[name] = called, "name"
-        elif "" in kinds:
-            chosen[name] = kinds[""], "caller"
+        found = _choose_kind(stage, kinds)
+        if found is not None:
+            chosen[stage.name] = found
         elif stage.recorded is not None and not stage.problem:
-            unknown.append(group)
+            unknown.append(_group(stage.name))
     if unknown:
         several = [printable(name, limit=80) for name in dict.fromkeys(unknown)]
         raise InputError(
@@ -210,6 +201,18 @@ def _choose_kinds(
             f"--kind {several[0]}=KIND, with one of {', '.join(KINDS)}"
         )
     return chosen
+
+
+def _choose_kind(stage: Stage, kinds: Mapping[str, str]) -> tuple[str, str] | None:
+    group = _group(stage.name)
+    called = group.rpartition(":")[2].replace("_", "-")
+    if given := kinds.get(stage.name) or kinds.get(group):
+        return given, "caller"
+    if stage.is_fetch:
+        return _FETCH, "dvc"
+    if called in KINDS:
+        return called, "name"
+    return (kinds[""], "caller") if "" in kinds else None
 
 
 class _Import:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         claim_imported,
         examine,
         read_step_source,
+        strip_address,
     )
     from weighbridge.workflow._inspect import Inspected, inspect_signature
     from weighbridge.workflow._inspect_claims import (
@@ -92,6 +93,7 @@ __all__ = [
     "sign_artifact",
     "sign_file_list",
     "step",
+    "strip_address",
     "update_trust",
     "verify_artifact",
 ]
@@ -111,6 +113,7 @@ _MODULES = {
         "claim_imported",
         "examine",
         "read_step_source",
+        "strip_address",
     ),
     "_inspect": ("Inspected", "inspect_signature"),
     "_inspect_claims": ("InspectedClaim", "inspect_claims", "is_claims_file"),

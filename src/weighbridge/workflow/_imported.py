@@ -6,8 +6,10 @@ tool says of them has to hold for the same bytes, which whoever imports finds ou
 
 from __future__ import annotations
 
+import os
 import uuid
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from weighbridge.artifact import find_claims, refuse_changes, weigh
@@ -31,7 +33,6 @@ from weighbridge.workflow._step_watch import Watched
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
-    from pathlib import Path
 
     from weighbridge.artifact import Tree
     from weighbridge.core import ArtifactKind, Digest, JsonValue, Limits, Resource
@@ -49,6 +50,7 @@ __all__ = [
     "claim_imported",
     "examine",
     "read_step_source",
+    "strip_address",
 ]
 
 T = TypeVar("T")
@@ -181,7 +183,7 @@ def read_step_source(folder: Path, *, outputs: Iterable[Path], limits: Limits) -
 def examine(
     path: Path,
     *,
-    inspector: Inspector[T],
+    inspector: Inspector[T] | None = None,
     executor: Executor | None = None,
     limits: Limits,
     progress: Progress | None = None,
@@ -229,6 +231,7 @@ def claim_imported(step: ImportedStep, *, seal: Signer, limits: Limits) -> Recor
         StepInput(Dependency(name, {}), item.path, item.tree) for name, item in step.outputs.items()
     )
     refuse_changed((*inputs, *made), limits=limits)
+    _refuse_overlap(step)
     subjects = [Subject(name, {"sha256": o.digest.hex}) for name, o in step.outputs.items()]
     watched = Watched(Completeness.DECLARED, (), gaps=step.gaps)
     record = StepRecord(
@@ -252,6 +255,26 @@ def claim_imported(step: ImportedStep, *, seal: Signer, limits: Limits) -> Recor
     return Recorded(bundle, claimed, watched.completeness, gaps=watched.gaps)
 
 
+def _refuse_overlap(step: ImportedStep) -> None:
+    """Refuse an output that is an input or another output, or in one or around one."""
+    taken: dict[Path, str] = {}
+    named = [(f"input {item.name!r}", item.examined) for item in step.inputs]
+    named += [(f"output {name!r}", item) for name, item in step.outputs.items()]
+    for words, found in named:
+        if found is not None:
+            taken.setdefault(Path(os.path.realpath(found.path)), words)
+    for name, item in step.outputs.items():
+        real = Path(os.path.realpath(item.path))
+        around = [taken[parent] for parent in real.parents if parent in taken]
+        if around or taken[real] != f"output {name!r}":
+            other = around[0] if around else taken[real]
+            raise InputError(f"the output {name!r} and the {other} overlap; keep them apart")
+    made = {Path(os.path.realpath(item.path)) for item in step.outputs.values()}
+    for real, words in taken.items():
+        if not made.isdisjoint(real.parents):
+            raise InputError(f"the {words} lies in an output; keep them apart")
+
+
 def _carry(inputs: tuple[StepInput, ...], limits: Limits) -> tuple[bytes, ...]:
     """Return the claims about the inputs; a link could lead to anything, which would be copied."""
     for item in inputs:
@@ -264,7 +287,7 @@ def _carry(inputs: tuple[StepInput, ...], limits: Limits) -> tuple[bytes, ...]:
 def _to_input(item: ImportedInput) -> StepInput:
     found, said = item.examined, {name: redact_text(text) for name, text in item.facts.items()}
     if found is None:
-        uri = _clean_address(item.uri)
+        uri = strip_address(item.uri)
         return StepInput(Dependency(item.name, {}, uri=uri, role=item.role, annotations=said))
     facts = {
         "kind": found.kind.value,
@@ -292,6 +315,6 @@ def _redact_parameter(name: str, value: str) -> str:
     return redact_arguments([f"{name}={value}"])[0].removeprefix(f"{name}=")
 
 
-def _clean_address(uri: str) -> str:
+def strip_address(uri: str) -> str:
     """Return an address without user, password and query; a path as it is."""
     return redact_text(strip_credentials(uri) or uri)
