@@ -25,6 +25,7 @@ HOMES = {
     "fsspec": {"store"},
     "id": {"signing"},
     "license_expression": {"formats"},
+    "mlflow": {"integrations"},
     "pkcs11": {"signing"},
     "pyarrow": {"datasets"},
     "pydantic": {"policy"},
