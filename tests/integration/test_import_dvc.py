@@ -72,12 +72,10 @@ def run(
         done = wb.import_dvc(
             repo, stages=stages, kinds=kinds or {"prepare": "clean"}, key=repo.parent / "k.key"
         )
+        value, left_with = dvc_to_json(done), to_exit(done.answer)
     except wb_errors.WeighbridgeError as error:
-        value = {"reason": str(error)}
-        assert to_exit_code(error) == code, error
-    else:
-        value = dvc_to_json(done)
-        assert to_exit(done.answer) == code, value
+        value, left_with = {"reason": str(error)}, to_exit_code(error)
+    assert left_with == code, value
     return {**value, "by_name": {stage["name"]: stage for stage in value.get("stages", ())}}
 
 

@@ -135,7 +135,6 @@ def import_dvc(  # noqa: PLR0913 - each is one thing that a user may say
     named = _choose_kinds(ordered, kinds or {}, builder)
     seal = choose_signer(signer, key, limits=limits)
     import_ = _Import(found, ordered, builder, carry=carry, limits=limits)
-    source = import_.read_source()
     done = []
     for stage in ordered:
         kind, kind_from = named.get(stage.name, ("", ""))
@@ -144,7 +143,7 @@ def import_dvc(  # noqa: PLR0913 - each is one thing that a user may say
             done.append(replace(outcome, kind=kind, kind_from=kind_from))
             continue
         inputs, outputs = outcome
-        step = import_.build(stage, kind, inputs, outputs, source=source)
+        step = import_.build(stage, kind, inputs, outputs)
         try:
             recorded = claim_imported(step, seal=seal, limits=limits)
         except (InputError, VerificationError, LimitExceededError) as error:
@@ -233,17 +232,13 @@ class _Import:
         self._carry = carry
         self._limits = limits
         self._examined: dict[Path, Examined[DvcHashes] | WeighbridgeError] = {}
+        self._source: StepSource | None = None
         self._legacy = {
             place.path
             for stage in stages
             for place in (*stage.inputs, *stage.outputs)
             if place.entry.is_legacy
         }
-
-    def read_source(self) -> StepSource:
-        """Return the commit that the repository is at now; what was claimed before is no change."""
-        made = [place.path for stage in self._stages for place in stage.outputs if place.path]
-        return read_step_source(self._root, outputs=made, limits=self._limits)
 
     def check(
         self, stage: Stage, *, executor: Executor | None, progress: Progress | None
@@ -280,10 +275,9 @@ class _Import:
         kind: str,
         inputs: tuple[ImportedInput, ...],
         outputs: Mapping[str, Examined[DvcHashes]],
-        *,
-        source: StepSource,
     ) -> ImportedStep:
         """Return the stage as a step."""
+        source = self._read_source()
         assert stage.recorded is not None  # noqa: S101 - check() refuses those without
         recorded = stage.recorded
         elsewhere = [item.name for item in inputs if item.examined is None]
@@ -318,6 +312,22 @@ class _Import:
             source=source.source,
             carry=self._carry,
         )
+
+    def _read_source(self) -> StepSource:
+        """Return the commit that the repository is at now; claims that are put there are no change.
+
+        It is asked once, before the first claim is written.
+        """
+        if self._source is None:
+            made = [
+                place.path
+                for stage in self._stages
+                if not stage.problem
+                for place in stage.outputs
+                if place.path is not None
+            ]
+            self._source = read_step_source(self._root, outputs=made, limits=self._limits)
+        return self._source
 
     def _find(
         self,

@@ -207,8 +207,8 @@ def _place_stage(
     return Stage(
         name,
         stage,
-        tuple(_place(root, folder, entry) for entry in stage.dependencies),
-        tuple(_place(root, folder, entry) for entry in stage.outputs),
+        _place_all(root, folder, stage.dependencies),
+        _place_all(root, folder, stage.outputs),
         documents,
         is_frozen=plan.is_frozen,
     )
@@ -225,15 +225,20 @@ def _read_file(root: Path, name: str, limits: Limits) -> Stage | None:
     return Stage(
         name,
         stage,
-        tuple(_place(root, folder, entry) for entry in stage.dependencies),
-        tuple(_place(root, folder, entry) for entry in stage.outputs),
+        _place_all(root, folder, stage.dependencies),
+        _place_all(root, folder, stage.outputs),
         (document,),
         is_fetch=not stage.commands,
     )
 
 
-def _place(root: Path, folder: str, entry: DvcEntry) -> Place:
-    """Find where a path of DVC's leads, without touching what is there."""
+def _place_all(root: Path, folder: str, entries: tuple[DvcEntry, ...]) -> tuple[Place, ...]:
+    """Find where paths of DVC's lead, without touching what is there."""
+    known: dict[str, str | None] = {}
+    return tuple(_place(root, folder, entry, known) for entry in entries)
+
+
+def _place(root: Path, folder: str, entry: DvcEntry, known: dict[str, str | None]) -> Place:
     written = entry.path
     if entry.repository or _ADDRESS.match(written) or not written:
         return Place(entry, written or "(a query)")
@@ -244,12 +249,22 @@ def _place(root: Path, folder: str, entry: DvcEntry) -> Place:
         return Place(entry, written, reason="holds a NUL character in its name")
     if inside.partition("/")[0] in _OWN_FOLDERS:
         return Place(entry, inside, reason="lies in a folder of git's or DVC's own")
-    try:
-        path = Path(os.path.realpath((root / inside).parent), posixpath.basename(inside))
-    except (OSError, UnicodeError):
-        return Place(entry, inside, reason="has a name that cannot be looked up")
     if inside == ".":
         return Place(entry, inside, root)
-    if not path.is_relative_to(root) or path.relative_to(root).parts[0] in _OWN_FOLDERS:
+    above, _, name = inside.rpartition("/")
+    if above not in known:
+        known[above] = _resolve(root, above)
+    real = known[above]
+    if real is None:
         return Place(entry, inside, reason="leads out of the repository by a link")
-    return Place(entry, inside, path)
+    return Place(entry, inside, Path(f"{real}/{name}"))
+
+
+def _resolve(root: Path, folder: str) -> str | None:
+    """Return a folder without links; None if that is not in the repository."""
+    try:
+        real = os.path.realpath(root / folder)
+    except (OSError, UnicodeError):
+        return None
+    inside = os.path.relpath(real, root)
+    return None if inside.partition("/")[0] in {"..", *_OWN_FOLDERS} else real
