@@ -317,4 +317,5 @@ def _redact_parameter(name: str, value: str) -> str:
 
 def strip_address(uri: str) -> str:
     """Return an address without user, password and query; a path as it is."""
-    return redact_text(strip_credentials(uri) or uri)
+    has_place = "://" in uri or "@" in uri or uri.startswith("/")  # models:/NAME has none
+    return redact_text((strip_credentials(uri) if has_place else "") or uri)
