@@ -237,6 +237,32 @@ def test_links_into_the_cache(repo: Path) -> None:
     assert "symbolic link" in done["by_name"]["prepare"]["reasons"][0]
 
 
+def test_pipelines_that_lie_in_data(repo: Path) -> None:
+    """They are of whoever made the data; DVC does not look for any there."""
+    for folder in ("data/img", "out/img"):
+        (repo / folder / "dvc.yaml").write_text("stages: {train: {cmd: a}}\n")
+        (repo / folder / "dvc.lock").write_text(
+            "schema: '2.0'\nstages: {train: {cmd: a, outs: [{path: one, md5: c4ca4238a0b923820"
+            "dcc509a6f75849b, hash: md5}]}}\n"
+        )
+    done = run(repo, kinds={"": "clean"}, code=1)
+    for folder in ("data/img", "out/img"):
+        (reason,) = done["by_name"][f"{folder}/dvc.yaml:train"]["reasons"]
+        assert "lies in data" in reason
+    assert not (repo / "data" / "img" / "one.claims.jsonl").exists()
+
+
+def test_secrets_of_any_parameter(bare: Path) -> None:
+    lock = LOCK.format(dep="in", out="out")
+    lock += "    params: {../p.yaml: {db: {password: geheim}}, params.yaml: {'api key': geheim}}\n"
+    (bare / "dvc.lock").write_text(lock.replace("cp in out", "'cp in out --token geheim'"))
+    run_bare(bare)
+    (claim,) = read_claims(bare, "out.claims.jsonl")
+    record = parse_provenance(claim)
+    assert set(record.parameters.values()) == {"[redacted]"}
+    assert b"geheim" not in claim.payload
+
+
 def test_what_dvc_fetched(repo: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()

@@ -245,11 +245,12 @@ def test_artifacts_that_are_links(place: Place, made: Place) -> None:
     for meta in store.rglob("meta.yaml"):
         meta.write_text(meta.read_text().replace(str(made.folder), str(place.folder.parent)))
     (scores,) = (p for p in store.rglob("scores") if p.parent.name == "artifacts")
-    scores.unlink()
-    scores.symlink_to("/etc/passwd")
-    done = run(place, place.files["finished"], str(store), *OUTPUTS, code=2)
-    assert "link" in done["reason"]
-    assert not (place.folder / "scores").exists()
+    for target in ("/etc/passwd", "/etc"):
+        scores.unlink()
+        scores.symlink_to(target)
+        done = run(place, place.files["finished"], str(store), "-o", "scores=scores", code=2)
+        assert "is a link" in done["reason"]
+        assert not (place.folder / "scores").exists()
 
 
 def test_the_command(place: Place, made: Place) -> None:

@@ -17,14 +17,13 @@ from weighbridge.errors import (
     WeighbridgeError,
 )
 from weighbridge.formats import hash_dvc, hash_dvc_legacy
+from weighbridge.integrations._dvc_kinds import choose_kinds, find_group
 from weighbridge.integrations._dvc_match import describe_difference
 from weighbridge.integrations._dvc_order import order_stages
 from weighbridge.integrations._dvc_repository import read_repository
 from weighbridge.workflow import (
-    KINDS,
     ImportedInput,
     ImportedStep,
-    check_kind,
     choose_signer,
     claim_imported,
     examine,
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["DVC_BUILDER", "DvcImport", "ImportedStage", "import_dvc"]
 
 DVC_BUILDER = "https://weighbridge.dev/builders/import-dvc/v1"
-_FETCH = "fetch"
 _GAP = "DVC recorded what the stage declares, not what it read, on what it ran, or when"
 _MAX_IGNORE_BYTES = 1024 * 1024
 _IGNORING = frozenset({"claims.jsonl", "**/claims.jsonl", "*claims.jsonl", "*.jsonl"})
@@ -131,8 +129,8 @@ def import_dvc(  # noqa: PLR0913 - each is one thing that a user may say
         LimitExceededError: Too many files, or too large ones.
     """
     found = read_repository(Path(os.fspath(repository)), limits=limits)
-    ordered = _select(order_stages(found.stages, root=found.root), stages)
-    named = _choose_kinds(ordered, kinds or {}, builder)
+    ordered = _select(order_stages(found.stages, root=found.root, data=found.data), stages)
+    named = choose_kinds(ordered, kinds or {}, builder)
     seal = choose_signer(signer, key, limits=limits)
     import_ = _Import(found, ordered, builder, carry=carry, limits=limits)
     done = []
@@ -159,59 +157,12 @@ def _select(stages: Sequence[Stage], names: Collection[str]) -> tuple[Stage, ...
         raise InputError("the stages are one string; give a list of them")
     if not names:
         return tuple(stages)
-    there = {name for stage in stages for name in (stage.name, _group(stage.name))}
+    there = {name for stage in stages for name in (stage.name, find_group(stage.name))}
     for name in names:
         if name not in there:
             raise InputError(f"there is no stage {printable(name)!r}; name one that DVC has")
     wanted = set(names)
-    return tuple(stage for stage in stages if {stage.name, _group(stage.name)} & wanted)
-
-
-def _group(name: str) -> str:
-    return name.rpartition("@")[0] or name
-
-
-def _choose_kinds(
-    stages: Sequence[Stage], kinds: Mapping[str, str], builder: str
-) -> dict[str, tuple[str, str]]:
-    """Return kind and who said so, by stage; nothing is guessed.
-
-    Raises:
-        InputError: A kind is none, is given for a stage that is not there, or is not known.
-    """
-    for kind in (KINDS[0], *kinds.values()):
-        check_kind(kind, builder)
-    names = {name for stage in stages for name in (stage.name, _group(stage.name))}
-    for name in kinds:
-        if name and name not in names:
-            raise InputError(f"a kind is given for {printable(name)!r}, which is no stage here")
-    chosen: dict[str, tuple[str, str]] = {}
-    unknown = []
-    for stage in stages:
-        found = _choose_kind(stage, kinds)
-        if found is not None:
-            chosen[stage.name] = found
-        elif stage.recorded is not None and not stage.problem:
-            unknown.append(_group(stage.name))
-    if unknown:
-        several = [printable(name, limit=80) for name in dict.fromkeys(unknown)]
-        raise InputError(
-            f"what kind of step is {', '.join(several[:10])}? Say it for each, as in "
-            f"--kind {several[0]}=KIND, with one of {', '.join(KINDS)}"
-        )
-    return chosen
-
-
-def _choose_kind(stage: Stage, kinds: Mapping[str, str]) -> tuple[str, str] | None:
-    group = _group(stage.name)
-    called = group.rpartition(":")[2].replace("_", "-")
-    if given := kinds.get(stage.name) or kinds.get(group):
-        return given, "caller"
-    if stage.is_fetch:
-        return _FETCH, "dvc"
-    if called in KINDS:
-        return called, "name"
-    return (kinds[""], "caller") if "" in kinds else None
+    return tuple(stage for stage in stages if {stage.name, find_group(stage.name)} & wanted)
 
 
 class _Import:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from weighbridge.core import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from weighbridge.integrations._dvc_repository import Place, Stage
@@ -21,13 +21,22 @@ __all__ = ["order_stages"]
 _MOST_CLAIMED = 1_000_000
 
 
-def order_stages(stages: Sequence[Stage], *, root: Path) -> tuple[Stage, ...]:
+def order_stages(
+    stages: Sequence[Stage], *, root: Path, data: Iterable[Path] = ()
+) -> tuple[Stage, ...]:
     """Return all stages, each behind those whose outputs it takes in.
 
     A stage that cannot stand as it is recorded gets a problem: it makes what it takes in, what
-    another makes, or needs itself by way of others. Costs as much as there are paths.
+    another makes, or needs itself by way of others. So does one that only data speaks of: a dataset
+    may hold a ``dvc.yaml`` of whoever made it. Costs as much as there are paths.
+
+    Args:
+        stages: As they were found.
+        root: The repository.
+        data: What DVC tracks besides their outputs.
     """
     checked = [_check_own(stage) for stage in stages]
+    checked = _check_documents(checked, root, data)
     checked = _check_outputs(checked)
     checked = _check_claims(checked)
     ordered, rest = _sort(checked, root)
@@ -37,6 +46,20 @@ def order_stages(stages: Sequence[Stage], *, root: Path) -> tuple[Stage, ...]:
 
 def _blame(stage: Stage, problem: str) -> Stage:
     return replace(stage, problem=problem, contradicts=True)
+
+
+def _check_documents(stages: Sequence[Stage], root: Path, data: Iterable[Path]) -> list[Stage]:
+    """Give a problem to stages whose files lie in data, as DVC does not look for any there."""
+    folders = {*data, *(p.path for s in stages for p in s.outputs if p.path is not None)}
+    problem = "is in a file that lies in data; DVC does not look there"
+    return [
+        replace(stage, problem=stage.problem or problem)
+        if any(
+            not folders.isdisjoint((root / document.path).parents) for document in stage.documents
+        )
+        else stage
+        for stage in stages
+    ]
 
 
 def _check_own(stage: Stage) -> Stage:

@@ -94,11 +94,13 @@ class Repository:
         root: Where DVC's own folder ``.dvc`` is, else the folder that was given; without links.
         stages: As they were found.
         tracked: ``.dvc`` files of data that no stage made.
+        data: Where that data is.
     """
 
     root: Path
     stages: tuple[Stage, ...]
     tracked: tuple[str, ...]
+    data: tuple[Path, ...] = ()
 
 
 def read_repository(folder: Path, *, limits: Limits) -> Repository:
@@ -117,20 +119,24 @@ def read_repository(folder: Path, *, limits: Limits) -> Repository:
     root = next((p for p in (start, *start.parents) if (p / ".dvc").is_dir()), start)
     stages: list[Stage] = []
     tracked: list[str] = []
+    data: list[Path] = []
     for path in _find_files(start, limits):
         name = path.relative_to(root).as_posix()
         if path.name == PIPELINE:
             stages += _read_pipeline(root, name, limits)
-        elif (stage := _read_file(root, name, limits)) is None:
-            tracked.append(name)
         else:
-            stages.append(stage)
+            stage = _read_file(root, name, limits)
+            if stage.recorded is None:
+                tracked.append(name)
+                data += [place.path for place in stage.outputs if place.path is not None]
+            else:
+                stages.append(stage)
     if not stages and not tracked:
         raise InputError(
             f"{printable(str(folder))} holds no {PIPELINE} and no {SUFFIX} file; "
             "name a repository of DVC"
         )
-    return Repository(root, tuple(stages), tuple(tracked))
+    return Repository(root, tuple(stages), tuple(tracked), tuple(data))
 
 
 def _find_files(start: Path, limits: Limits) -> Iterator[Path]:
@@ -214,17 +220,16 @@ def _place_stage(
     )
 
 
-def _read_file(root: Path, name: str, limits: Limits) -> Stage | None:
-    """Return what a ``.dvc`` file says; None if it only tracks data."""
+def _read_file(root: Path, name: str, limits: Limits) -> Stage:
+    """Return what a ``.dvc`` file says; without a record if it only tracks data."""
     data, document = _read(root, name, limits)
     file = parse_dvc_file(data, what=printable(name), limits=limits)
     stage = file.stage
-    if not stage.commands and not stage.dependencies:
-        return None
+    is_tracked = not stage.commands and not stage.dependencies
     folder = posixpath.join(posixpath.dirname(name), file.folder)
     return Stage(
         name,
-        stage,
+        None if is_tracked else stage,
         _place_all(root, folder, stage.dependencies),
         _place_all(root, folder, stage.outputs),
         (document,),

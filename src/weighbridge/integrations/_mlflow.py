@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from weighbridge.core import DEFAULT_LIMITS, Dependency, Limits, parse_json, printable
 from weighbridge.errors import InputError, ParseError, VerificationError
-from weighbridge.integrations._mlflow_client import fetch_artifact, read_run
+from weighbridge.integrations._mlflow_client import fetch_artifact, find_artifact, read_run
 from weighbridge.workflow import (
     ImportedInput,
     ImportedStep,
@@ -201,10 +201,7 @@ class _Work:
     def _examine_artifact(self, name: str, folder: Path) -> Examined[None]:
         """Hash an artifact where MLflow keeps it, or a copy of it if that is elsewhere."""
         if isinstance(self.run.artifacts, Path):
-            path = self.run.artifacts / name
-            if Path(os.path.realpath(path)) != path:
-                raise InputError(f"the artifact {printable(name)} is or lies behind a link")
-            return self.examine(path)
+            return self.examine(find_artifact(self.run.artifacts, name))
         with _temporary(folder) as temporary:
             return self.examine(
                 fetch_artifact(self.run, name, tracking_uri=self.tracking_uri, folder=temporary)

@@ -26,7 +26,7 @@ from weighbridge.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["MlflowDataset", "MlflowRun", "fetch_artifact", "read_run"]
+__all__ = ["MlflowDataset", "MlflowRun", "fetch_artifact", "find_artifact", "read_run"]
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 # MLflow sends what is done with it to its makers unless it is told not to, and follows a server's
@@ -126,7 +126,7 @@ def fetch_artifact(run: MlflowRun, name: str, *, tracking_uri: str, folder: Path
         IncompleteError: MLflow cannot give it.
     """
     if isinstance(run.artifacts, Path):
-        source, target = run.artifacts / name, folder / "artifact"
+        source, target = find_artifact(run.artifacts, name), folder / "artifact"
         try:
             if source.is_dir():
                 shutil.copytree(source, target, symlinks=True)
@@ -143,6 +143,18 @@ def fetch_artifact(run: MlflowRun, name: str, *, tracking_uri: str, folder: Path
 
         repository = get_artifact_repository(run.artifacts, tracking_uri=tracking_uri)
         return Path(repository.download_artifacts(name, dst_path=str(folder)))
+
+
+def find_artifact(folder: Path, name: str) -> Path:
+    """Return where an artifact is that MLflow keeps here.
+
+    Raises:
+        InputError: It is a link or lies behind one, which could lead to anything.
+    """
+    path = folder / name
+    if Path(os.path.realpath(path)) != path:
+        raise InputError(f"the artifact {printable(name)} is a link or lies behind one")
+    return path
 
 
 @contextmanager

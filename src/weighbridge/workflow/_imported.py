@@ -7,6 +7,7 @@ tool says of them has to hold for the same bytes, which whoever imports finds ou
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,6 +53,8 @@ __all__ = [
     "read_step_source",
     "strip_address",
 ]
+
+_NO_WORD = re.compile(r"[^\w.\-/]", re.ASCII)
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -249,8 +252,8 @@ def claim_imported(step: ImportedStep, *, seal: Signer, limits: Limits) -> Recor
         source=step.source.uri if step.source else "",
         source_path=step.source.path if step.source else "",
     )
-    bundle = seal.sign(build_provenance(record, subjects))
     carried = _carry(inputs, limits) if step.carry else ()
+    bundle = seal.sign(build_provenance(record, subjects))
     claimed = claim_outputs(outputs, subjects, [bundle], carried=carried, limits=limits)
     return Recorded(bundle, claimed, watched.completeness, gaps=watched.gaps)
 
@@ -312,7 +315,9 @@ def _redact_command(line: str) -> str:
 
 
 def _redact_parameter(name: str, value: str) -> str:
-    return redact_arguments([f"{name}={value}"])[0].removeprefix(f"{name}=")
+    """Return a value without secrets, also if its name says that it is one."""
+    plain = _NO_WORD.sub("_", name)
+    return redact_arguments([f"_{plain}={value}"])[0].partition("=")[2]
 
 
 def strip_address(uri: str) -> str:
