@@ -391,6 +391,18 @@ def test_names_that_a_terminal_would_act_on(bare: Path) -> None:
     assert "a\\nb" in done.stderr
 
 
+def test_a_folder_whose_name_is_no_text(bare: Path) -> None:
+    folder = os.fsencode(bare) + b"/a\xff"
+    os.mkdir(folder)  # noqa: PTH102 - bytes
+    for name in ("in", "out", "dvc.yaml"):
+        shutil.copy(bare / name, os.fsdecode(folder))
+    (bare / "dvc.yaml").unlink()
+    Path(os.fsdecode(folder), "dvc.lock").write_text(LOCK.format(dep="in", out="out"))
+    (stage,) = run_bare(bare, code=3)["stages"]
+    assert "cannot be written as JSON" in stage["reasons"][0]
+    assert not list(bare.rglob("*claims.jsonl"))
+
+
 def test_a_hundred_thousand_outputs(bare: Path) -> None:
     outs = "".join(f"    - path: o/{n}\n" for n in range(100_000))
     text = LOCK.format(dep="in", out="out") + outs

@@ -246,7 +246,7 @@ class _Import:
             Dependency(d.path, {"sha256": d.sha256}, uri=f"file:{d.path}", role="imported-from")
             for d in stage.documents
         )
-        run = f"{stage.documents[0].sha256} {stage.name}"
+        run = f"{stage.documents[0].sha256} {printable(stage.name)}"
         commands = recorded.commands or ("dvc", "update", stage.name)
         return ImportedStep(
             kind=kind,
