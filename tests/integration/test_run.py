@@ -112,7 +112,7 @@ def test_a_single_file_has_its_claims_beside_it(place: Path) -> None:
         (("-i", "a=base", "-o", "m=out", "--builder", "me"), "pass", 2, "not a URI"),
         (("-i", "source=base", "-o", "m=out"), "pass", 2, "choose another"),
         (("-i", "a=base", "-o", "m=out"), "raise SystemExit(7)", 1, "exit code 7"),
-        (("-i", "a=base", "-o", "m=out"), "import os; os.kill(os.getpid(), 9)", 1, "signal 9"),
+        (("-i", "a=base", "-o", "m=out"), "import os; os.kill(os.getpid(), 9)", 1, "by SIGKILL"),
         (("-i", "a=base", "-o", "m=out"), f"{COPY}; open('base/new', 'w')", 1, "changed"),
     ],
 )

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from weighbridge._lazy import lazy_getattr
 from weighbridge.artifact._changes import find_changes, is_as_listed, refuse_changes
 from weighbridge.artifact._documents import (
+    LEFTOVER,
+    check_writable,
+    draft_document,
     read_document,
     remove_leftovers,
     write_atomically,
@@ -32,13 +35,20 @@ from weighbridge.artifact._weigh import (
 )
 
 if TYPE_CHECKING:
-    from weighbridge.artifact._claims import append_claims, find_claims, read_claims
+    from weighbridge.artifact._claims import (
+        append_claims,
+        append_claims_to_each,
+        check_claims,
+        find_claims,
+        read_claims,
+    )
     from weighbridge.artifact._git import GitRepository, open_git
     from weighbridge.artifact._stat_cache import StatCache, load_stat_cache, save_stat_cache
 
 __all__ = [
     "CLAIMS_NAME",
     "DEFAULT_SIGNATURE_NAME",
+    "LEFTOVER",
     "OUT_OF_SCOPE_NAMES",
     "WHOLE",
     "Entry",
@@ -48,7 +58,11 @@ __all__ = [
     "Tree",
     "Weighed",
     "append_claims",
+    "append_claims_to_each",
     "build_manifest",
+    "check_claims",
+    "check_writable",
+    "draft_document",
     "find_changes",
     "find_claims",
     "is_as_listed",
@@ -68,7 +82,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "_claims": ("append_claims", "find_claims", "read_claims"),
+    "_claims": (
+        "append_claims",
+        "append_claims_to_each",
+        "check_claims",
+        "find_claims",
+        "read_claims",
+    ),
     "_git": ("GitRepository", "open_git"),
     "_stat_cache": ("StatCache", "load_stat_cache", "save_stat_cache"),
 }

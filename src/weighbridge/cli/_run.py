@@ -22,7 +22,8 @@ __all__ = ["command"]
 _MOST_SHOWN = 10
 
 _SECTIONS = {
-    "The step": ("--kind", "--name", "--input", "--output", "--param", "--builder", "--no-carry"),
+    "The step": ("--kind", "--name", "--input", "--output", "--param", "--builder"),
+    "Where claims go": ("--store", "--no-carry"),
     "What is known of it": ("--observe", "--enforce"),
     "Who signs": SIGNER_OPTIONS,
 }
@@ -86,12 +87,15 @@ def _to_pairs(
     type=click.Choice([observe.value for observe in workflow.Observe]),
     default=workflow.Observe.AUTO.value,
     show_default=True,
-    help="Watch what COMMAND reads; auto: with strace, if it works here.",
+    help="Watch what COMMAND reads; auto: with strace, else with an audit hook in Python.",
 )
 @click.option(
     "--enforce",
     is_flag=True,
     help="Let COMMAND read its inputs and write its outputs, and deny the rest and the network.",
+)
+@click.option(
+    "--store", metavar="STORE", help="Keep the claims in this folder as well: PATH or file:PATH."
 )
 @click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
 @signer_options
@@ -108,6 +112,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     builder: str | None,
     observe: str,
     enforce: bool,
+    store: str | None,
     no_carry: bool,
     signer: workflow.SignerSpec,
     offline: bool,  # noqa: ARG001 - is in the signer
@@ -127,8 +132,9 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         parameters=parameters,
         builder=builder or workflow.LOCAL_BUILDER,
         carry=not no_carry,
+        store=store,
     )
-    with show_progress("hashing") as progress:
+    with workflow.end_by_signal(), show_progress("hashing") as progress:
         recorded = workflow.run_step(
             command,
             plan,
@@ -143,7 +149,9 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
                 "completeness": recorded.completeness.value,
                 "undeclared": list(recorded.undeclared),
                 "gaps": list(recorded.gaps),
+                "denied": None if recorded.denied is None else list(recorded.denied),
                 "removed_variables": list(recorded.removed),
+                "store": store and printable(store),
                 "outputs": [
                     {
                         "name": output.name,
@@ -164,15 +172,25 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         carried = f", {output.carried:,} claims carried" if output.carried else ""
         click.echo(f"  {printable(output.name)}: {output.digest}", err=True)
         click.echo(f"    claims: {printable(str(output.claims))}{carried}", err=True)
+    if store:
+        click.echo(f"  the claims of this step are in {printable(store)} as well", err=True)
 
 
 def _tell(recorded: workflow.Recorded) -> Iterator[str]:
-    if recorded.undeclared:
-        count = len(recorded.undeclared)
-        yield f"read and not declared: {count:,}"
-        yield from (f"  {name}" for name in recorded.undeclared[:_MOST_SHOWN])
-        if count > _MOST_SHOWN:
-            yield f"  and {count - _MOST_SHOWN:,} more"
+    yield from _list_some("read and not declared", recorded.undeclared)
+    if recorded.denied is None:
+        yield "what the walls denied it is not known without a monitor: use --observe auto"
+    else:
+        yield from _list_some("denied by the walls", recorded.denied)
     yield from (f"gap: {gap}" for gap in recorded.gaps)
     if recorded.removed:
-        yield f"variables kept from the step: {', '.join(recorded.removed)}"
+        names = ", ".join(map(printable, recorded.removed))
+        yield f"variables kept from the step: {names}"
+
+
+def _list_some(words: str, names: tuple[str, ...]) -> Iterator[str]:
+    if names:
+        yield f"{words}: {len(names):,}"
+        yield from (f"  {name}" for name in names[:_MOST_SHOWN])
+        if len(names) > _MOST_SHOWN:
+            yield f"  and {len(names) - _MOST_SHOWN:,} more"

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
+    from weighbridge.provenance._audit import AuditWatch, explain_audit, watch_by_audit
+    from weighbridge.provenance._audit_log import AUDIT_MONITOR, parse_audit
+    from weighbridge.provenance._audit_process import ProcessWatch, unwatched, watch_process
     from weighbridge.provenance._confined import ConfinedLaunch, open_launch, verify_confined
     from weighbridge.provenance._confined_baseline import (
         BaselinePath,
         build_baseline,
         find_program_paths,
     )
+    from weighbridge.provenance._denied import find_denied, take_attempts
     from weighbridge.provenance._environment import (
         SCAI_TYPE,
         describe_environment,
@@ -60,13 +64,17 @@ if TYPE_CHECKING:
         watch_by_strace,
     )
     from weighbridge.provenance._strace_log import parse_strace
+    from weighbridge.provenance._texts import check_names, check_parameters
     from weighbridge.provenance._undeclared import find_undeclared
+    from weighbridge.provenance._uris import to_file_uri
 
 __all__ = [
+    "AUDIT_MONITOR",
     "KINDS",
     "PREDICATE_TYPE",
     "REDACTED",
     "SCAI_TYPE",
+    "AuditWatch",
     "BaselinePath",
     "Bubblewrap",
     "ConfinedLaunch",
@@ -74,6 +82,7 @@ __all__ = [
     "Interpreter",
     "Landlock",
     "Packages",
+    "ProcessWatch",
     "Source",
     "StraceSupport",
     "StraceWatch",
@@ -82,12 +91,16 @@ __all__ = [
     "build_provenance",
     "build_strace_command",
     "build_trace",
+    "check_names",
+    "check_parameters",
     "check_step",
     "choose_environment",
     "clean_environment",
     "describe_environment",
     "describe_gaps",
     "describe_libraries",
+    "explain_audit",
+    "find_denied",
     "find_enforcement",
     "find_interpreter",
     "find_program_paths",
@@ -96,6 +109,7 @@ __all__ = [
     "is_remote",
     "list_runtime",
     "open_launch",
+    "parse_audit",
     "parse_provenance",
     "parse_remote_input",
     "parse_strace",
@@ -105,14 +119,23 @@ __all__ = [
     "redact_arguments",
     "redact_text",
     "strip_credentials",
+    "take_attempts",
+    "to_file_uri",
     "to_scai",
+    "unwatched",
     "verify_confined",
+    "watch_by_audit",
     "watch_by_strace",
+    "watch_process",
 ]
 
 _MODULES = {
+    "_audit": ("AuditWatch", "explain_audit", "watch_by_audit"),
+    "_audit_log": ("AUDIT_MONITOR", "parse_audit"),
+    "_audit_process": ("ProcessWatch", "unwatched", "watch_process"),
     "_confined": ("ConfinedLaunch", "open_launch", "verify_confined"),
     "_confined_baseline": ("BaselinePath", "build_baseline", "find_program_paths"),
+    "_denied": ("find_denied", "take_attempts"),
     "_environment": ("SCAI_TYPE", "describe_environment", "describe_libraries", "to_scai"),
     "_inputs": ("is_remote", "parse_remote_input"),
     "_interpreter": ("Interpreter", "find_interpreter", "read_interpreter"),
@@ -145,7 +168,9 @@ _MODULES = {
         "watch_by_strace",
     ),
     "_strace_log": ("parse_strace",),
+    "_texts": ("check_names", "check_parameters"),
     "_undeclared": ("find_undeclared",),
+    "_uris": ("to_file_uri",),
 }
 
 __getattr__ = lazy_getattr(__name__, _MODULES)

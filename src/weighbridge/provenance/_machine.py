@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Dependency, printable
+from weighbridge.provenance._uris import to_file_uri, to_uri
 
 if TYPE_CHECKING:
     from weighbridge.provenance._interpreter import Interpreter
@@ -91,6 +92,7 @@ def list_runtime(interpreter: Interpreter, root: Path = Path("/")) -> tuple[Depe
             Dependency(
                 name=printable(image.get("container.image", "image")),
                 digest={"sha256": digest} if digest else {},
+                uri="" if digest else to_uri(f"oci://{image['container.image']}"),
                 role="container-image",
                 annotations={"digestOf": "image id"} if digest else {},
             )
@@ -203,6 +205,7 @@ def _name_file(name: str, path: Path, role: str, annotations: dict[str, str]) ->
     return Dependency(
         name=name,
         digest={"sha256": digest} if digest else {},
+        uri="" if digest else to_file_uri(str(path)),
         role=role,
         annotations={key: value for key, value in annotations.items() if value},
     )

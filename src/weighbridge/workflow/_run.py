@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from weighbridge.core import DEFAULT_LIMITS, Limits, printable
+from weighbridge.core import DEFAULT_LIMITS, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
 from weighbridge.provenance import clean_environment, find_interpreter, redact_arguments
@@ -15,7 +14,8 @@ from weighbridge.workflow._record import Outcome, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer, list_key_files
 from weighbridge.workflow._step_facts import find_script
 from weighbridge.workflow._step_inputs import check_outputs, prepare_grant
-from weighbridge.workflow._step_watch import Observe, run_watched
+from weighbridge.workflow._step_monitor import Observe
+from weighbridge.workflow._step_watch import check_program, run_watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,11 +66,10 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     if not command:
         raise InputError("there is no command to run; put it behind --")
     outputs = check_outputs(plan.outputs, plan.inputs)
+    environment, removed = clean_environment(os.environ)
+    check_program(command, environment)
     seal = choose_signer(signer, key, limits=limits)
     executor = executor or ThreadExecutor()
-    environment, removed = clean_environment(os.environ)
-    if shutil.which(command[0], path=environment.get("PATH", os.defpath)) is None:
-        raise InputError(f"there is no program {printable(command[0])}; check what is behind --")
     setting = prepare_step(
         plan,
         find_interpreter(command, environment),
@@ -82,7 +81,9 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     )
     grant = None
     if enforce:
-        grant = prepare_grant(setting.files, outputs, hidden=list_key_files(signer, key))
+        kept = setting.store.local_paths if setting.store else ()
+        hidden = (*list_key_files(signer, key), *kept)
+        grant = prepare_grant(setting.files, outputs, hidden=hidden)
     started_at = datetime.now(UTC)
     watched = run_watched(command, environment, observe=observe, grant=grant, limits=limits)
     outcome = Outcome(tuple(redact_arguments(command)), started_at, watched, removed)

@@ -13,17 +13,27 @@ from typing import TYPE_CHECKING, Self
 from weighbridge.core import DEFAULT_LIMITS, Completeness, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
-from weighbridge.provenance import redact_arguments
+from weighbridge.provenance import (
+    build_baseline,
+    check_names,
+    redact_arguments,
+    unwatched,
+    watch_process,
+)
 from weighbridge.workflow._record import Outcome, Recorded, StepPlan, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer
+from weighbridge.workflow._step_claims import check_claiming, choose_store
 from weighbridge.workflow._step_inputs import check_outputs
+from weighbridge.workflow._step_monitor import Observe
 from weighbridge.workflow._step_watch import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from weighbridge.core.ports import Executor, StrPath
+    from weighbridge.core import Observation
+    from weighbridge.core.ports import BundleStore, Executor, StrPath
+    from weighbridge.provenance import ProcessWatch
     from weighbridge.signing import Signer, SignerSpec
 
 __all__ = ["IN_PROCESS_BUILDER", "step"]
@@ -56,6 +66,8 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         signer: StrPath | SignerSpec | Signer,
         builder: str = IN_PROCESS_BUILDER,
         carry: bool = True,
+        store: StrPath | BundleStore | None = None,
+        observe: Observe | str = Observe.AUTO,
         executor: Executor | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
@@ -70,18 +82,40 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             signer: A ``Path`` of a private key, a URI, or anything that can sign.
             builder: A URI that names who runs it.
             carry: Whether what the inputs' claims say is copied to the outputs'.
+            store: Where the claims go besides: a folder, or a store of the caller's own.
+            observe: ``auto`` and ``audit``: an audit hook notes what this process opens, in all of
+                its threads, while the step is open; ``none``: nothing does.
             executor: Where to hash.
             limits: Bounds.
+
+        Raises:
+            InputError: ``observe`` is nothing that a step inside a process can have.
         """
+        try:
+            self._observe = Observe(observe)
+        except ValueError as error:
+            raise InputError(f"{observe!r} watches no step; use auto, audit or none") from error
+        if self._observe is Observe.STRACE:
+            raise InputError(
+                "strace cannot watch a step inside this process; use audit, or weighbridge run"
+            )
         parameters = {key: str(value) for key, value in (params or {}).items()}
         self._plan = StepPlan(
-            kind, inputs or {}, outputs or {}, name, parameters, builder=builder, carry=carry
+            kind,
+            inputs or {},
+            outputs or {},
+            name,
+            parameters,
+            builder=builder,
+            carry=carry,
+            store=store,
         )
         self._signer = signer
         self._executor = executor or ThreadExecutor()
         self._limits = limits
         self._entry_point = ("python", *sys.argv)
         self._started_at: datetime | None = None
+        self._watch: ProcessWatch | None = None
 
     def _recreate_cm(self) -> Self:
         """Return a step of its own for each call of a decorated function."""
@@ -104,27 +138,41 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         """
         if self._started_at is not None:
             raise InputError("a step is one run; make another for the next")
-        self._seal = choose_signer(self._signer, None, limits=self._limits)
-        self._setting = prepare_step(
-            self._plan,
-            Path(sys.executable) if sys.executable else None,
-            os.environ,
-            executor=self._executor,
-            limits=self._limits,
-        )
+        if self._plan.outputs:
+            check_outputs(self._plan.outputs, self._plan.inputs)
+        with unwatched():
+            self._seal = choose_signer(self._signer, None, limits=self._limits)
+            self._setting = prepare_step(
+                self._plan,
+                Path(sys.executable) if sys.executable else None,
+                os.environ,
+                executor=self._executor,
+                limits=self._limits,
+            )
         self._started_at = datetime.now(UTC)
+        if self._observe is not Observe.NONE:
+            self._watch = watch_process(limits=self._limits)
         return self
 
     def output(self, name: str, path: StrPath) -> None:
         """Name an output.
 
         Raises:
-            InputError: There is one of that name, or it overlaps with an input or another output.
+            InputError: There is one of that name, it overlaps with an input or another output, or
+                nothing could be claimed about it.
         """
         if name in self._plan.outputs:
             raise InputError(f"the output {name!r} is named twice; name them apart")
         outputs = {**self._plan.outputs, name: path}
+        check_names([name], what="output")
         check_outputs(outputs, self._plan.inputs)
+        check_claiming(
+            {name: path},
+            self._plan.inputs,
+            store=choose_store(self._plan.store, limits=self._limits),
+            carry=False,
+            limits=self._limits,
+        )
         self._plan = replace(self._plan, outputs=outputs)
 
     def __exit__(
@@ -139,20 +187,27 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             InputError: There is no output, one is not there, or claims cannot be written.
             ArtifactChangedError: An input changed meanwhile.
         """
+        observation = None if self._watch is None else self._watch.close()
         if error is not None:
             error.add_note("weighbridge: the step failed; its outputs are unclaimed")
             return
         assert self._started_at is not None  # noqa: S101 - set by __enter__
+        with unwatched():
+            self.recorded = self._record(self._started_at, observation)
+
+    def _record(self, started_at: datetime, observation: Observation | None) -> Recorded:
         outputs = check_outputs(self._plan.outputs, self._plan.inputs)
-        self.recorded = record_step(
+        watched = Watched(
+            Completeness.DECLARED,
+            build_baseline((sys.executable,), os.environ) if observation else (),
+            observation,
+            gaps=observation.gaps if observation else (),
+        )
+        return record_step(
             self._plan,
             self._setting,
             outputs,
-            Outcome(
-                tuple(redact_arguments(self._entry_point)),
-                self._started_at,
-                Watched(Completeness.DECLARED, ()),
-            ),
+            Outcome(tuple(redact_arguments(self._entry_point)), started_at, watched),
             seal=self._seal,
             executor=self._executor,
             limits=self._limits,

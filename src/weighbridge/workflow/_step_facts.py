@@ -17,6 +17,7 @@ from weighbridge.provenance import (
     list_runtime,
     read_interpreter,
     read_packages,
+    to_file_uri,
 )
 
 if TYPE_CHECKING:
@@ -95,9 +96,20 @@ def find_script(command: Sequence[str]) -> Path | None:
 
 
 def list_undeclared(
-    watched: Watched, declared: Iterable[Path], known: frozenset[str]
+    watched: Watched,
+    declared: Iterable[Path],
+    known: frozenset[str],
+    *,
+    outside: frozenset[str] = frozenset(),
 ) -> tuple[Dependency, ...]:
-    """Return what was read and not declared, each with the digest that it has now."""
+    """Return what was read and not declared, each with the digest that it has now.
+
+    Args:
+        watched: What was read.
+        declared: Files and folders.
+        known: Files of which something else says what is in them.
+        outside: What lies in a declared folder and is not part of its digest.
+    """
     if watched.observation is None:
         return ()
     roots = [
@@ -107,18 +119,25 @@ def list_undeclared(
         *(str(entry.path) for entry in watched.baseline),
         *(os.path.realpath(path) for path in watched.own),
     ]
-    found = find_undeclared(watched.observation.reads, roots=roots, known=known)
+    found = find_undeclared(watched.observation.reads, roots=roots, known=known, outside=outside)
     return tuple(_hash_undeclared(path) for path in found)
 
 
 def _hash_undeclared(path: str) -> Dependency:
-    name = printable(path)
+    name, uri = printable(path), to_file_uri(path)
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - may hold bytes that are no UTF-8
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as stream:  # noqa: PTH123 - may hold bytes that are no UTF-8
+            if not os.path.isfile(descriptor):  # noqa: PTH113 - a pipe would never end
+                return _tell_undeclared(name, uri, "no regular file")
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
-        return Dependency(name, {}, role="undeclared", annotations={"state": "gone or unreadable"})
-    return Dependency(name, {"sha256": digest}, role="undeclared")
+        return _tell_undeclared(name, uri, "gone or unreadable")
+    return Dependency(name, {"sha256": digest}, uri, role="undeclared")
+
+
+def _tell_undeclared(name: str, uri: str, state: str) -> Dependency:
+    return Dependency(name, {}, uri, role="undeclared", annotations={"state": state})
 
 
 def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:
@@ -130,6 +149,7 @@ def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:
         "enforcer": watched.enforcer,
         "network": "denied" if watched.enforcer else "not restricted",
         "connections": list(observation.connections) if observation else [],
+        "denied": "unknown" if watched.denied is None else [printable(p) for p in watched.denied],
         "undeclared": str(undeclared) if observation else "unknown",
         "gaps": list(watched.gaps),
     }

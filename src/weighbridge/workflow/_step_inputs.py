@@ -6,12 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from weighbridge.artifact import find_changes, refuse_changes, weigh
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import ArtifactChangedError, InputError
-from weighbridge.provenance import is_remote, parse_remote_input
+from weighbridge.provenance import is_remote, parse_remote_input, to_file_uri
 from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._step_watch import Grant
 
@@ -58,7 +57,7 @@ class Output:
 
 def describe_path(path: Path) -> str:
     """Return a path as a URI: ``file:data/train.parquet``, relative if it was given so."""
-    return f"file:{quote(os.fsencode(path))}"
+    return to_file_uri(os.fsencode(path).decode("utf-8", "surrogateescape"))
 
 
 def hash_inputs(
@@ -122,7 +121,7 @@ def check_outputs(
         raise InputError("a step without an output leaves nothing to speak of; name one")
     found = tuple(Output(n, to_path(p, what=f"output {n!r}")) for n, p in outputs.items())
     taken = {
-        Path(os.path.realpath(path)): f"input {name!r}"
+        Path(os.path.realpath(to_path(path, what=f"input {name!r}"))): f"input {name!r}"
         for name, path in inputs.items()
         if not (isinstance(path, str) and is_remote(path))
     }
@@ -151,7 +150,7 @@ def prepare_grant(
     kept_apart = [Path.cwd(), *readable, *hidden]
     writable = []
     for output in outputs:
-        if output.path.exists():
+        if os.path.exists(output.path):  # noqa: PTH110 - false, too, where nobody may look
             writable.append(output.path.absolute())
             continue
         folder = Path(os.path.realpath(output.path.parent))
