@@ -33,6 +33,7 @@ from weighbridge.integrations._dvc_repository import Place, Stage
 LINES = st.sampled_from([b"\r\n", b"\n", b"\r", b"a", b"word", b"\0", b"\xff" * 9, b"\x1b"])
 
 
+@settings(deadline=None)
 @given(st.lists(LINES, max_size=40), st.integers(0, 5))
 def test_md5_is_as_dvc_takes_it(parts: list[bytes], distance: int) -> None:
     """Also where a MiB, which DVC reads at once, ends inside the lines."""

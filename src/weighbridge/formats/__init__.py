@@ -1,21 +1,11 @@
 """Formats: how bytes are laid out. Bytes -> values and events; bounded, and without judgement."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge._lazy import lazy_getattr
 from weighbridge.formats._card import parse_card
-from weighbridge.formats._dvc import (
-    DvcEntry,
-    DvcFile,
-    DvcPlan,
-    DvcStage,
-    parse_dvc_file,
-    parse_dvc_lock,
-    parse_dvc_pipeline,
-)
-from weighbridge.formats._dvc_hashes import (
-    DvcHashes,
-    compute_dvc_folder,
-    hash_dvc,
-    hash_dvc_legacy,
-)
 from weighbridge.formats._file_list import FileList, parse_file_list
 from weighbridge.formats._gguf import GgufHeader, GgufProblem, read_gguf
 from weighbridge.formats._git import (
@@ -59,6 +49,23 @@ from weighbridge.formats._zip import (
     read_zip_directory,
     read_zip_entry,
 )
+
+if TYPE_CHECKING:
+    from weighbridge.formats._dvc import (
+        DvcEntry,
+        DvcFile,
+        DvcPlan,
+        DvcStage,
+        parse_dvc_file,
+        parse_dvc_lock,
+        parse_dvc_pipeline,
+    )
+    from weighbridge.formats._dvc_hashes import (
+        DvcHashes,
+        compute_dvc_folder,
+        hash_dvc,
+        hash_dvc_legacy,
+    )
 
 __all__ = [
     "HEAD_BYTES",
@@ -129,3 +136,19 @@ __all__ = [
     "read_zip_entry",
     "sniff",
 ]
+
+# They read YAML, which takes long to import.
+_MODULES = {
+    "_dvc": (
+        "DvcEntry",
+        "DvcFile",
+        "DvcPlan",
+        "DvcStage",
+        "parse_dvc_file",
+        "parse_dvc_lock",
+        "parse_dvc_pipeline",
+    ),
+    "_dvc_hashes": ("DvcHashes", "compute_dvc_folder", "hash_dvc", "hash_dvc_legacy"),
+}
+
+__getattr__ = lazy_getattr(__name__, _MODULES)
