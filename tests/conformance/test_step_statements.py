@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 from sigstore.dsse import Statement as SigstoreStatement
 
 import weighbridge as wb
-from support import build_model, run_cli
+from support import bare_python, build_model, run_cli
 from weighbridge.core import DEFAULT_LIMITS, parse_bundle
 
-PYTHON = getattr(sys, "_base_executable", sys.executable)
+PYTHON = bare_python()
 TYPES = Path(__file__).parent / "data" / "step-statements"
 COPY = "import shutil; shutil.copy('data.csv', 'out/w.bin')"
 

@@ -7,7 +7,6 @@ import os
 import shlex
 import socket
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,12 @@ from typing import Any
 import pytest
 
 import weighbridge as wb
-from support import WEIGHBRIDGE, build_model, run_cli, without_privileges
+from support import WEIGHBRIDGE, bare_python, build_model, run_cli, without_privileges
 from weighbridge.core import DEFAULT_LIMITS, parse_bundle
 from weighbridge.errors import LimitExceededError
 from weighbridge.signing import load_public_key, verify_bundle
 
-PYTHON = getattr(sys, "_base_executable", sys.executable)
+PYTHON = bare_python()
 MAKE = "mkdir -p out && echo w > out/w"
 GIT = ("-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "protocol.file.allow=always")
 

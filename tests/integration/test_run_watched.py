@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import venv
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,11 @@ from typing import Any
 import pytest
 
 import weighbridge as wb
-from support import WEIGHBRIDGE, build_model, run_cli, to_safetensors
+from support import WEIGHBRIDGE, bare_python, build_model, run_cli, to_safetensors
 from weighbridge.core import DEFAULT_LIMITS, parse_bundle
 from weighbridge.signing import load_public_key, verify_bundle
 
-# The interpreter below the virtual environment has few packages, which are all hashed each time.
-PYTHON = getattr(sys, "_base_executable", sys.executable)
+PYTHON = bare_python()
 ENV_PATH = os.environ.get("PYTHONPATH", "")
 
 
@@ -408,3 +409,79 @@ writer.join()
     os.mkfifo(place / "pipe")
     said = run(place, code, "--observe", "strace")
     assert str(place / "pipe") in said["undeclared"]
+
+
+def install(python: str, name: str, files: dict[str, str]) -> Path:
+    """Install a package as an installer does; return the folder of packages."""
+    packages = next(Path(python).parent.parent.glob("lib/python*/site-packages"))
+    rows = []
+    for path, text in {
+        **files,
+        f"{name}-1.dist-info/METADATA": f"Name: {name}\nVersion: 1\n",
+    }.items():
+        (packages / path).parent.mkdir(exist_ok=True)
+        (packages / path).write_text(text)
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        rows.append(f"{path},sha256={digest.rstrip('=')},{len(text)}")
+    record = f"{name}-1.dist-info/RECORD"
+    (packages / record).write_text("\n".join([*rows, f"{record},,", ""]))
+    return packages
+
+
+def test_what_no_record_lists_is_not_part_of_a_package(place: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", symlinks=True)
+    python = str(tmp_path / "env" / "bin" / "python")
+    packages = install(
+        python,
+        "tiny",
+        {
+            "tiny/__init__.py": "import importlib.metadata as m; m.distribution('tiny').files\n",
+            "tiny/changed.py": "",
+        },
+    )
+    (packages / "tiny" / "planted.csv").write_text("1")
+    (packages / "tiny" / "changed.py").write_text("x = 1")
+    code = f"import tiny; {COPY}"
+    assert run(place, code, "--observe", "strace", python=python)["undeclared"] == []
+    assert run(place, code, "--observe", "strace", python=python)["undeclared"] == []  # bytecode
+    code = f"import tiny.changed; open({str(packages / 'tiny/planted.csv')!r}).read(); {COPY}"
+    said = run(place, code, "--observe", "strace", python=python)
+    assert said["undeclared"] == [
+        str(packages / "tiny" / name) for name in ("changed.py", "planted.csv")
+    ]
+
+
+def list_roles(place: Path) -> dict[str, list[str]]:
+    *_, (_, provenance) = read_statements(place)
+    found: dict[str, list[str]] = {}
+    for item in provenance["predicate"]["buildDefinition"]["resolvedDependencies"]:
+        found.setdefault(item["annotations"]["role"], []).append(item["name"])
+    return found
+
+
+def test_a_python_that_a_shell_starts_is_recorded(place: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", symlinks=True)
+    python = str(tmp_path / "env" / "bin" / "python")
+    install(python, "tiny", {"tiny/__init__.py": ""})
+    env = {**os.environ, "PATH": f"{Path(python).parent}:{os.environ['PATH']}"}
+    given = ("-o", "model=out", "--observe", "strace", "--key", str(tmp_path / "keys" / "k.key"))
+
+    def run_shell(script: str) -> dict[str, list[str]]:
+        command = ("run", "--kind", "train", *given, "--", "sh", "-c", script)
+        done = run_cli(*command, cwd=place, env=env)
+        assert done.returncode == 0, done.stderr
+        return list_roles(place)
+
+    roles = run_shell('python -c \'import tiny; open("out/x", "w")\'')
+    assert "tiny" in roles["package"]
+    assert "cpython" in roles["interpreter"]
+    roles = run_shell("echo 1 > out/x")
+    assert "package" not in roles
+    assert len(roles["entry-point"]) == len(roles["base-image"]) == 1
+
+
+def test_walls_do_not_open_for_an_argument(place: Path) -> None:
+    given = ("-o", "model=out", "--enforce", "--key", str(place.parent / "keys" / "k.key"))
+    done = run_cli("run", "--kind", "clean", *given, "--", "cp", "other.txt", "out/x", cwd=place)
+    assert done.returncode == 1
+    assert "ermission" in done.stderr

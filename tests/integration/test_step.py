@@ -11,7 +11,7 @@ import pytest
 
 import weighbridge as wb
 from support import build_model
-from weighbridge.core import DEFAULT_LIMITS, parse_bundle
+from weighbridge.core import DEFAULT_LIMITS, Dependency, parse_bundle
 from weighbridge.errors import ArtifactChangedError, InputError
 
 
@@ -189,3 +189,21 @@ def test_watching_can_be_turned_off(place: Path) -> None:
         wb.step("train", signer=key, observe="strace")
     with pytest.raises(InputError, match="watches no step; use auto, audit or none"):
         wb.step("train", signer=key, observe="closely")
+
+
+def test_what_a_caller_says_of_a_step(place: Path) -> None:
+    log = Dependency("log", {"sha256": "ab" * 32})
+    entry = ("sweep", "--fast")
+    with wb.step("train", signer=place / "k.key", entry_point=entry, outputs={"m": "w"}) as step:
+        Path("w").write_text("w")
+        step.describe("cluster", {"nodes": "3"})
+        step.describe("cluster", {"nodes": "4"}, byproducts=[log], gaps=["a node was not watched"])
+        with pytest.raises(InputError, match="'completeness' is recorded by Weighbridge"):
+            step.describe("completeness", {"class": "enforced"})
+    predicate = read_predicate(step)
+    internal = predicate["buildDefinition"]["internalParameters"]
+    assert internal["cluster"] == {"nodes": "4"}
+    assert internal["completeness"]["class"] == "declared"
+    assert internal["completeness"]["gaps"] == ["a node was not watched"]
+    assert predicate["buildDefinition"]["externalParameters"]["entryPoint"] == list(entry)
+    assert predicate["runDetails"]["byproducts"][0] == {"name": "log", "digest": log.digest}

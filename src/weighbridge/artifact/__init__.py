@@ -20,7 +20,7 @@ from weighbridge.artifact._documents import (
     write_report,
 )
 from weighbridge.artifact._scope import WHOLE, Scope
-from weighbridge.artifact._tree import Entry, Tree
+from weighbridge.artifact._tree import Entry, Identity, Tree, identify
 from weighbridge.artifact._walk import (
     CLAIMS_NAME,
     DEFAULT_SIGNATURE_NAME,
@@ -35,6 +35,7 @@ from weighbridge.artifact._weigh import (
 )
 
 if TYPE_CHECKING:
+    from weighbridge.artifact._cached import describe_cached, hash_file, weigh_cached
     from weighbridge.artifact._claims import (
         append_claims,
         append_claims_to_each,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         find_claims,
         read_claims,
     )
+    from weighbridge.artifact._digest_cache import DigestCache, find_cache_folder
     from weighbridge.artifact._git import GitRepository, open_git
     from weighbridge.artifact._stat_cache import StatCache, load_stat_cache, save_stat_cache
 
@@ -51,8 +53,10 @@ __all__ = [
     "LEFTOVER",
     "OUT_OF_SCOPE_NAMES",
     "WHOLE",
+    "DigestCache",
     "Entry",
     "GitRepository",
+    "Identity",
     "Scope",
     "StatCache",
     "Tree",
@@ -62,9 +66,13 @@ __all__ = [
     "build_manifest",
     "check_claims",
     "check_writable",
+    "describe_cached",
     "draft_document",
+    "find_cache_folder",
     "find_changes",
     "find_claims",
+    "hash_file",
+    "identify",
     "is_as_listed",
     "load_stat_cache",
     "open_git",
@@ -75,6 +83,7 @@ __all__ = [
     "save_stat_cache",
     "walk",
     "weigh",
+    "weigh_cached",
     "weigh_tree",
     "write_atomically",
     "write_document",
@@ -82,6 +91,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "_cached": ("describe_cached", "hash_file", "weigh_cached"),
     "_claims": (
         "append_claims",
         "append_claims_to_each",
@@ -89,6 +99,7 @@ _MODULES = {
         "find_claims",
         "read_claims",
     ),
+    "_digest_cache": ("DigestCache", "find_cache_folder"),
     "_git": ("GitRepository", "open_git"),
     "_stat_cache": ("StatCache", "load_stat_cache", "save_stat_cache"),
 }

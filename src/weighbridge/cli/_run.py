@@ -24,7 +24,7 @@ _MOST_SHOWN = 10
 _SECTIONS = {
     "The step": ("--kind", "--name", "--input", "--output", "--param", "--builder"),
     "Where claims go": ("--store", "--no-carry"),
-    "What is known of it": ("--observe", "--enforce"),
+    "What is known of it": ("--observe", "--enforce", "--no-digest-cache"),
     "Who signs": SIGNER_OPTIONS,
 }
 
@@ -95,6 +95,11 @@ def _to_pairs(
     help="Let COMMAND read its inputs and write its outputs, and deny the rest and the network.",
 )
 @click.option(
+    "--no-digest-cache",
+    is_flag=True,
+    help="Read every file, though it was hashed for a step before and nobody touched it since.",
+)
+@click.option(
     "--store", metavar="STORE", help="Keep the claims in this folder as well: PATH or file:PATH."
 )
 @click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
@@ -113,6 +118,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     observe: str,
     enforce: bool,
     store: str | None,
+    no_digest_cache: bool,
     no_carry: bool,
     signer: workflow.SignerSpec,
     offline: bool,  # noqa: ARG001 - is in the signer
@@ -122,7 +128,9 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     """Run COMMAND as a step and sign what it made from what: SLSA provenance.
 
     The inputs are hashed before, the outputs afterwards; the claim is put beside each output, in
-    claims.jsonl. A step that fails is not claimed.
+    claims.jsonl. A step that fails is not claimed. COMMAND may be a notebook (.ipynb), alone or
+    behind the Python that shall run it: a clean copy is executed, and goes with its outputs to the
+    output whose name ends in .ipynb.
     """
     plan = workflow.StepPlan(
         kind=kind,
@@ -141,6 +149,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             signer=signer,
             observe=workflow.Observe(observe),
             enforce=enforce,
+            digest_cache=not no_digest_cache,
             progress=progress,
         )
     if as_json:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from weighbridge.provenance._interpreter import (
         Interpreter,
         find_interpreter,
+        list_interpreters,
         read_interpreter,
     )
     from weighbridge.provenance._landlock import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     )
     from weighbridge.provenance._machine import list_runtime
     from weighbridge.provenance._packages import Packages, read_packages
+    from weighbridge.provenance._script import find_script
     from weighbridge.provenance._secrets import (
         REDACTED,
         choose_environment,
@@ -104,9 +106,11 @@ __all__ = [
     "find_enforcement",
     "find_interpreter",
     "find_program_paths",
+    "find_script",
     "find_strace",
     "find_undeclared",
     "is_remote",
+    "list_interpreters",
     "list_runtime",
     "open_launch",
     "parse_audit",
@@ -138,7 +142,12 @@ _MODULES = {
     "_denied": ("find_denied", "take_attempts"),
     "_environment": ("SCAI_TYPE", "describe_environment", "describe_libraries", "to_scai"),
     "_inputs": ("is_remote", "parse_remote_input"),
-    "_interpreter": ("Interpreter", "find_interpreter", "read_interpreter"),
+    "_interpreter": (
+        "Interpreter",
+        "find_interpreter",
+        "list_interpreters",
+        "read_interpreter",
+    ),
     "_landlock": (
         "Bubblewrap",
         "Confinement",
@@ -149,6 +158,7 @@ _MODULES = {
     ),
     "_machine": ("list_runtime",),
     "_packages": ("Packages", "read_packages"),
+    "_script": ("find_script",),
     "_secrets": (
         "REDACTED",
         "choose_environment",

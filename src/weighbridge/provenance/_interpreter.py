@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Limits
 
-__all__ = ["Interpreter", "find_interpreter", "read_interpreter", "run_probe"]
+__all__ = ["Interpreter", "find_interpreter", "list_interpreters", "read_interpreter", "run_probe"]
 
 # Runs in Python 3.6 and later, in whatever the step uses.
 _PROBE = r"""
@@ -115,6 +115,19 @@ def find_interpreter(argv: Sequence[str], environ: Mapping[str, str]) -> Path | 
         return None
     runs = program is not None and os.access(program, os.X_OK)
     return program if program and runs and _PYTHON.fullmatch(program.name) else None
+
+
+def list_interpreters(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the Pythons that a shell would start by the names ``python3`` and ``python``.
+
+    Two names of one installation or virtual environment count once.
+    """
+    import shutil  # noqa: PLC0415 - costs start-up time
+
+    search = environ.get("PATH", os.defpath)
+    found = [shutil.which(name, path=search) for name in ("python3", "python")]
+    programs = [Path(program).absolute() for program in found if program is not None]
+    return tuple({(p.parent, os.path.realpath(p)): p for p in reversed(programs)}.values())
 
 
 def read_interpreter(

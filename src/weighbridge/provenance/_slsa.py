@@ -46,7 +46,7 @@ KINDS = (
 OWN_ROLES = frozenset(
     {
         *("source", "source-changes", "entry-point", "interpreter", "package", "package-file"),
-        *("container-image", "base-image", "undeclared", "imported-from"),
+        *("clean-notebook", "container-image", "base-image", "undeclared", "imported-from"),
     }
 )
 

@@ -108,6 +108,9 @@ def _open_file(watch: Watch, file: StraceFile, flags: frozenset[bytes]) -> None:
     writes = b"O_RDONLY" not in flags or is_empty
     if writes and not file.is_deleted:
         add(watch, watch.writes, file.path)
+        source = watch.origins.find(file.path)
+        if source:  # linked to from here, a file of before is written by its other name
+            add(watch, watch.writes, source)
         if is_empty and not _is_device(file.path):
             watch.origins.make(file.path)
     if b"O_WRONLY" not in flags and (not is_empty or _is_device(file.path)):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import build_manifest
+from weighbridge.artifact import refuse_changes, weigh_cached
 from weighbridge.core import (
     Completeness,
     Dependency,
@@ -39,16 +39,16 @@ from weighbridge.workflow._step_claims import (
     list_claims_files,
 )
 from weighbridge.workflow._step_facts import (
-    Platform,
-    find_platform,
     list_undeclared,
     to_completeness,
 )
 from weighbridge.workflow._step_inputs import Output, StepInput, hash_inputs, refuse_changed
+from weighbridge.workflow._step_platform import Platform, choose_platform, find_platforms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from weighbridge.artifact import DigestCache
     from weighbridge.core import Bundle, JsonValue, Limits
     from weighbridge.core.ports import BundleStore, Executor, Progress, StrPath
     from weighbridge.provenance import Source
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOCAL_BUILDER",
+    "OWN_FACTS",
     "Claimed",
     "Outcome",
     "Recorded",
@@ -70,6 +71,8 @@ __all__ = [
 ]
 
 LOCAL_BUILDER = "https://weighbridge.dev/builders/local/v1"
+# What internalParameters hold of every step.
+OWN_FACTS = frozenset({"completeness", "environment", "problems", "step"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +133,21 @@ class Setting:
         inputs: Hashed.
         script: The file that the command names as its program, hashed; None if it names none.
         source: The commit of the current folder; None if there is none.
-        platform: What the step runs on.
+        platforms: What the step runs on, or may run on.
         environment: The variables that are recorded.
         problems: What could not be found out about the source, in sentences.
         store: Where the claims go besides; None: nowhere.
+        cache: Knows files that were hashed before; written when the step begins.
     """
 
     inputs: tuple[StepInput, ...]
     script: StepInput | None = None
     source: Source | None = None
-    platform: Platform = field(default_factory=Platform)
+    platforms: tuple[Platform, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     store: BundleStore | None = None
+    cache: DigestCache | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -173,12 +178,18 @@ class Outcome:
         started_at: Aware.
         watched: How it was watched.
         removed: Names of the variables that the step was not given.
+        materials: What else went in.
+        facts: What else is worth knowing; under ``internalParameters``.
+        byproducts: What else came out besides the outputs.
     """
 
     entry_point: tuple[str, ...]
     started_at: datetime
     watched: Watched
     removed: tuple[str, ...] = ()
+    materials: tuple[Dependency, ...] = ()
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    byproducts: tuple[Dependency, ...] = ()
 
 
 def prepare_step(  # noqa: PLR0913 - each is one thing to look at
@@ -190,6 +201,7 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
     executor: Executor,
     limits: Limits,
     progress: Progress | None = None,
+    cache: DigestCache | None = None,
 ) -> Setting:
     """Look at everything that a step begins with, before it can change any of it.
 
@@ -203,6 +215,7 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
         executor: Where to hash.
         limits: Bounds.
         progress: Is told the bytes.
+        cache: Knows files that were hashed before.
 
     Raises:
         InputError: The plan cannot be recorded; an input is missing or cannot be hashed, or bears
@@ -218,21 +231,27 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
     check_parameters(plan.parameters, limits=limits)
     store = choose_store(plan.store, limits=limits)
     check_claiming(plan.outputs, plan.inputs, store=store, carry=plan.carry, limits=limits)
-    inputs = hash_inputs(plan.inputs, executor=executor, limits=limits, progress=progress)
+    inputs = hash_inputs(
+        plan.inputs, executor=executor, limits=limits, progress=progress, cache=cache
+    )
     code = {} if script is None else {"entry-point": script}
-    hashed = hash_inputs(code, executor=executor, limits=limits)
+    hashed = hash_inputs(code, executor=executor, limits=limits, cache=cache)
     here = [item.path for item in inputs if item.path is not None]
     records = [*list_claims_files(plan.inputs, plan.outputs), *(store.local_paths if store else ())]
     left_out = [*here, *(Path(path) for path in plan.outputs.values()), *records]
     source, problems = read_source(Path.cwd(), left_out=left_out, limits=limits)
+    platforms = find_platforms(python, environment, executor=executor, limits=limits, cache=cache)
+    if cache is not None:
+        cache.save()
     return Setting(
         inputs=inputs,
         script=hashed[0] if hashed else None,
         source=source,
-        platform=find_platform(python, environment, executor=executor, limits=limits),
+        platforms=platforms,
         environment=choose_environment(environment),
         problems=problems,
         store=store,
+        cache=cache,
     )
 
 
@@ -256,15 +275,23 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     finished_at, said = _read_clock(outcome.started_at)
     script = () if setting.script is None else (setting.script,)
     refuse_changed((*setting.inputs, *script), limits=limits)
-    subjects = hash_outputs(outputs, executor=executor, limits=limits, progress=progress)
-    watched, source, platform = outcome.watched, setting.source, setting.platform
+    cache = setting.cache
+    subjects = hash_outputs(
+        outputs, executor=executor, limits=limits, progress=progress, cache=cache
+    )
+    watched, source = outcome.watched, setting.source
+    platform = choose_platform(setting.platforms, watched.observation)
     covered = source.covered if source else frozenset()
     undeclared = list_undeclared(
-        watched, setting.files, covered | platform.files, outside=setting.outside
+        watched, setting.files, platform, covered, outside=setting.outside, cache=cache
     )
     if watched.observation is None and watched.enforcer:
         watched = replace(watched, gaps=(*watched.gaps, *map(_to_gap, sorted(setting.outside))))
+    if cache is not None:
+        cache.save()
+        said = (*said, *cache.problems)
     facts: dict[str, JsonValue] = {
+        **outcome.facts,
         "completeness": to_completeness(watched, len(undeclared)),
         "environment": {
             "variables": {name: _to_text(v) for name, v in setting.environment.items()},
@@ -284,11 +311,13 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         invocation=f"urn:uuid:{uuid.uuid4()}",
         materials=(
             *(item.dependency for item in script),
+            *outcome.materials,
             *(source.to_dependencies() if source else ()),
             *platform.materials,
             *undeclared,
         ),
         facts=facts,
+        byproducts=outcome.byproducts,
         source=source.uri if source else "",
         source_path=printable(source.path) if source else "",
     )
@@ -313,8 +342,9 @@ def hash_outputs(
     executor: Executor,
     limits: Limits,
     progress: Progress | None = None,
+    cache: DigestCache | None = None,
 ) -> tuple[Subject, ...]:
-    """Hash what came out, in the order given.
+    """Hash what came out, in the order given; all of it is read, and the cache is told.
 
     Raises:
         InputError: One is not there or cannot be hashed.
@@ -322,7 +352,11 @@ def hash_outputs(
     """
     subjects = []
     for output in outputs:
-        manifest = build_manifest(output.path, executor=executor, limits=limits, progress=progress)
+        weighed, _ = weigh_cached(
+            output.path, cache, executor=executor, limits=limits, progress=progress, read_all=True
+        )
+        manifest = weighed.to_manifest()
+        refuse_changes(weighed.tree, output.path, limits=limits)
         subjects.append(Subject(output.name, {"sha256": manifest.compute_digest().hex}))
     return tuple(subjects)
 

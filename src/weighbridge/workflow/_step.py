@@ -8,7 +8,7 @@ from contextlib import ContextDecorator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from weighbridge.core import DEFAULT_LIMITS, Completeness, Limits
 from weighbridge.engines import ThreadExecutor
@@ -20,18 +20,26 @@ from weighbridge.provenance import (
     unwatched,
     watch_process,
 )
-from weighbridge.workflow._record import Outcome, Recorded, StepPlan, prepare_step, record_step
+from weighbridge.workflow._record import (
+    OWN_FACTS,
+    Outcome,
+    Recorded,
+    StepPlan,
+    prepare_step,
+    record_step,
+)
 from weighbridge.workflow._signers import choose_signer
+from weighbridge.workflow._step_cache import drop_if_written, find_step_cache, keep_from_outputs
 from weighbridge.workflow._step_claims import check_claiming, choose_store
 from weighbridge.workflow._step_inputs import check_outputs
 from weighbridge.workflow._step_monitor import Observe
 from weighbridge.workflow._step_watch import Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
-    from weighbridge.core import Observation
+    from weighbridge.core import Dependency, JsonValue, Observation
     from weighbridge.core.ports import BundleStore, Executor, StrPath
     from weighbridge.provenance import ProcessWatch
     from weighbridge.signing import Signer, SignerSpec
@@ -40,6 +48,14 @@ __all__ = ["IN_PROCESS_BUILDER", "step"]
 
 # A step that signs for itself could sign anything: a verifier caps what this builder is worth.
 IN_PROCESS_BUILDER = "https://weighbridge.dev/builders/in-process/v1"
+
+
+class _Said(NamedTuple):
+    """What the caller says of a step under one name."""
+
+    facts: JsonValue
+    byproducts: tuple[Dependency, ...]
+    gaps: tuple[str, ...]
 
 
 class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("train"):
@@ -68,6 +84,8 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         carry: bool = True,
         store: StrPath | BundleStore | None = None,
         observe: Observe | str = Observe.AUTO,
+        entry_point: Sequence[str] = (),
+        digest_cache: bool = True,
         executor: Executor | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
@@ -85,6 +103,8 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             store: Where the claims go besides: a folder, or a store of the caller's own.
             observe: ``auto`` and ``audit``: an audit hook notes what this process opens, in all of
                 its threads, while the step is open; ``none``: nothing does.
+            entry_point: What runs it; by default this program and its arguments.
+            digest_cache: As for :func:`run_step`.
             executor: Where to hash.
             limits: Bounds.
 
@@ -111,9 +131,11 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             store=store,
         )
         self._signer = signer
+        self._digest_cache = digest_cache
         self._executor = executor or ThreadExecutor()
         self._limits = limits
-        self._entry_point = ("python", *sys.argv)
+        self._entry_point = tuple(entry_point) or ("python", *sys.argv)
+        self._said: dict[str, _Said] = {}
         self._started_at: datetime | None = None
         self._watch: ProcessWatch | None = None
 
@@ -142,12 +164,15 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             check_outputs(self._plan.outputs, self._plan.inputs)
         with unwatched():
             self._seal = choose_signer(self._signer, None, limits=self._limits)
+            self._cache = find_step_cache(self._plan.inputs, os.environ, wanted=self._digest_cache)
+            keep_from_outputs(self._cache, self._plan.outputs.values())
             self._setting = prepare_step(
                 self._plan,
                 Path(sys.executable) if sys.executable else None,
                 os.environ,
                 executor=self._executor,
                 limits=self._limits,
+                cache=self._cache,
             )
         self._started_at = datetime.now(UTC)
         if self._observe is not Observe.NONE:
@@ -175,6 +200,29 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         )
         self._plan = replace(self._plan, outputs=outputs)
 
+    def describe(
+        self,
+        name: str,
+        facts: JsonValue,
+        *,
+        byproducts: Sequence[Dependency] = (),
+        gaps: Sequence[str] = (),
+    ) -> None:
+        """Say more of the step than Weighbridge finds out; the last word under a name counts.
+
+        Args:
+            name: Under ``internalParameters``.
+            facts: JSON; numbers as strings.
+            byproducts: What came out besides the outputs.
+            gaps: Why an input may be missing, in words.
+
+        Raises:
+            InputError: The name is one of Weighbridge's own.
+        """
+        if name in OWN_FACTS:
+            raise InputError(f"{name!r} is recorded by Weighbridge; choose another name")
+        self._said = {**self._said, name: _Said(facts, tuple(byproducts), tuple(gaps))}
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -197,17 +245,28 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
 
     def _record(self, started_at: datetime, observation: Observation | None) -> Recorded:
         outputs = check_outputs(self._plan.outputs, self._plan.inputs)
+        keep_from_outputs(self._cache, self._plan.outputs.values())
+        if observation is not None:
+            observation = drop_if_written(self._cache, observation)
+        said = tuple(self._said.values())
+        gaps = observation.gaps if observation else ()
         watched = Watched(
             Completeness.DECLARED,
             build_baseline((sys.executable,), os.environ) if observation else (),
             observation,
-            gaps=observation.gaps if observation else (),
+            gaps=(*gaps, *(gap for item in said for gap in item.gaps)),
         )
         return record_step(
             self._plan,
             self._setting,
             outputs,
-            Outcome(tuple(redact_arguments(self._entry_point)), started_at, watched),
+            Outcome(
+                tuple(redact_arguments(self._entry_point)),
+                started_at,
+                watched,
+                facts={name: item.facts for name, item in self._said.items()},
+                byproducts=tuple(made for item in said for made in item.byproducts),
+            ),
             seal=self._seal,
             executor=self._executor,
             limits=self._limits,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import find_changes, refuse_changes, weigh
+from weighbridge.artifact import describe_cached, find_changes, refuse_changes, weigh_cached
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import ArtifactChangedError, InputError
 from weighbridge.provenance import is_remote, parse_remote_input, to_file_uri
@@ -17,7 +17,7 @@ from weighbridge.workflow._step_watch import Grant
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weighbridge.artifact import Tree, Weighed
+    from weighbridge.artifact import DigestCache, Tree
     from weighbridge.core import Limits
     from weighbridge.core.ports import Executor, Progress, StrPath
 
@@ -66,8 +66,9 @@ def hash_inputs(
     executor: Executor,
     limits: Limits,
     progress: Progress | None = None,
+    cache: DigestCache | None = None,
 ) -> tuple[StepInput, ...]:
-    """Hash each input that is on this machine, in the order given.
+    """Hash each input that is on this machine, in the order given, unless the cache knows it.
 
     Raises:
         InputError: One is missing, holds what cannot be hashed, or bears no digest.
@@ -79,13 +80,16 @@ def hash_inputs(
             found.append(StepInput(parse_remote_input(name, given)))
             continue
         path = to_path(given, what=f"input {name!r}")
-        weighed: Weighed[None] = weigh(path, executor=executor, limits=limits, progress=progress)
+        weighed, cached = weigh_cached(
+            path, cache, executor=executor, limits=limits, progress=progress
+        )
         manifest = weighed.to_manifest()
         refuse_changes(weighed.tree, path, limits=limits)
         facts = {
             "kind": manifest.kind.value,
             "files": str(len(manifest.resources)),
             "bytes": str(manifest.size_bytes),
+            **describe_cached(cached),
         }
         digest = {"sha256": manifest.compute_digest().hex}
         dependency = Dependency(name, digest, uri=describe_path(path), role=name, annotations=facts)

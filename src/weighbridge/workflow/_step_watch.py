@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Completeness, Observation, printable
-from weighbridge.errors import IncompleteError, InputError, StepFailedError
+from weighbridge.errors import IncompleteError, StepFailedError
 from weighbridge.provenance import (
     AUDIT_MONITOR,
     AuditWatch,
@@ -40,12 +38,12 @@ from weighbridge.workflow._step_monitor import (
 from weighbridge.workflow._step_process import describe_end, run_process
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from weighbridge.core import Limits
     from weighbridge.provenance import BaselinePath, ConfinedLaunch, Landlock
 
-__all__ = ["Grant", "Observe", "Watched", "check_program", "run_watched"]
+__all__ = ["Grant", "Observe", "Watched", "run_watched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +84,6 @@ class Watched:
     denied: tuple[str, ...] | None = ()
 
 
-def check_program(command: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Say that there is no such program, before anything is hashed for it.
-
-    Raises:
-        InputError: There is none on the step's ``PATH``.
-    """
-    if shutil.which(command[0], path=environment.get("PATH", os.defpath)) is None:
-        shown = printable(command[0])
-        raise InputError(f"there is no program {shown}; check the command behind --")
-
-
 def run_watched(
     command: Sequence[str],
     environment: Mapping[str, str],
@@ -104,6 +91,7 @@ def run_watched(
     observe: Observe,
     grant: Grant | None,
     limits: Limits,
+    judge: Callable[[Observation], Observation] = lambda observation: observation,
 ) -> Watched:
     """Run a command to its end.
 
@@ -113,6 +101,7 @@ def run_watched(
         observe: How it is watched.
         grant: What it may touch; None: anything.
         limits: Bound what is kept of what was seen.
+        judge: Adds gaps to what was seen, also if the step failed.
 
     Raises:
         InputError: The command cannot be started.
@@ -149,7 +138,7 @@ def run_watched(
         code = run_process(argv, variables, descriptors)
         if launch is not None:
             verify_confined(launch)
-        observation = None if watch is None else watch.finish()
+        observation = None if watch is None else judge(watch.finish())
     own = _list_own(launch) if launch else ()
     denied: tuple[str, ...] | None = ()
     if walls is not None and how is not None:
