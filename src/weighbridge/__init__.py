@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from weighbridge._version import __version__
 
 if TYPE_CHECKING:
+    from weighbridge.integrations import import_dvc, import_mlflow
     from weighbridge.workflow import (
         CertificateTrust,
         Consent,
@@ -45,6 +46,8 @@ __all__ = [
     "__version__",
     "check",
     "hash",
+    "import_dvc",
+    "import_mlflow",
     "keygen",
     "public_key",
     "scan",
@@ -53,6 +56,7 @@ __all__ = [
     "verify",
 ]
 
+_INTEGRATIONS = frozenset({"import_dvc", "import_mlflow"})
 _NAMES = {
     "CertificateTrust": "CertificateTrust",
     "Consent": "Consent",
@@ -72,6 +76,8 @@ _NAMES = {
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of the names above
+    if name in _INTEGRATIONS:
+        return getattr(import_module("weighbridge.integrations"), name)
     if name not in _NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module("weighbridge.workflow"), _NAMES[name])

@@ -27,6 +27,7 @@ HOMES = {
     "id": {"signing"},
     "ipykernel": {"integrations"},
     "license_expression": {"formats"},
+    "mlflow": {"integrations"},
     "nbclient": {"integrations"},
     "nbformat": {"integrations"},
     "pkcs11": {"signing"},

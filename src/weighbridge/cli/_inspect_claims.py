@@ -67,6 +67,16 @@ def _describe(number: int, claim: InspectedClaim) -> Iterator[str]:
     yield f"   signed:   with {describe_material(claim.bundle.material)}"
 
 
+def _describe_times(record: StepRecord) -> str:
+    if record.started_at is None:
+        return "not recorded"
+    began = f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    if record.finished_at is None:
+        return began
+    duration_s = (record.finished_at - record.started_at).total_seconds()
+    return f"{began}, for {duration_s:,.0f} s"
+
+
 def _describe_subject(subject: Subject) -> str:
     return f"{_to_digest(subject.digest)}  {printable(subject.name, limit=80)}"
 
@@ -80,8 +90,7 @@ def _describe_step(record: StepRecord) -> Iterator[str]:
         dirty = "with changes" if commit.annotations.get("dirty") == "true" else "without changes"
         yield f"   code:     commit {digits}, {dirty} {printable(commit.uri)}".rstrip()
     yield f"   by:       {printable(record.builder)}"
-    duration_s = (record.finished_at - record.started_at).total_seconds()
-    yield f"   when:     {record.started_at:%Y-%m-%d %H:%M:%S} UTC, for {duration_s:,.0f} s"
+    yield f"   when:     {_describe_times(record)}"
     yield f"   command:  {printable(' '.join(record.entry_point))}"
     yield f"   inputs:   {_describe_completeness(record.facts.get('completeness'))}"
     undeclared = [_to_name(item) for item in record.materials if item.role == "undeclared"]

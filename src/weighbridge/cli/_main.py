@@ -34,6 +34,7 @@ __all__ = ["cli", "run", "to_exit_code"]
 _COMMANDS = {
     "check": ("_check", "Judge whether a model may enter, by a policy."),
     "hash": ("_hash", "Print the digest of a file or folder."),
+    "import": ("_import", "Claim steps that DVC or MLflow recorded."),
     "inspect": ("_inspect", "Print what a signature file says; verify nothing."),
     "keygen": ("_keygen", "Make a key pair for signing."),
     "public-key": ("_public_key", "Write the public half of a signer's key."),

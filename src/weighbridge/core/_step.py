@@ -108,8 +108,8 @@ class StepRecord:
         source: Where the step's code is from; empty if nobody knows.
         source_path: The path of the step's code in there; may be empty.
         invocation: A URI that names this one run.
-        started_at: Aware.
-        finished_at: Aware.
+        started_at: Aware; None if nobody knows.
+        finished_at: Likewise.
     """
 
     kind: str
@@ -118,8 +118,8 @@ class StepRecord:
     entry_point: tuple[str, ...]
     parameters: Mapping[str, str]
     inputs: tuple[Dependency, ...]
-    started_at: datetime
-    finished_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
     invocation: str
     materials: tuple[Dependency, ...] = ()
     facts: Mapping[str, JsonValue] = field(default_factory=dict)

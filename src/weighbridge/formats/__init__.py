@@ -11,6 +11,21 @@ from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from weighbridge.formats._card import parse_card
+    from weighbridge.formats._dvc import (
+        DvcEntry,
+        DvcFile,
+        DvcPlan,
+        DvcStage,
+        parse_dvc_file,
+        parse_dvc_lock,
+        parse_dvc_pipeline,
+    )
+    from weighbridge.formats._dvc_hashes import (
+        DvcHashes,
+        compute_dvc_folder,
+        hash_dvc,
+        hash_dvc_legacy,
+    )
     from weighbridge.formats._file_list import FileList, parse_file_list
     from weighbridge.formats._gguf import GgufHeader, GgufProblem, read_gguf
     from weighbridge.formats._git import (
@@ -66,6 +81,11 @@ __all__ = [
     "HEAD_BYTES",
     "ZIP_METHODS",
     "Blob",
+    "DvcEntry",
+    "DvcFile",
+    "DvcHashes",
+    "DvcPlan",
+    "DvcStage",
     "Expanded",
     "FileList",
     "GgufHeader",
@@ -95,11 +115,17 @@ __all__ = [
     "ZipDirectory",
     "ZipEntry",
     "check_image_end",
+    "compute_dvc_folder",
     "expand_stream",
     "find_zip_gaps",
+    "hash_dvc",
+    "hash_dvc_legacy",
     "looks_like_text",
     "open_expanded",
     "parse_card",
+    "parse_dvc_file",
+    "parse_dvc_lock",
+    "parse_dvc_pipeline",
     "parse_file_list",
     "parse_git_attributes",
     "parse_git_diff",
@@ -125,6 +151,16 @@ __all__ = [
 
 _MODULES = {
     "_card": ("parse_card",),
+    "_dvc": (
+        "DvcEntry",
+        "DvcFile",
+        "DvcPlan",
+        "DvcStage",
+        "parse_dvc_file",
+        "parse_dvc_lock",
+        "parse_dvc_pipeline",
+    ),
+    "_dvc_hashes": ("DvcHashes", "compute_dvc_folder", "hash_dvc", "hash_dvc_legacy"),
     "_file_list": (
         "FileList",
         "parse_file_list",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 
@@ -60,7 +60,14 @@ class YamlMapping:
 YamlNode = YamlText | YamlSequence | YamlMapping
 
 
-def parse_yaml(text: str, *, first_line: int, max_depth: int) -> YamlNode:
+def parse_yaml(
+    text: str,
+    *,
+    first_line: int,
+    max_depth: int,
+    max_values: int = _MAX_VALUES,
+    with_aliases: bool = False,
+) -> YamlNode:
     """Read one YAML document.
 
     Refused, because metadata does not need them and a hostile file could use them: anchors and
@@ -70,7 +77,10 @@ def parse_yaml(text: str, *, first_line: int, max_depth: int) -> YamlNode:
     Args:
         text: The document; the caller bounds its size.
         first_line: The line of the file that ``text`` begins on.
-        max_depth: Lists and mappings inside each other.
+        max_depth: Lists and mappings inside each other, counted as they are once written out.
+        max_values: Values in the document, likewise.
+        with_aliases: Whether anchors and aliases are read: what an alias stands for is the same
+            object each time, and counts each time.
 
     Raises:
         ParseError: Not YAML or refused; the message names the line.
@@ -80,11 +90,13 @@ def parse_yaml(text: str, *, first_line: int, max_depth: int) -> YamlNode:
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times as fast
     try:
-        with closing(_check_events(yaml.parse(text, Loader=loader), first_line)) as events:
+        parsed = yaml.parse(text, Loader=loader)
+        with closing(_check_events(parsed, first_line, with_aliases=with_aliases)) as events:
             event = next(events, None)
             if event is None:
                 return YamlText(first_line, "", is_null=True)
-            node = _compose(event, events, levels=max_depth)
+            composer = _Composer(events, max_values)
+            node = composer.compose(event, levels=max_depth)
             if (extra := next(events, None)) is not None:
                 raise ParseError(f"line {extra.line}: a second document begins")
             return node
@@ -104,55 +116,107 @@ class _Step:
     event: yaml.Event
 
 
-def _check_events(events: Iterator[yaml.Event], first_line: int) -> Generator[_Step]:
-    values = 0
+def _check_events(
+    events: Iterator[yaml.Event], first_line: int, *, with_aliases: bool
+) -> Generator[_Step]:
     for event in events:
         line = first_line + (event.start_mark.line if event.start_mark else 0)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        has_anchor = isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None)
+        if has_anchor and not with_aliases:
             raise ParseError(
                 f"line {line}: anchors and aliases (& and *) are not read in metadata;"
                 " write the value out"
             )
         if getattr(event, "tag", None):
             raise ParseError(f"line {line}: tags (!) are not read in metadata; remove the tag")
-        if isinstance(event, yaml.CollectionStartEvent | yaml.ScalarEvent):
-            values += 1
-            if values > _MAX_VALUES:
-                raise ParseError(f"line {line}: there are more than {_MAX_VALUES:,} values")
-        elif not isinstance(event, yaml.CollectionEndEvent):
-            continue
-        yield _Step(line, event)
+        if isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
+            yield _Step(line, event)
 
 
-def _compose(step: _Step, steps: Iterator[_Step], *, levels: int) -> YamlNode:
-    """Build the node that ``step`` begins, taking what belongs to it from ``steps``.
+class _Anchored(NamedTuple):
+    """What an alias stands for, how many values that is, and how deep it goes."""
 
-    Recursion is bounded by ``levels``.
-    """
-    event = step.event
-    if isinstance(event, yaml.ScalarEvent):
-        is_null = not event.style and event.value in _NULLS
-        return YamlText(step.line, event.value, is_null=is_null)
-    if levels == 0:
-        raise ParseError(f"line {step.line}: too many lists and mappings inside each other")
-    if isinstance(event, yaml.SequenceStartEvent):
-        return YamlSequence(step.line, tuple(_compose_items(steps, levels=levels - 1)))
-    items: dict[str, YamlNode] = {}
-    children = _compose_items(steps, levels=levels - 1)
-    for key in children:
-        if not isinstance(key, YamlText):
-            raise ParseError(f"line {key.line}: a key must be text")
-        if key.value == "<<":  # YAML 1.1's merge key; a reader that merges would see other keys
-            raise ParseError(f"line {key.line}: merge keys (<<) are not read; write the keys out")
-        if key.value in items:
-            name = printable(key.value, limit=_SHOWN_CHARACTERS)
-            raise ParseError(f"line {key.line}: the key {name!r} appears twice")
-        items[key.value] = next(children)
-    return YamlMapping(step.line, items)
+    node: YamlNode
+    values: int
+    levels: int
 
 
-def _compose_items(steps: Iterator[_Step], *, levels: int) -> Iterator[YamlNode]:
-    for step in steps:
-        if isinstance(step.event, yaml.CollectionEndEvent):
-            return
-        yield _compose(step, steps, levels=levels)
+class _Composer:
+    """Builds nodes from events; lives for one call of :func:`parse_yaml`."""
+
+    def __init__(self, steps: Iterator[_Step], max_values: int) -> None:
+        self._steps = steps
+        self._max_values = max_values
+        self._values = 0
+        self._deepest = 0  # the fewest levels left that were reached since it was last set
+        self._anchored: dict[str, _Anchored | None] = {}
+
+    def compose(self, step: _Step, *, levels: int) -> YamlNode:
+        """Build the node that ``step`` begins, taking what belongs to it from the events.
+
+        Recursion is bounded by ``levels``.
+        """
+        event = step.event
+        if isinstance(event, yaml.AliasEvent):
+            return self._resolve(event.anchor or "", step.line, levels=levels)
+        self._count(1, step.line)
+        anchor: str | None = getattr(event, "anchor", None)
+        if anchor is None:
+            return self._build(step, levels=levels)
+        self._anchored[anchor] = None
+        before, outer = self._values - 1, self._deepest
+        self._deepest = levels
+        node = self._build(step, levels=levels)
+        depth = levels - self._deepest
+        self._anchored[anchor] = _Anchored(node, self._values - before, depth)
+        self._deepest = min(outer, self._deepest)
+        return node
+
+    def _resolve(self, anchor: str, line: int, *, levels: int) -> YamlNode:
+        name = printable(anchor, limit=_SHOWN_CHARACTERS)
+        if anchor not in self._anchored:
+            raise ParseError(f"line {line}: the alias {name} stands for nothing before it")
+        found = self._anchored[anchor]
+        if found is None:
+            raise ParseError(f"line {line}: the alias {name} stands for what it is in")
+        if found.levels > levels:
+            raise ParseError(f"line {line}: too many lists and mappings inside each other")
+        self._deepest = min(self._deepest, levels - found.levels)
+        self._count(found.values, line)
+        return found.node
+
+    def _count(self, values: int, line: int) -> None:
+        self._values += values
+        if self._values > self._max_values:
+            raise ParseError(f"line {line}: there are more than {self._max_values:,} values")
+
+    def _build(self, step: _Step, *, levels: int) -> YamlNode:
+        event = step.event
+        if isinstance(event, yaml.ScalarEvent):
+            is_null = not event.style and event.value in _NULLS
+            return YamlText(step.line, event.value, is_null=is_null)
+        if levels == 0:
+            raise ParseError(f"line {step.line}: too many lists and mappings inside each other")
+        self._deepest = min(self._deepest, levels - 1)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return YamlSequence(step.line, tuple(self._compose_items(levels=levels - 1)))
+        items: dict[str, YamlNode] = {}
+        children = self._compose_items(levels=levels - 1)
+        for key in children:
+            if not isinstance(key, YamlText):
+                raise ParseError(f"line {key.line}: a key must be text")
+            if key.value == "<<":  # YAML 1.1's merge key; a reader that merges would see other keys
+                raise ParseError(
+                    f"line {key.line}: merge keys (<<) are not read; write the keys out"
+                )
+            if key.value in items:
+                name = printable(key.value, limit=_SHOWN_CHARACTERS)
+                raise ParseError(f"line {key.line}: the key {name!r} appears twice")
+            items[key.value] = next(children)
+        return YamlMapping(step.line, items)
+
+    def _compose_items(self, *, levels: int) -> Iterator[YamlNode]:
+        for step in self._steps:
+            if isinstance(step.event, yaml.CollectionEndEvent):
+                return
+            yield self.compose(step, levels=levels)

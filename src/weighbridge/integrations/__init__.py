@@ -1,4 +1,4 @@
-"""Integrations: what other people's tools call. Nothing inside imports this.
+"""Integrations: what other people's tools call, or recorded. Only the faces import this.
 
 ``_execute_notebook.py`` is a script that ``run`` starts by path.
 """
@@ -10,16 +10,31 @@ from typing import TYPE_CHECKING
 from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
+    from weighbridge.integrations._dvc import DVC_BUILDER, DvcImport, ImportedStage, import_dvc
     from weighbridge.integrations._magics import (
         NOTEBOOK_BUILDER,
         load_ipython_extension,
         unload_ipython_extension,
     )
+    from weighbridge.integrations._mlflow import MLFLOW_BUILDER, MlflowImport, import_mlflow
 
-__all__ = ["NOTEBOOK_BUILDER", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = [
+    "DVC_BUILDER",
+    "MLFLOW_BUILDER",
+    "NOTEBOOK_BUILDER",
+    "DvcImport",
+    "ImportedStage",
+    "MlflowImport",
+    "import_dvc",
+    "import_mlflow",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
 
 _MODULES = {
+    "_dvc": ("DVC_BUILDER", "DvcImport", "ImportedStage", "import_dvc"),
     "_magics": ("NOTEBOOK_BUILDER", "load_ipython_extension", "unload_ipython_extension"),
+    "_mlflow": ("MLFLOW_BUILDER", "MlflowImport", "import_mlflow"),
 }
 
 __getattr__ = lazy_getattr(__name__, _MODULES)

@@ -12,7 +12,6 @@ from weighbridge.provenance._uris import is_uri, to_file_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from weighbridge.core import Dependency, JsonValue, Observation, StepRecord, Subject
 
@@ -41,12 +40,13 @@ KINDS = (
     "convert",
     "evaluate",
     "package",
+    "fetch",
 )
 # What Weighbridge finds out by itself has these roles, so no input may be called so.
 OWN_ROLES = frozenset(
     {
         *("source", "source-changes", "entry-point", "interpreter", "package", "package-file"),
-        *("clean-notebook", "container-image", "base-image", "undeclared"),
+        *("clean-notebook", "container-image", "base-image", "undeclared", "imported-from"),
     }
 )
 
@@ -137,8 +137,7 @@ def build_trace(
             ],
         },
         "metadata": {
-            "buildStartedOn": _to_time(record.started_at),
-            "buildFinishedOn": _to_time(record.finished_at),
+            **_to_times(record, "buildStartedOn", "buildFinishedOn"),
         },
     }
     return Statement.build(subjects, predicate_type=_TRACE_TYPE, predicate=predicate)
@@ -166,8 +165,7 @@ def _to_predicate(record: StepRecord) -> dict[str, JsonValue]:
             "builder": {"id": record.builder, "version": {"weighbridge": __version__}},
             "metadata": {
                 "invocationId": record.invocation,
-                "startedOn": _to_time(record.started_at),
-                "finishedOn": _to_time(record.finished_at),
+                **_to_times(record, "startedOn", "finishedOn"),
             },
             "byproducts": [_to_descriptor(item) for item in record.byproducts],
         },
@@ -198,5 +196,7 @@ def _to_descriptor(item: Dependency) -> dict[str, JsonValue]:
     return descriptor
 
 
-def _to_time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _to_times(record: StepRecord, start: str, end: str) -> dict[str, JsonValue]:
+    """Return when the step ran, as far as that is known."""
+    times = {start: record.started_at, end: record.finished_at}
+    return {name: f"{moment:%Y-%m-%dT%H:%M:%SZ}" for name, moment in times.items() if moment}

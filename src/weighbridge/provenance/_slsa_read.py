@@ -62,8 +62,8 @@ def parse_provenance(statement: Statement) -> StepRecord:
         parameters=_to_text_map(_take(external, "parameters", dict, {}), "parameters"),
         inputs=tuple(item for item in dependencies if item.role not in OWN_ROLES),
         materials=tuple(item for item in dependencies if item.role in OWN_ROLES),
-        started_at=_parse_time(_take(metadata, "startedOn", str), "startedOn"),
-        finished_at=_parse_time(_take(metadata, "finishedOn", str), "finishedOn"),
+        started_at=_parse_time(metadata, "startedOn"),
+        finished_at=_parse_time(metadata, "finishedOn"),
         invocation=_take(metadata, "invocationId", str, ""),
         facts={name: value for name, value in facts.items() if name != "step"},
         byproducts=tuple(
@@ -122,7 +122,10 @@ def _to_text_map(items: dict[str, object], where: str) -> dict[str, str]:
     return texts
 
 
-def _parse_time(text: str, where: str) -> datetime:
+def _parse_time(metadata: Mapping[str, Any], where: str) -> datetime | None:
+    if where not in metadata:
+        return None
+    text = _take(metadata, where, str)
     try:
         if _TIME.fullmatch(text):
             return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)

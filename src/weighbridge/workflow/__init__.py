@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from weighbridge.workflow._consent import Consent
     from weighbridge.workflow._file_lists import sign_file_list
     from weighbridge.workflow._hash import Rehashed, hash_artifact, rehash_artifact
+    from weighbridge.workflow._imported import (
+        KINDS,
+        Examined,
+        ImportedInput,
+        ImportedStep,
+        StepSource,
+        check_kind,
+        claim_imported,
+        examine,
+        read_step_source,
+        strip_address,
+    )
     from weighbridge.workflow._inspect import Inspected, inspect_signature
     from weighbridge.workflow._inspect_claims import (
         InspectedClaim,
@@ -29,7 +41,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._run import run_step
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
-    from weighbridge.workflow._signers import SignerSpec, read_secret
+    from weighbridge.workflow._signers import SignerSpec, choose_signer, read_secret
     from weighbridge.workflow._step import IN_PROCESS_BUILDER, step
     from weighbridge.workflow._step_monitor import Observe
     from weighbridge.workflow._step_process import EndedBySignal, end_by_signal
@@ -38,10 +50,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IN_PROCESS_BUILDER",
+    "KINDS",
     "LOCAL_BUILDER",
     "CertificateTrust",
     "Consent",
     "EndedBySignal",
+    "Examined",
+    "ImportedInput",
+    "ImportedStep",
     "Inspected",
     "InspectedClaim",
     "KeyFiles",
@@ -55,18 +71,24 @@ __all__ = [
     "Signed",
     "SignerSpec",
     "StepPlan",
+    "StepSource",
     "Trust",
     "TrustRoot",
     "Verified",
     "check_artifact",
+    "check_kind",
+    "choose_signer",
+    "claim_imported",
     "create_key_files",
     "end_by_signal",
+    "examine",
     "export_public_key",
     "hash_artifact",
     "inspect_claims",
     "inspect_signature",
     "is_claims_file",
     "read_secret",
+    "read_step_source",
     "rehash_artifact",
     "run_step",
     "scan_artifact",
@@ -74,6 +96,7 @@ __all__ = [
     "sign_artifact",
     "sign_file_list",
     "step",
+    "strip_address",
     "update_trust",
     "verify_artifact",
 ]
@@ -83,6 +106,18 @@ _MODULES = {
     "_consent": ("Consent",),
     "_file_lists": ("sign_file_list",),
     "_hash": ("Rehashed", "hash_artifact", "rehash_artifact"),
+    "_imported": (
+        "KINDS",
+        "Examined",
+        "ImportedInput",
+        "ImportedStep",
+        "StepSource",
+        "check_kind",
+        "claim_imported",
+        "examine",
+        "read_step_source",
+        "strip_address",
+    ),
     "_inspect": ("Inspected", "inspect_signature"),
     "_inspect_claims": ("InspectedClaim", "inspect_claims", "is_claims_file"),
     "_keys": ("KeyFiles", "create_key_files"),
@@ -93,7 +128,7 @@ _MODULES = {
     "_run": ("run_step",),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
-    "_signers": ("SignerSpec", "read_secret"),
+    "_signers": ("SignerSpec", "choose_signer", "read_secret"),
     "_step": ("IN_PROCESS_BUILDER", "step"),
     "_step_monitor": ("Observe",),
     "_step_process": ("EndedBySignal", "end_by_signal"),

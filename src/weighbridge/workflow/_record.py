@@ -81,7 +81,7 @@ class StepPlan:
 
     Attributes:
         kind: ``clean``, ``split``, ``train``, ``fine-tune``, ``merge``, ``distil``, ``quantize``,
-            ``convert``, ``evaluate`` or ``package``.
+            ``convert``, ``evaluate``, ``package`` or ``fetch``.
         inputs: Name to a path, or to an address that bears a digest (``hf://ORG/NAME@REVISION``).
         outputs: Name to a path; at least one.
         name: What to call the step.
