@@ -129,7 +129,9 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o666, overwrite: b
         os.close(folder)
 
 
-def write_document(path: Path, data: bytes, *, limit_name: str, limit_bytes: int) -> None:
+def write_document(
+    path: Path, data: bytes, *, limit_name: str, limit_bytes: int, overwrite: bool = True
+) -> None:
     """Write what :func:`read_document` can read again, whole or not at all.
 
     Args:
@@ -137,6 +139,7 @@ def write_document(path: Path, data: bytes, *, limit_name: str, limit_bytes: int
         data: The whole content.
         limit_name: The field of ``Limits`` that bounds it.
         limit_bytes: That bound.
+        overwrite: As for :func:`write_atomically`.
 
     Raises:
         InputError: As :func:`write_atomically`.
@@ -147,7 +150,7 @@ def write_document(path: Path, data: bytes, *, limit_name: str, limit_bytes: int
         raise LimitExceededError(
             limit_name, limit=limit_bytes, actual=len(data), subject=printable(str(path))
         )
-    write_atomically(path, data)
+    write_atomically(path, data, overwrite=overwrite)
 
 
 def write_report(path: Path, data: bytes) -> None:

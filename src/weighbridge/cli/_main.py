@@ -18,6 +18,7 @@ from weighbridge.errors import (
     DigestMismatchError,
     IncompleteError,
     InputError,
+    RanksError,
     VerificationError,
     WeighbridgeError,
 )
@@ -32,6 +33,7 @@ __all__ = ["cli", "run", "to_exit_code"]
 # Name -> (module, what it does). Help is written from this table, so that it imports no command.
 _COMMANDS = {
     "check": ("_check", "Judge whether a model may enter, by a policy."),
+    "gather": ("_gather", "Join the ranks of a distributed step and sign what they made."),
     "hash": ("_hash", "Print the digest of a file or folder."),
     "inspect": ("_inspect", "Print what a signature file says; verify nothing."),
     "keygen": ("_keygen", "Make a key pair for signing."),
@@ -165,6 +167,8 @@ def _tell(error: WeighbridgeError) -> int:
 def _list_differences(error: WeighbridgeError) -> list[str]:
     if isinstance(error, DigestMismatchError):
         return [printable(line) for line in error.diff.to_lines()]
+    if isinstance(error, RanksError) and len(error.problems) > 1:
+        return [printable(line) for line in error.problems]
     return []
 
 

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
+    from weighbridge.provenance._agree import (
+        RankProblem,
+        VerifiedRank,
+        check_rank,
+        find_rank_problems,
+    )
     from weighbridge.provenance._confined import ConfinedLaunch, open_launch, verify_confined
     from weighbridge.provenance._confined_baseline import (
         BaselinePath,
         build_baseline,
         find_program_paths,
     )
+    from weighbridge.provenance._decisive import choose_determinism, name_accelerator
     from weighbridge.provenance._environment import (
         SCAI_TYPE,
         describe_environment,
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
         find_interpreter,
         read_interpreter,
     )
+    from weighbridge.provenance._join import join_ranks
     from weighbridge.provenance._landlock import (
         Bubblewrap,
         Confinement,
@@ -35,6 +43,11 @@ if TYPE_CHECKING:
     )
     from weighbridge.provenance._machine import list_runtime
     from weighbridge.provenance._packages import Packages, read_packages
+    from weighbridge.provenance._rank_report import (
+        RankReport,
+        parse_rank_report,
+        to_rank_report,
+    )
     from weighbridge.provenance._secrets import (
         REDACTED,
         choose_environment,
@@ -60,6 +73,13 @@ if TYPE_CHECKING:
         watch_by_strace,
     )
     from weighbridge.provenance._strace_log import parse_strace
+    from weighbridge.provenance._topology import (
+        Topology,
+        find_topology,
+        name_report,
+        parse_report_name,
+        to_ranges,
+    )
     from weighbridge.provenance._undeclared import find_undeclared
 
 __all__ = [
@@ -74,15 +94,21 @@ __all__ = [
     "Interpreter",
     "Landlock",
     "Packages",
+    "RankProblem",
+    "RankReport",
     "Source",
     "StraceSupport",
     "StraceWatch",
+    "Topology",
     "Unenforceable",
+    "VerifiedRank",
     "build_baseline",
     "build_provenance",
     "build_strace_command",
     "build_trace",
+    "check_rank",
     "check_step",
+    "choose_determinism",
     "choose_environment",
     "clean_environment",
     "describe_environment",
@@ -91,13 +117,20 @@ __all__ = [
     "find_enforcement",
     "find_interpreter",
     "find_program_paths",
+    "find_rank_problems",
     "find_strace",
+    "find_topology",
     "find_undeclared",
     "is_remote",
+    "join_ranks",
     "list_runtime",
+    "name_accelerator",
+    "name_report",
     "open_launch",
     "parse_provenance",
+    "parse_rank_report",
     "parse_remote_input",
+    "parse_report_name",
     "parse_strace",
     "read_interpreter",
     "read_packages",
@@ -105,17 +138,22 @@ __all__ = [
     "redact_arguments",
     "redact_text",
     "strip_credentials",
+    "to_ranges",
+    "to_rank_report",
     "to_scai",
     "verify_confined",
     "watch_by_strace",
 ]
 
 _MODULES = {
+    "_agree": ("RankProblem", "VerifiedRank", "check_rank", "find_rank_problems"),
     "_confined": ("ConfinedLaunch", "open_launch", "verify_confined"),
     "_confined_baseline": ("BaselinePath", "build_baseline", "find_program_paths"),
+    "_decisive": ("choose_determinism", "name_accelerator"),
     "_environment": ("SCAI_TYPE", "describe_environment", "describe_libraries", "to_scai"),
     "_inputs": ("is_remote", "parse_remote_input"),
     "_interpreter": ("Interpreter", "find_interpreter", "read_interpreter"),
+    "_join": ("join_ranks",),
     "_landlock": (
         "Bubblewrap",
         "Confinement",
@@ -126,6 +164,7 @@ _MODULES = {
     ),
     "_machine": ("list_runtime",),
     "_packages": ("Packages", "read_packages"),
+    "_rank_report": ("RankReport", "parse_rank_report", "to_rank_report"),
     "_secrets": (
         "REDACTED",
         "choose_environment",
@@ -145,6 +184,13 @@ _MODULES = {
         "watch_by_strace",
     ),
     "_strace_log": ("parse_strace",),
+    "_topology": (
+        "Topology",
+        "find_topology",
+        "name_report",
+        "parse_report_name",
+        "to_ranges",
+    ),
     "_undeclared": ("find_undeclared",),
 }
 

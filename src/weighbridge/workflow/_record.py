@@ -23,10 +23,13 @@ from weighbridge.provenance import (
     build_provenance,
     build_trace,
     check_step,
+    choose_determinism,
     choose_environment,
+    name_accelerator,
     read_source,
     to_scai,
 )
+from weighbridge.workflow._rank_choice import RankChoice
 from weighbridge.workflow._step_facts import (
     Platform,
     find_platform,
@@ -74,6 +77,7 @@ class StepPlan:
         parameters: Name to value, both text.
         builder: A URI that names who runs it.
         carry: Whether what the inputs' claims files say is copied to the outputs'.
+        ranks: Whether it is one rank of a distributed job.
     """
 
     kind: str
@@ -83,6 +87,7 @@ class StepPlan:
     parameters: Mapping[str, str] = field(default_factory=dict)
     builder: str = LOCAL_BUILDER
     carry: bool = True
+    ranks: RankChoice = field(default_factory=RankChoice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,7 @@ class Recorded:
         undeclared: What was read and not declared, by path; sorted.
         gaps: Why something may have been missed, in words.
         removed: Variables that the step was not given, since they hold secrets.
+        rank: Which rank of how many it was, ``2/4``; empty if it was the whole step.
     """
 
     bundle: Bundle
@@ -123,6 +129,7 @@ class Recorded:
     undeclared: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    rank: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,7 @@ class Setting:
         platform: What the step runs on.
         environment: The variables that are recorded.
         problems: What could not be found out about the source, in sentences.
+        topology: Of how many processes this is which.
     """
 
     inputs: tuple[StepInput, ...]
@@ -144,6 +152,7 @@ class Setting:
     platform: Platform = field(default_factory=Platform)
     environment: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    topology: Mapping[str, str] = field(default_factory=lambda: {"worldSize": "1"})
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -237,6 +246,9 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     covered = source.covered if source else frozenset()
     undeclared = list_undeclared(watched, setting.files, covered | platform.files)
     facts: dict[str, JsonValue] = {
+        "topology": dict(setting.topology),
+        "determinism": choose_determinism(platform.environment, setting.environment),
+        "accelerator": name_accelerator(platform.environment),
         "completeness": to_completeness(watched, len(undeclared)),
         "environment": {
             "variables": dict(setting.environment),

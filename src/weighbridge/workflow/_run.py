@@ -11,6 +11,8 @@ from weighbridge.core import DEFAULT_LIMITS, Limits, printable
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
 from weighbridge.provenance import clean_environment, find_interpreter, redact_arguments
+from weighbridge.workflow._gather import conclude_rank
+from weighbridge.workflow._ranks import begin_rank
 from weighbridge.workflow._record import Outcome, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer, list_key_files
 from weighbridge.workflow._step_facts import find_script
@@ -60,6 +62,7 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
             cannot be started.
         StepFailedError: The command failed; its outputs stay unclaimed.
         ArtifactChangedError: An input changed meanwhile.
+        RanksError: It is rank 0 of a distributed step and joins the others, which do not fit.
         IncompleteError: The command cannot be watched or kept inside walls here, as was asked; a
             service that signing needs does not answer.
     """
@@ -67,12 +70,13 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
         raise InputError("there is no command to run; put it behind --")
     outputs = check_outputs(plan.outputs, plan.inputs)
     seal = choose_signer(signer, key, limits=limits)
+    place = begin_rank(plan, os.environ, seal=seal, limits=limits)
     executor = executor or ThreadExecutor()
     environment, removed = clean_environment(os.environ)
     if shutil.which(command[0], path=environment.get("PATH", os.defpath)) is None:
         raise InputError(f"there is no program {printable(command[0])}; check what is behind --")
     setting = prepare_step(
-        plan,
+        place.widen(plan) if place else plan,
         find_interpreter(command, environment),
         environment,
         script=find_script(command),
@@ -86,6 +90,17 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     started_at = datetime.now(UTC)
     watched = run_watched(command, environment, observe=observe, grant=grant, limits=limits)
     outcome = Outcome(tuple(redact_arguments(command)), started_at, watched, removed)
+    if place is not None:
+        return conclude_rank(
+            place,
+            plan,
+            setting,
+            outcome,
+            seal=seal,
+            executor=executor,
+            limits=limits,
+            progress=progress,
+        )
     return record_step(
         plan,
         setting,

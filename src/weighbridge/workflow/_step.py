@@ -14,6 +14,8 @@ from weighbridge.core import DEFAULT_LIMITS, Completeness, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
 from weighbridge.provenance import redact_arguments
+from weighbridge.workflow._rank_choice import RankChoice
+from weighbridge.workflow._ranks import begin_rank, record_rank
 from weighbridge.workflow._record import Outcome, Recorded, StepPlan, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer
 from weighbridge.workflow._step_inputs import check_outputs
@@ -36,7 +38,8 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
     """Record a block or a function as a step, signed from inside the process.
 
     The inputs are hashed on entry and looked at again on exit; the outputs are hashed on exit, and
-    the claim is put beside each. If the block raises, nothing is claimed, and a note on the
+    the claim is put beside each. As one rank of a distributed step it signs a report instead, which
+    ``gather`` joins with the others'. If the block raises, nothing is claimed, and a note on the
     exception says so. Steps may be nested and may run in threads; each records its own.
 
     Attributes:
@@ -56,6 +59,9 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         signer: StrPath | SignerSpec | Signer,
         builder: str = IN_PROCESS_BUILDER,
         carry: bool = True,
+        rank: str | None = "auto",
+        job: str = "",
+        ranks: StrPath | None = None,
         executor: Executor | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
@@ -70,12 +76,24 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             signer: A ``Path`` of a private key, a URI, or anything that can sign.
             builder: A URI that names who runs it.
             carry: Whether what the inputs' claims say is copied to the outputs'.
+            rank: Which rank of a distributed step this is: ``R/N``; ``auto``: as ``RANK`` and
+                ``WORLD_SIZE`` say; None: none, for what one process of a job does alone.
+            job: The job's name; by default what the launcher calls it.
+            ranks: The folder in which the ranks leave their reports; by default ``NAME.ranks``
+                beside the first output, which then has to be named here.
             executor: Where to hash.
             limits: Bounds.
         """
         parameters = {key: str(value) for key, value in (params or {}).items()}
         self._plan = StepPlan(
-            kind, inputs or {}, outputs or {}, name, parameters, builder=builder, carry=carry
+            kind,
+            inputs or {},
+            outputs or {},
+            name,
+            parameters,
+            builder=builder,
+            carry=carry,
+            ranks=RankChoice("none" if rank is None else rank, job, ranks),
         )
         self._signer = signer
         self._executor = executor or ThreadExecutor()
@@ -105,8 +123,9 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         if self._started_at is not None:
             raise InputError("a step is one run; make another for the next")
         self._seal = choose_signer(self._signer, None, limits=self._limits)
+        self._place = begin_rank(self._plan, os.environ, seal=self._seal, limits=self._limits)
         self._setting = prepare_step(
-            self._plan,
+            self._place.widen(self._plan) if self._place else self._plan,
             Path(sys.executable) if sys.executable else None,
             os.environ,
             executor=self._executor,
@@ -144,15 +163,27 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             return
         assert self._started_at is not None  # noqa: S101 - set by __enter__
         outputs = check_outputs(self._plan.outputs, self._plan.inputs)
+        outcome = Outcome(
+            tuple(redact_arguments(self._entry_point)),
+            self._started_at,
+            Watched(Completeness.DECLARED, ()),
+        )
+        if self._place is not None:
+            self.recorded = record_rank(
+                self._place,
+                self._plan,
+                self._setting,
+                outcome,
+                seal=self._seal,
+                executor=self._executor,
+                limits=self._limits,
+            )
+            return
         self.recorded = record_step(
             self._plan,
             self._setting,
             outputs,
-            Outcome(
-                tuple(redact_arguments(self._entry_point)),
-                self._started_at,
-                Watched(Completeness.DECLARED, ()),
-            ),
+            outcome,
             seal=self._seal,
             executor=self._executor,
             limits=self._limits,
