@@ -8,6 +8,7 @@ shown for orientation only.
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -30,6 +31,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, help="where to put 7 GB of test data")
     arguments = parser.parse_args()
     cases = [c for c in _cases.CASES if not arguments.names or c.name in arguments.names]
+    compileall.compile_dir(ROOT / "src", quiet=2)  # as an installer does; click is compiled too
     work = Path(tempfile.mkdtemp(prefix="weighbridge-bench-", dir=arguments.work or find_space()))
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, data in {work.parent}\n")
     print(f"{'':40} {'median':>8} {'least':>8} {'most':>8}   limit      medians")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -146,7 +146,7 @@ def _build(given: dict[str, Any], *, offline: bool) -> workflow.SignerSpec:
         certificate=given["certificate"],
         certificate_chain=given["certificate_chain"],
         trust_config=given["trust_config"],
-        identity_token=None if token_file is None else workflow.read_secret(token_file),
+        identity_token=None if token_file is None else partial(workflow.read_secret, token_file),
         timestamp_url=given["timestamp_url"] or "",
         timestamp_authorities=given["timestamp_authorities"],
         ask_secret=ask_for_secret(given["password_file"]),

@@ -134,12 +134,14 @@ def open_keyless_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) ->
     )
 
 
-def _begin(token: str | None, config: ClientTrustConfig, limits: Limits) -> _Session:
+def _begin(
+    token: str | Callable[[], str] | None, config: ClientTrustConfig, limits: Limits
+) -> _Session:
     """Have a new key certified for whoever signs."""
     from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
     from sigstore.sign import SigningContext  # noqa: PLC0415 - start-up time
 
-    who = find_token(token, config)
+    who = find_token(token() if callable(token) else token, config)
     services = config.signing_config
     fulcio, rekor, tsas = services.get_fulcio(), services.get_tlogs()[0], services.get_tsas()
     bound(fulcio, "certificate authority", limits, refuses_people=True)

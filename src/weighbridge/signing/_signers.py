@@ -16,7 +16,7 @@ from weighbridge.signing._plugins import open_plugin_signer
 from weighbridge.signing._timestamps import TimestampingSigner, prepare_timestamps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from weighbridge.core.ports import AskSecret, StrPath
     from weighbridge.signing._digest_signer import DigestSigner
@@ -39,8 +39,9 @@ class SignerSpec:
         certificate_chain: Files with the certificates that lead from there to the authority.
         trust_config: Which Sigstore instance, as its client trust config in JSON; by default the
             public one.
-        identity_token: An OpenID Connect token for keyless signing; by default that of the CI job,
-            else one is asked for in a browser.
+        identity_token: An OpenID Connect token for keyless signing, or what returns one: a step may
+            take longer than a token lives, and is then asked for another. By default that of the CI
+            job, else one is asked for in a browser.
         timestamp_url: Where to have the signature timestamped (RFC 3161); empty for nowhere.
         timestamp_authorities: Files with the certificates of the authority there, in PEM: its
             timestamps are verified at once. By default that is left to whoever verifies.
@@ -52,7 +53,7 @@ class SignerSpec:
     certificate: StrPath | None = None
     certificate_chain: Sequence[StrPath] = ()
     trust_config: StrPath | None = None
-    identity_token: str | None = field(default=None, repr=False)
+    identity_token: str | Callable[[], str] | None = field(default=None, repr=False)
     timestamp_url: str = ""
     timestamp_authorities: Sequence[StrPath] = ()
     ask_secret: AskSecret | None = None

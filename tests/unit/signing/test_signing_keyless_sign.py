@@ -180,6 +180,14 @@ def test_a_token_that_ran_out_meanwhile_is_said(local_sigstore: LocalSigstore) -
         signer.sign(STATEMENT)
 
 
+def test_a_token_that_ran_out_is_asked_for_again(local_sigstore: LocalSigstore) -> None:
+    tokens = iter([local_sigstore.token(lifetime_s=2), local_sigstore.token()])
+    with local_sigstore.failing(certificate_lifetime_s=30):
+        signer = open_signer(spec_of(local_sigstore, identity_token=lambda: next(tokens)))
+    time.sleep(2.1)
+    assert signer.sign(STATEMENT).envelope.payload == STATEMENT.payload
+
+
 def test_nobody_else_may_end_it(
     local_sigstore: LocalSigstore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
