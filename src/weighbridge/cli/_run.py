@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from weighbridge import workflow
-from weighbridge.cli._options import json_option, print_json
+from weighbridge.cli._options import json_option
 from weighbridge.cli._progress import show_progress
+from weighbridge.cli._rank_options import RANK_OPTIONS, rank_options
+from weighbridge.cli._recorded import output_option, show_recorded, to_pairs
 from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import SIGNER_OPTIONS, signer_options
 from weighbridge.cli._trust_options import offline_option
-from weighbridge.core import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["command"]
-
-_MOST_SHOWN = 10
 
 _SECTIONS = {
     "The step": ("--kind", "--name", "--input", "--output", "--param", "--builder", "--no-carry"),
     "What is known of it": ("--observe", "--enforce"),
+    "One rank of a distributed step": RANK_OPTIONS,
     "Who signs": SIGNER_OPTIONS,
 }
-
-
-def _to_pairs(
-    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
-) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for value in values:
-        name, equals, rest = value.partition("=")
-        if not (name and equals and rest):
-            raise click.BadParameter(f"{printable(value)} is not NAME=VALUE")
-        if name in pairs:
-            raise click.BadParameter(f"{printable(name)} is given twice")
-        pairs[name] = rest
-    return pairs
 
 
 @click.command(
@@ -55,24 +36,16 @@ def _to_pairs(
     "--input",
     "inputs",
     multiple=True,
-    callback=_to_pairs,
+    callback=to_pairs,
     metavar="NAME=PATH",
     help="What it takes in, or an address with its digest (hf://ORG/NAME@REVISION); repeatable.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    callback=_to_pairs,
-    metavar="NAME=PATH",
-    help="What it makes; repeatable.",
-)
+@output_option
 @click.option(
     "--param",
     "parameters",
     multiple=True,
-    callback=_to_pairs,
+    callback=to_pairs,
     metavar="NAME=VALUE",
     help="A parameter, for the record; repeatable.",
 )
@@ -94,6 +67,7 @@ def _to_pairs(
     help="Let COMMAND read its inputs and write its outputs, and deny the rest and the network.",
 )
 @click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
+@rank_options
 @signer_options
 @offline_option
 @json_option
@@ -109,6 +83,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     observe: str,
     enforce: bool,
     no_carry: bool,
+    ranks: workflow.RankChoice,
     signer: workflow.SignerSpec,
     offline: bool,  # noqa: ARG001 - is in the signer
     as_json: bool,
@@ -127,6 +102,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         parameters=parameters,
         builder=builder or workflow.LOCAL_BUILDER,
         carry=not no_carry,
+        ranks=ranks,
     )
     with show_progress("hashing") as progress:
         recorded = workflow.run_step(
@@ -137,42 +113,5 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             enforce=enforce,
             progress=progress,
         )
-    if as_json:
-        print_json(
-            {
-                "completeness": recorded.completeness.value,
-                "undeclared": list(recorded.undeclared),
-                "gaps": list(recorded.gaps),
-                "removed_variables": list(recorded.removed),
-                "outputs": [
-                    {
-                        "name": output.name,
-                        "path": printable(str(output.path)),
-                        "digest": str(output.digest),
-                        "claims": printable(str(output.claims)),
-                        "carried_count": output.carried,
-                    }
-                    for output in recorded.outputs
-                ],
-            }
-        )
-        return
-    click.echo(f"recorded: {kind} step, inputs {recorded.completeness.value}", err=True)
-    for line in _tell(recorded):
-        click.echo(f"  {line}", err=True)
-    for output in recorded.outputs:
-        carried = f", {output.carried:,} claims carried" if output.carried else ""
-        click.echo(f"  {printable(output.name)}: {output.digest}", err=True)
-        click.echo(f"    claims: {printable(str(output.claims))}{carried}", err=True)
-
-
-def _tell(recorded: workflow.Recorded) -> Iterator[str]:
-    if recorded.undeclared:
-        count = len(recorded.undeclared)
-        yield f"read and not declared: {count:,}"
-        yield from (f"  {name}" for name in recorded.undeclared[:_MOST_SHOWN])
-        if count > _MOST_SHOWN:
-            yield f"  and {count - _MOST_SHOWN:,} more"
-    yield from (f"gap: {gap}" for gap in recorded.gaps)
-    if recorded.removed:
-        yield f"variables kept from the step: {', '.join(recorded.removed)}"
+    rank = f", rank {recorded.rank}" if recorded.rank else ""
+    show_recorded(recorded, f"{kind} step{rank}", as_json=as_json)

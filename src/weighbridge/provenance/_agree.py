@@ -80,7 +80,7 @@ def check_rank(report: RankReport, record: StepRecord) -> None:
     }:
         raise ParseError("its provenance has other inputs")
     completeness = take_facts(record, "completeness")
-    if completeness.get("class") not in {item.value for item in Completeness}:
+    if completeness.get("class") not in [item.value for item in Completeness]:
         raise ParseError("its provenance does not say how complete its inputs are")
     for name in ("gaps", "connections"):
         read_texts(completeness.get(name))
@@ -153,8 +153,9 @@ def _find_problems(
 def _find_apart(ranks: Sequence[VerifiedRank]) -> Iterator[RankProblem]:
     if not ranks:
         return
-    last = max(ranks, key=lambda rank: (rank.report.began_at, rank.report.rank)).report
-    early = tuple(sorted(r.report.rank for r in ranks if r.report.ended_at < last.began_at))
+    reports = [rank.report for rank in ranks]
+    last = max(reports, key=lambda report: (report.began_at, report.rank))
+    early = tuple(sorted(r.rank for r in reports if r is not last and r.ended_at < last.began_at))
     if early:
         words = (
             f"ended before rank {last.rank} began, as if left over from an earlier run; if ranks "

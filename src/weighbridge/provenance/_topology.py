@@ -78,7 +78,7 @@ def find_topology(rank: str, job: str, environ: Mapping[str, str]) -> Topology |
     Args:
         rank: ``R/N``; ``none``; or ``auto``: what ``RANK`` and ``WORLD_SIZE`` say, where a job of
             one process is none.
-        job: The job's name; empty: what the launcher calls it, else the launching process itself.
+        job: The job's name; empty: what the launcher calls it, else what launched it.
         environ: The variables.
 
     Raises:
@@ -190,27 +190,30 @@ def _find_job(environ: Mapping[str, str], world_size: int) -> str:
 
 
 def _identify_launcher(environ: Mapping[str, str], world_size: int) -> str:
-    """Return a name for the parent process: no other has it, before or later, here or elsewhere."""
+    """Return a name for what started the ranks of this machine; nothing elsewhere has it.
+
+    That is the parent process for torchrun, which puts each rank into a session of its own, and the
+    session for a shell, which may put a shell between.
+    """
     local, address = environ.get("LOCAL_WORLD_SIZE", ""), environ.get("MASTER_ADDR", "")
     is_here = local == str(world_size) if local else address in _THIS_HOST
-    parent = os.getppid()
+    if not is_here:
+        raise InputError(
+            "the ranks are on several machines, and nothing says which job this is; name it with "
+            "--job, the same for all ranks and another for each run (for torchrun --rdzv-id does "
+            "too)"
+        )
+    process = os.getppid() if "TORCHELASTIC_RUN_ID" in environ else os.getsid(0)
     try:
-        if not is_here:
-            raise InputError(
-                "the ranks are on several machines, and nothing says which job this is; name it "
-                "with --job, the same for all ranks and another for each run (for torchrun "
-                "--rdzv-id does too)"
-            )
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        stat = Path(f"/proc/{parent}/stat").read_text("utf-8", "replace")
+        stat = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
         start = stat.rpartition(")")[2].split()[_START_TIME]
     except (OSError, ValueError, IndexError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(
-            "nothing says which job this is; name it with --job, the same for all ranks"
+            "nothing says which job this is; name it with --job, the same for all ranks and "
+            "another for each run"
         ) from error
-    name = hashlib.sha256(f"{boot} {parent} {start}".encode()).hexdigest()
+    name = hashlib.sha256(f"{boot} {process} {start}".encode()).hexdigest()
     return f"launcher:{name[:32]}"
 
 
