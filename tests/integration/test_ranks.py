@@ -23,8 +23,8 @@ from sigstore.dsse import Statement as SigstoreStatement
 import weighbridge as wb
 from integration.rank_jobs import PYTHON, TRAIN, build_place, clean_environ, run_job, start_rank
 from support import run_cli
-from weighbridge.core import DEFAULT_LIMITS, parse_bundle, parse_statement
-from weighbridge.errors import InputError, RanksError
+from weighbridge.core import DEFAULT_LIMITS, Limits, parse_bundle, parse_statement
+from weighbridge.errors import InputError, LimitExceededError, RanksError
 from weighbridge.provenance import parse_provenance
 from weighbridge.signing import load_public_key, verify_bundle
 
@@ -157,12 +157,18 @@ def test_a_report_that_was_changed(place: Path) -> None:
     assert "rank 3: its report is not the one that was signed" in gather(place, code=1)
 
 
-@pytest.mark.parametrize("which", ["report", "claims"])
-def test_links_are_not_followed(place: Path, which: str) -> None:
-    file = place / RANKS / (REPORT.format(2) + (".claims.jsonl" if which == "claims" else ""))
+@pytest.mark.parametrize("end", ["", ".claims.jsonl"])
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_only_regular_files_are_read(place: Path, end: str, kind: str) -> None:
+    file = place / RANKS / (REPORT.format(2) + end)
     file.rename(place / "elsewhere")
-    file.symlink_to(place / "elsewhere")
-    assert "rank 2: " in gather(place, code=1)
+    if kind == "link":
+        file.symlink_to(place / "elsewhere")
+    elif kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.mkdir()
+    assert f"rank 2: {file.name} is not a regular file" in gather(place, code=1)
 
 
 @pytest.mark.parametrize("words", ["{}", "not JSON", "[" * 100_000, '{"type": "x", "type": "y"}'])
@@ -171,12 +177,25 @@ def test_reports_that_are_none(place: Path, words: str) -> None:
     assert "rank 0: " in gather(place, code=1)
 
 
-def test_claims_that_are_none(place: Path) -> None:
+def test_claims_that_are_none_are_not_carried(place: Path) -> None:
+    """They came with an input, whose claims nobody reads; they are told, and stop nobody."""
     with (place / RANKS / f"{REPORT.format(0)}.claims.jsonl").open("ab") as stream:
-        stream.write(b'{"\x1b[2J": 1}\n')
-    said = gather(place, code=1)
-    assert "rank 0: " in said
+        stream.write(b'{"\x1b[2J": 1}\nnot JSON\n')
+    said = gather(place)
+    assert "no claims: 2" in said
     assert "\x1b" not in said
+    assert len((place / "out/model/claims.jsonl").read_bytes().splitlines()) == 4 * 3 + 1
+
+
+def test_what_is_too_large_is_not_read(place: Path) -> None:
+    given = {"outputs": {"model": place / "out/model"}, "key": place / "k.key"}
+    for limits in (Limits(max_report_bytes=100), Limits(max_signature_bytes=100)):
+        with pytest.raises(RanksError, match="over the limit") as caught:
+            wb.gather(place / RANKS, **given, limits=limits)
+        assert caught.value.ranks == (0, 1, 2, 3)
+    with pytest.raises(LimitExceededError):
+        wb.gather(place / RANKS, **given, limits=Limits(max_entries=7))
+    assert not (place / "out/model/claims.jsonl").exists()
 
 
 def test_a_rank_whose_trace_was_taken_away(place: Path) -> None:

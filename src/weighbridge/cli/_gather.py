@@ -159,6 +159,9 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             progress=progress,
         )
     ignored = [printable(name) for name in gathered.ignored]
+    notes = [f"not of a rank, and left alone: {name}" for name in ignored]
+    if gathered.junk_count:
+        notes.append(f"lines among the ranks' claims that are no claims: {gathered.junk_count:,}")
     show_recorded(
         gathered.recorded,
         f"{gathered.world_size:,} ranks of the job {printable(gathered.job)}",
@@ -167,6 +170,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             "job": printable(gathered.job),
             "world_size": gathered.world_size,
             "ignored": [*ignored],
+            "junk_count": gathered.junk_count,
         },
-        notes=[f"not of a rank, and left alone: {name}" for name in ignored],
+        notes=notes,
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         describe_libraries,
         to_scai,
     )
-    from weighbridge.provenance._inputs import is_remote, parse_remote_input
+    from weighbridge.provenance._inputs import is_lock_file, is_remote, parse_remote_input
     from weighbridge.provenance._interpreter import (
         Interpreter,
         find_interpreter,
@@ -121,6 +121,7 @@ __all__ = [
     "find_strace",
     "find_topology",
     "find_undeclared",
+    "is_lock_file",
     "is_remote",
     "join_ranks",
     "list_runtime",
@@ -151,7 +152,7 @@ _MODULES = {
     "_confined_baseline": ("BaselinePath", "build_baseline", "find_program_paths"),
     "_decisive": ("choose_determinism", "name_accelerator"),
     "_environment": ("SCAI_TYPE", "describe_environment", "describe_libraries", "to_scai"),
-    "_inputs": ("is_remote", "parse_remote_input"),
+    "_inputs": ("is_lock_file", "is_remote", "parse_remote_input"),
     "_interpreter": ("Interpreter", "find_interpreter", "read_interpreter"),
     "_join": ("join_ranks",),
     "_landlock": (

@@ -54,12 +54,14 @@ class Gathered:
         job: Which job.
         world_size: How many ranks.
         ignored: Names in the folder that are no rank's, sorted.
+        junk_count: How many lines of the ranks' claims files are no claims; they were not copied.
     """
 
     recorded: Recorded
     job: str
     world_size: int
     ignored: tuple[str, ...] = ()
+    junk_count: int = 0
 
 
 def gather_ranks(  # noqa: PLR0913 - each is one thing that a user may say
@@ -273,6 +275,7 @@ def _join(  # noqa: PLR0913 - as for record_step
         first.report.job,
         len(reading.ranks),
         reading.ignored,
+        reading.junk_count,
     )
 
 

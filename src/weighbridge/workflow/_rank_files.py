@@ -6,12 +6,13 @@ import hashlib
 import os
 import stat
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import find_claims, read_claims, read_document
+from weighbridge.artifact import read_claims, read_document
 from weighbridge.core import parse_bundle, printable
-from weighbridge.errors import InputError, VerificationError, WeighbridgeError
+from weighbridge.errors import InputError, ParseError, VerificationError, WeighbridgeError
 from weighbridge.provenance import (
     PREDICATE_TYPE,
     RankProblem,
@@ -67,6 +68,7 @@ class Reading:
         claims: The lines of their claims files, in the order of ranks; each is a bundle.
         problems: Why one cannot be used.
         ignored: Names that are neither a report's nor its claims'.
+        junk_count: How many lines of claims files are no bundles.
     """
 
     world_size: int
@@ -74,12 +76,14 @@ class Reading:
     claims: tuple[bytes, ...] = ()
     problems: tuple[RankProblem, ...] = ()
     ignored: tuple[str, ...] = ()
+    junk_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     rank: VerifiedRank | None = None
     claims: tuple[bytes, ...] = ()
+    junk_count: int = 0
     problem: RankProblem | None = None
 
 
@@ -114,6 +118,7 @@ def read_ranks(source: RankSource, *, at: datetime) -> Reading:
         tuple(line for item in found for line in item.claims),
         tuple(problems),
         ignored,
+        sum(item.junk_count for item in found),
     )
 
 
@@ -136,7 +141,7 @@ def _choose_size(reports: Iterable[tuple[int, int]], wanted: int) -> tuple[int, 
 def _look(source: RankSource, rank: int, world_size: int, *, at: datetime) -> _Found:
     """Read a rank, or take what is known of it if its files have not changed since."""
     path = source.folder / name_report(rank, world_size)
-    files = (path, find_claims(path))
+    files = (path, _name_claims(path))
     before = [_identify(file) for file in files]
     if rank in source.known and source.known[rank][0] == before:
         return source.known[rank][1]
@@ -150,6 +155,11 @@ def _look(source: RankSource, rank: int, world_size: int, *, at: datetime) -> _F
         return _Found(problem=RankProblem((rank,), words, may_pass=True))
     source.known[rank] = (before, found)
     return found
+
+
+def _name_claims(report: Path) -> Path:
+    """Return where the claims about a report are, also if what is there is no file."""
+    return report.with_name(f"{report.name}{CLAIMS_END}")
 
 
 def _identify(path: Path) -> object:
@@ -167,7 +177,7 @@ def _read_rank(source: RankSource, path: Path, numbers: tuple[int, int], *, at: 
         WeighbridgeError: Either cannot be used; says why.
     """
     limits = source.limits
-    claims = find_claims(path)
+    claims = _name_claims(path)
     for file in (path, claims):
         if os.path.lexists(file) and not stat.S_ISREG(file.lstat().st_mode):
             raise InputError(f"{file.name} is not a regular file")
@@ -178,9 +188,7 @@ def _read_rank(source: RankSource, path: Path, numbers: tuple[int, int], *, at: 
     if (report.rank, report.world_size) != numbers:
         raise VerificationError(f"{path.name} is the report of rank {report.rank:,}")
     lines = read_claims(claims, limits=limits)
-    bundles = [
-        parse_bundle(line, what=f"a claim in {claims.name}", limits=limits) for line in lines
-    ]
+    bundles = _parse_bundles(lines, limits)
     verified = _find_provenance(bundles, path.name, hashlib.sha256(data).hexdigest(), source, at)
     record = parse_provenance(verified.statement)
     check_rank(report, record)
@@ -197,7 +205,16 @@ def _read_rank(source: RankSource, path: Path, numbers: tuple[int, int], *, at: 
         hashlib.sha256(verified.statement.payload).hexdigest(),
         f"{attribution.method} {attribution.identity}",
     )
-    return _Found(rank, lines)
+    return _Found(rank, tuple(bundle.raw for bundle in bundles), len(lines) - len(bundles))
+
+
+def _parse_bundles(lines: Iterable[bytes], limits: Limits) -> list[Bundle]:
+    """Return those lines that are bundles; others came with an input, where nobody read them."""
+    bundles = []
+    for line in lines:
+        with suppress(ParseError):
+            bundles.append(parse_bundle(line, what="a claim", limits=limits))
+    return bundles
 
 
 def _find_provenance(

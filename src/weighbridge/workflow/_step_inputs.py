@@ -11,7 +11,7 @@ from urllib.parse import quote
 from weighbridge.artifact import find_changes, refuse_changes, weigh
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import ArtifactChangedError, InputError
-from weighbridge.provenance import is_remote, parse_remote_input
+from weighbridge.provenance import is_lock_file, is_remote, parse_remote_input
 from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._step_watch import Grant
 
@@ -88,6 +88,8 @@ def hash_inputs(
             "files": str(len(manifest.resources)),
             "bytes": str(manifest.size_bytes),
         }
+        if is_lock_file(path.name):
+            facts["lockFile"] = path.name
         digest = {"sha256": manifest.compute_digest().hex}
         dependency = Dependency(name, digest, uri=describe_path(path), role=name, annotations=facts)
         found.append(StepInput(dependency, path, weighed.tree))

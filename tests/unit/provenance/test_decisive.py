@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from weighbridge.provenance import choose_determinism, name_accelerator
+from weighbridge.provenance import choose_determinism, is_lock_file, name_accelerator
 
 
 def test_what_switches_determinism() -> None:
@@ -36,3 +36,14 @@ def test_what_switches_determinism() -> None:
 )
 def test_what_a_step_ran_on(facts: dict[str, str], accelerator: dict[str, str]) -> None:
     assert name_accelerator(facts) == accelerator
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml", "pylock.gpu.toml",
+     "conda-lock.yml", "environment.yaml", "requirements.txt", "requirements-gpu.txt"],
+)  # fmt: skip
+def test_lock_files_by_name(name: str) -> None:
+    assert is_lock_file(name)
+    assert not is_lock_file(f"{name}.bak")
+    assert not is_lock_file(f"my-{name}")

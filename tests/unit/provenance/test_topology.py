@@ -95,10 +95,11 @@ def test_names_that_cannot_be_shown(job: str) -> None:
 
 def test_two_runs_on_one_machine_are_told_apart() -> None:
     """Each is a session of its own here, as of two terminals; its ranks agree."""
-    code = "from weighbridge.provenance import find_topology as f; print(f('0/2', '', {}).job + chr(10), end='')"
-    shell = f'(python -c "{code}"; true) & python -c "{code}" & wait'.replace(
-        "python", sys.executable
+    code = (
+        "from weighbridge.provenance import find_topology; "
+        "print(find_topology('0/2', '', {}).job + chr(10), end='')"
     )
+    shell = f'({sys.executable} -c "{code}"; true) & {sys.executable} -c "{code}" & wait'
     runs = [
         subprocess.run(
             ["sh", "-c", shell], check=True, capture_output=True, text=True, start_new_session=True
