@@ -10,7 +10,7 @@ import click
 from weighbridge import workflow
 from weighbridge.cli._options import FILE, json_option, refuse_empty
 from weighbridge.cli._progress import show_progress
-from weighbridge.cli._rank_options import apart_option, job_option, say
+from weighbridge.cli._rank_options import apart_option, say
 from weighbridge.cli._recorded import output_option, show_recorded
 from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import SIGNER_OPTIONS, signer_options
@@ -103,7 +103,12 @@ def _trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("gather", cls=SectionedCommand, sections=_SECTIONS)
 @click.argument("folder", type=FILE, metavar="RANKS")
 @output_option
-@job_option
+@click.option(
+    "--job",
+    callback=refuse_empty,
+    metavar="NAME",
+    help="Which job they have to be of  [default: whichever, as long as it is one]",
+)
 @click.option(
     "--wait",
     "wait_s",

@@ -13,13 +13,12 @@ from weighbridge.cli._options import FILE, refuse_empty
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["RANK_OPTIONS", "apart_option", "job_option", "rank_options", "say"]
+__all__ = ["RANK_OPTIONS", "apart_option", "rank_options", "say"]
 
 # As help lists them.
 RANK_OPTIONS = ("--rank", "--job", "--ranks", "--gather", "--wait", "--apart")
 
 _WAIT_S = 600
-
 
 _OPTIONS = (
     click.option(
@@ -28,6 +27,12 @@ _OPTIONS = (
         callback=refuse_empty,
         metavar="R/N",
         help="One rank of a distributed step, from 0; or none  [default: RANK and WORLD_SIZE]",
+    ),
+    click.option(
+        "--job",
+        callback=refuse_empty,
+        metavar="NAME",
+        help="Which job; the same for its ranks, another for each run  [default: the launcher's]",
     ),
     click.option(
         "--ranks",
@@ -54,16 +59,6 @@ _OPTIONS = (
 def say(words: str) -> None:
     """Tell people whom is waited for."""
     click.echo(f"weighbridge: {words}", err=True)
-
-
-def job_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--job NAME``."""
-    return click.option(
-        "--job",
-        callback=refuse_empty,
-        metavar="NAME",
-        help="Which job; the same for its ranks, another for each run  [default: the launcher's]",
-    )(function)
 
 
 def apart_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -93,6 +88,7 @@ def rank_options(function: Callable[..., Any]) -> Callable[..., Any]:
         )
         return function(**given, ranks=choice)
 
+    with_options = apart_option(command)
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return job_option(apart_option(command))
+        with_options = option(with_options)
+    return with_options

@@ -132,7 +132,11 @@ def _find_problems(
 ) -> Iterator[RankProblem]:
     numbers = Counter(rank.report.rank for rank in ranks)
     if missing := tuple(n for n in range(world_size) if n not in numbers):
-        yield RankProblem(missing, "missing: it failed, or has not ended yet; --wait SECONDS waits for it", may_pass=True)
+        yield RankProblem(
+            missing,
+            "missing: it failed, or has not ended yet; --wait SECONDS waits for it",
+            may_pass=True,
+        )
     if doubled := tuple(sorted(n for n, count in numbers.items() if count > 1)):
         yield RankProblem(doubled, "there more than once")
     if sizes := tuple(r.report.rank for r in ranks if r.report.world_size != world_size):
