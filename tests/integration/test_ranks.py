@@ -23,6 +23,7 @@ from sigstore.dsse import Statement as SigstoreStatement
 import weighbridge as wb
 from integration.rank_jobs import PYTHON, TRAIN, build_place, clean_environ, run_job, start_rank
 from support import run_cli
+from unit.signing.certificate_samples import build_chain
 from weighbridge.core import DEFAULT_LIMITS, Limits, parse_bundle, parse_statement
 from weighbridge.errors import InputError, LimitExceededError, RanksError
 from weighbridge.provenance import parse_provenance
@@ -213,7 +214,7 @@ def test_a_rank_whose_trace_was_taken_away(place: Path) -> None:
         (("--job", "j1", "--key", "other.key"), "rank 2: "),
         (("--job", "j1", "--kind", "clean"), "rank 2: the kind of step is clean"),
         (("--job", "j1", "--builder", "https://e.com/b"), "rank 2: the builder is https://e.com/b"),
-        (("--job", "j1", "-o", "log=out/log"), "rank 2: the outputs is"),
+        (("--job", "j1", "-o", "log=out/log"), "rank 2: the list of outputs is"),
     ],
 )
 def test_a_rank_that_does_not_fit(place: Path, options: tuple[str, ...], words: str) -> None:
@@ -367,6 +368,60 @@ def test_a_rank_that_fails_leaves_nothing_behind(place: Path) -> None:
     process.communicate(timeout=60)
     assert process.returncode == 1
     assert not list((place / RANKS).glob("rank-00001*"))
+
+
+def test_rank_0_waits_only_so_long(place: Path) -> None:
+    """Reports of an earlier run under the same name of the job are no reports of this one."""
+    env = clean_environ(RANK="0", WORLD_SIZE="4")
+    options = ("--job", "j1", "--gather", "--wait", "1")
+    alone = start_rank(place, 0, *options, env=env, step=("true",))
+    said = alone.communicate(timeout=60)[1]
+    assert alone.returncode == 1
+    assert "waiting for ranks 1-3 of 4" in said
+    assert "ranks 1-3: ended before rank 0 began, as if left over" in said
+    assert not (place / "out/model/claims.jsonl").exists()
+
+
+def test_ranks_with_certificates(tmp_path: Path) -> None:
+    """Each node has a certificate of its own; who joins them trusts the authority for them."""
+    place = build_place(tmp_path / "place")
+    build_chain().write(place)
+    signed = ("--key", "leaf.key", "--certificate", "leaf.pem", "--certificate-chain", "middle.pem")
+    (place / "out").mkdir()
+    (place / "out/model").write_text("w")
+    for rank in range(2):
+        done = run_cli(
+            *(
+                "run",
+                "--kind",
+                "train",
+                "--rank",
+                f"{rank}/2",
+                "--job",
+                "j",
+                "-o",
+                "model=out/model",
+            ),
+            *(*signed, "--", "true"),
+            cwd=place,
+            env=clean_environ(),
+        )
+        assert done.returncode == 0, done.stderr
+    trust = ("--ranks-certificate-authority", "root.pem")
+    for identity, code in (("me@example.com", 1), ("release@example.com", 0)):
+        options = (*trust, "--ranks-identity", identity)
+        done = run_cli(
+            *("gather", RANKS, "-o", "model=out/model", "--key", "k.key", "--apart", *options),
+            cwd=place,
+        )
+        assert done.returncode == code, done.stderr
+        assert bool(code) != (place / "out/model.claims.jsonl").exists()
+    claims = (place / "out/model.claims.jsonl").read_bytes().splitlines()
+    payload = parse_bundle(claims[-1], what="claim", limits=DEFAULT_LIMITS).envelope.payload
+    topology = parse_provenance(parse_statement(payload)).facts["topology"]
+    assert isinstance(topology, dict)
+    signers = {rank["signedBy"] for rank in topology["ranks"]}
+    assert signers == {"certificate release@example.com"}
 
 
 def test_a_rank_is_started_once(place: Path) -> None:

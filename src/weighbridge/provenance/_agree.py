@@ -181,7 +181,7 @@ def _to_words(items: Mapping[str, str]) -> str:
 _AGREED: tuple[tuple[str, Callable[[VerifiedRank], str]], ...] = (
     ("the kind of step", lambda rank: rank.report.kind),
     ("the name of the step", lambda rank: rank.report.name),
-    ("the outputs", lambda rank: _to_words(rank.report.outputs)),
+    ("the list of outputs", lambda rank: _to_words(rank.report.outputs)),
     ("the builder", lambda rank: rank.record.builder),
     ("the source", lambda rank: f"{rank.record.source} {rank.record.source_path}".strip()),
 )

@@ -215,7 +215,8 @@ def _wait(source: RankSource, choice: RankChoice) -> Reading:
             raise RanksError(tuple(blamed), problems=tuple(_to_words(p) for p in problems))
         words = to_ranges(rank for problem in problems for rank in problem.ranks)
         if choice.tell is not None and words != told:
-            choice.tell(f"waiting for rank {words or 'any'} of {reading.world_size or 'a job'}")
+            many = "" if words.isdigit() else "s"
+            choice.tell(f"waiting for rank{many} {words} of {reading.world_size or 'a job'}")
             told = words
         time.sleep(min(poll_s, left_s))
         poll_s = min(poll_s * 1.2, _MOST_POLL_S)

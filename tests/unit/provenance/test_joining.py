@@ -183,7 +183,7 @@ def test_without_any_one_rank_nothing_fits(data: st.DataObject, job: list[Verifi
         ({"job": "other"}, "rank 2: the job is other, and j elsewhere"),
         ({"kind": "clean"}, "rank 2: the kind of step is clean, and train elsewhere"),
         ({"name": "x"}, "rank 2: the name of the step is x"),
-        ({"outputs": {"model": "file:elsewhere"}}, "rank 2: the outputs is"),
+        ({"outputs": {"model": "file:elsewhere"}}, "rank 2: the list of outputs is"),
         ({"world_size": 5}, "rank 2: of a job of another size"),
         ({"ended_at": BEGAN - timedelta(microseconds=1)}, "rank 2: ended before rank 3 began"),
         ({"began_at": ENDED + timedelta(microseconds=1)}, "ranks 0-1,3: ended before rank 2 began"),
