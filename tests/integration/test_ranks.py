@@ -263,6 +263,9 @@ def test_what_is_not_gathered(place: Path, options: tuple[str, ...], code: int, 
 
 def test_a_folder_of_no_ranks(place: Path) -> None:
     (place / "empty").mkdir()
+    waited = run_cli("gather", "empty", "-o", "m=out", "--key", "k.key", "--wait", "0.3", cwd=place)
+    assert waited.returncode == 1
+    assert "waiting for the first rank" in waited.stderr
     for folder, code in (("empty", 1), ("nowhere", 2)):
         done = run_cli("gather", folder, "-o", "model=out/model", "--key", "k.key", "--json",
                        cwd=place)  # fmt: skip

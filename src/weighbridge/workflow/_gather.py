@@ -200,7 +200,8 @@ def _wait(source: RankSource, choice: RankChoice) -> Reading:
         RanksError: As said.
     """
     deadline = time.monotonic() + (choice.gather_wait_s or 0)
-    poll_s, told = _POLL_S, ""
+    poll_s = _POLL_S
+    told: str | None = None
     while True:
         reading = read_ranks(source, at=datetime.now(UTC))
         problems = _find_problems(reading, choice)
@@ -216,7 +217,11 @@ def _wait(source: RankSource, choice: RankChoice) -> Reading:
         words = to_ranges(rank for problem in problems for rank in problem.ranks)
         if choice.tell is not None and words != told:
             many = "" if words.isdigit() else "s"
-            choice.tell(f"waiting for rank{many} {words} of {reading.world_size or 'a job'}")
+            choice.tell(
+                f"waiting for rank{many} {words} of {reading.world_size:,}"
+                if reading.world_size
+                else "waiting for the first rank"
+            )
             told = words
         time.sleep(min(poll_s, left_s))
         poll_s = min(poll_s * 1.2, _MOST_POLL_S)
