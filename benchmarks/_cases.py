@@ -148,6 +148,34 @@ def with_key(prepare: Callable[[Path], Path]) -> Callable[[Path], Path]:
     return write
 
 
+def write_step(work: Path) -> Path:
+    """A step that loads NumPy and reads 2,000 small files."""
+    from benchmarks._jobs import STEP
+
+    root = work / "step"
+    write_tree("step/in", 2000, 4096)(work)
+    (root / "out").mkdir()
+    (root / "out" / "empty").touch()
+    (root / "step.py").write_text(STEP)
+    if not (work / "bench.key").exists():
+        subprocess.run([WEIGHBRIDGE, "keygen", work / "bench"], check=True, capture_output=True)
+    time.sleep(2.1)  # what is younger is not remembered
+    return root
+
+
+def hashed_before(prepare: Callable[[Path], Path]) -> Callable[[Path], Path]:
+    """Let a step hash the data, so that the next one need not."""
+
+    def write(work: Path) -> Path:
+        data = prepare(work)
+        time.sleep(2.1)
+        command = [sys.executable, "-m", "benchmarks._jobs", "look-up", str(data)]
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+        return data
+
+    return write
+
+
 def nothing(work: Path) -> Path:
     return work
 
@@ -166,6 +194,14 @@ SHA256, HASHLIB, PEER = ("job", "sha256"), ("job", "hashlib"), ("job", "peer")
 SIGN, VERIFY = ("job", "sign"), ("job", "verify")
 SIGN_BLAKE3, PEER_SIGN_BLAKE3 = ("job", "sign-blake3"), ("job", "peer-sign-blake3")
 PEER_SIGN, PEER_VERIFY = ("job", "peer-sign"), ("job", "peer-verify")
+STEP_PLAIN, STEP_OBSERVED, STEP_ENFORCED = (
+    ("job", "step-plain"),
+    ("job", "step-observed"),
+    ("job", "step-enforced"),
+)
+RUN_TRUE, RUN_PYTHON = ("job", "run-true"), ("job", "run-python")
+RUN_STEP, RUN_PROMISED = ("job", "run-step"), ("job", "run-promised")
+LOOK_UP = ("job", "look-up")
 RUN_HASH, RUN_CHECK = (WEIGHBRIDGE, "hash"), (WEIGHBRIDGE, "check")
 
 CASES = (
@@ -196,4 +232,30 @@ CASES = (
     Case("memory: sign 50,000 x 4 KiB", SMALL, SIGN, None, 200, unit="peak_mib"),
     Case("memory: verify 50,000 x 4 KiB", SMALL, VERIFY, None, 200, unit="peak_mib"),
     Case("memory: verify 200,000 x 16 B", MANY, VERIFY, None, 300, unit="peak_mib"),
+    # NumPy and 2,000 files: from the start of the command, with walls and monitor, to its end.
+    Case("step: observed / plain", write_step, STEP_OBSERVED, STEP_PLAIN, 1.5),
+    Case("step: enforced / plain", write_step, STEP_ENFORCED, STEP_PLAIN, 1.1),
+    # The first, which is not counted, fills the digest cache.
+    # All of a run against 1.5 x plain + hashing the inputs + 0.5 s.
+    Case("step: run --observe / what was promised", write_step, RUN_STEP, RUN_PROMISED, 1),
+    Case("seconds: run -- true", write_step, RUN_TRUE, None, 0.5),
+    Case("seconds: run -- python -c pass", write_step, RUN_PYTHON, None, 0.5),
+    Case(
+        "inputs 2,000 x 512 KiB hashed before / hash",
+        hashed_before(write_tree("inputs", 2000, 512 * 1024)),
+        LOOK_UP,
+        HASH,
+        0.2,
+    ),
+    Case(
+        "inputs 50,000 x 4 KiB hashed before / hash", hashed_before(SMALL_FILES), LOOK_UP, HASH, 1
+    ),
+    Case(
+        "memory: inputs 200,000 x 16 B hashed before",
+        hashed_before(write_tree("many", 200_000, 16)),
+        LOOK_UP,
+        None,
+        300,
+        unit="peak_mib",
+    ),
 )

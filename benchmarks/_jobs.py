@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -125,6 +126,99 @@ def find_key(path: Path) -> Path:
     return path.parent / "bench.key"
 
 
+# Steps: what one does besides its own work. The data is a folder that ``_cases.write_step`` made.
+STEP = """\
+import sys
+from pathlib import Path
+import numpy
+total = sum(numpy.fromfile(f, numpy.uint8).sum() for f in sorted(Path(sys.argv[1]).rglob("*.bin")))
+Path(sys.argv[2], "total").write_text(str(total))
+"""
+
+
+def list_step(path: Path) -> list[str]:
+    return [sys.executable, str(path / "step.py"), str(path / "in"), str(path / "out")]
+
+
+def run_plainly(path: Path) -> float:
+    started = time.perf_counter()
+    subprocess.run(list_step(path), check=True)
+    return time.perf_counter() - started
+
+
+def run_watched(path: Path, *, observe: str, enforce: bool) -> float:
+    """The step by itself: from its start, walls and monitor included, to what the monitor saw."""
+    from weighbridge.core import DEFAULT_LIMITS
+    from weighbridge.workflow._step_watch import Grant, Observe, run_watched
+
+    readable, writable = (path / "in", path / "step.py"), (path / "out",)
+    started = time.perf_counter()
+    watched = run_watched(
+        list_step(path),
+        os.environ,
+        observe=Observe(observe),
+        grant=Grant(readable, writable) if enforce else None,
+        limits=DEFAULT_LIMITS,
+    )
+    seconds = time.perf_counter() - started
+    assert watched.completeness == ("enforced" if enforce else "observed"), watched.gaps
+    return seconds
+
+
+def run_observed(path: Path) -> float:
+    return run_watched(path, observe="strace", enforce=False)
+
+
+def run_enforced(path: Path) -> float:
+    return run_watched(path, observe="none", enforce=True)
+
+
+def record(path: Path, *command: str, options: tuple[str, ...] = ()) -> float:
+    """All of ``weighbridge run``, as a process."""
+    program = Path(sys.executable).with_name("weighbridge")
+    words = [program, "run", "--kind", "train", "-o", f"out={path / 'out'}", *options]
+    words += ["--key", path.parent / "bench.key", "--", *command]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(path.parent / "cache")}
+    started = time.perf_counter()
+    subprocess.run(words, check=True, env=environment, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def record_nothing(path: Path) -> float:
+    return record(path, "true")
+
+
+def record_python(path: Path) -> float:
+    return record(path, sys.executable, "-c", "pass")
+
+
+def record_step(path: Path) -> float:
+    options = ("-i", f"in={path / 'in'}", "--observe", "strace")
+    return record(path, *list_step(path), options=options)
+
+
+def promise(path: Path) -> float:
+    """What recording was promised to take: 1.5 times the step, its inputs' hashing, and 0.5 s."""
+    program = Path(sys.executable).with_name("weighbridge")
+    plain = run_plainly(path)
+    started = time.perf_counter()
+    subprocess.run([program, "hash", path / "in"], check=True, stdout=subprocess.DEVNULL)
+    return 1.5 * plain + (time.perf_counter() - started) + 0.5
+
+
+def look_inputs_up(path: Path) -> None:
+    """Hash the inputs of a step again; ``_cases`` had them hashed once."""
+    from weighbridge.artifact import DigestCache
+    from weighbridge.core import DEFAULT_LIMITS
+    from weighbridge.engines import ThreadExecutor
+    from weighbridge.workflow._step_inputs import hash_inputs
+
+    cache = DigestCache(path.parent / "cache" / "weighbridge")
+    hash_inputs({"in": path}, executor=ThreadExecutor(), limits=DEFAULT_LIMITS, cache=cache)
+    cache.save()
+    assert not cache.problems, cache.problems
+
+
 JOBS = {
     "hash": hash_artifact,
     "check": check_artifact,
@@ -138,6 +232,14 @@ JOBS = {
     "peer-sign": sign_with_peer,
     "peer-sign-blake3": sign_with_peer_and_blake3,
     "peer-verify": verify_with_peer,
+    "step-plain": run_plainly,
+    "step-observed": run_observed,
+    "step-enforced": run_enforced,
+    "run-true": record_nothing,
+    "run-python": record_python,
+    "run-step": record_step,
+    "run-promised": promise,
+    "look-up": look_inputs_up,
 }
 # Imported before the clock starts, so that what is timed is the work.
 IMPORTS = {
@@ -151,6 +253,9 @@ IMPORTS = {
     "peer-sign": "model_signing",
     "peer-sign-blake3": "model_signing",
     "peer-verify": "model_signing",
+    "step-observed": "weighbridge.workflow._step_watch",
+    "step-enforced": "weighbridge.workflow._step_watch",
+    "look-up": "weighbridge.workflow._step_inputs",
 }
 
 
@@ -160,9 +265,11 @@ def main() -> None:
     if name in IMPORTS:
         __import__(IMPORTS[name])
     started, busy = time.perf_counter(), time.process_time()
-    JOBS[name](path)
+    said = JOBS[name](path)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - busy
     figures = {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mib": peak_mib() - before}
+    if said is not None:  # a job that runs others looks at the clock itself
+        figures = {"seconds": said}
     print(json.dumps(figures))
 
 

@@ -21,6 +21,14 @@ def _no_proxy() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_user_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests hash is not remembered among the user's files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def _sigstore() -> Iterator[LocalSigstore]:
     from services.sigstore import start  # noqa: PLC0415 - most tests need none of it

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import shutil
 import struct
 import subprocess
 import sys
+import tempfile
+import venv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,6 +53,19 @@ def run_cli(
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done
+
+
+@functools.cache
+def bare_python() -> str:
+    """Make a virtual environment without packages; return its interpreter.
+
+    Steps that run on it cost little, since packages are hashed each time, and read nothing that
+    this machine's own installation holds.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="weighbridge-python-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    venv.create(folder, symlinks=True)
+    return str(folder / "bin" / "python")
 
 
 def without_privileges() -> tuple[str, ...]:

@@ -78,3 +78,13 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of the names above
     if name not in _NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module("weighbridge.workflow"), _NAMES[name])
+
+
+def load_ipython_extension(shell: object) -> None:
+    """Record the cells of a live kernel; IPython calls this for ``%load_ext weighbridge``."""
+    import_module("weighbridge.integrations").load_ipython_extension(shell)
+
+
+def unload_ipython_extension(shell: object) -> None:
+    """Record no more cells; IPython calls this for ``%unload_ext weighbridge``."""
+    import_module("weighbridge.integrations").unload_ipython_extension(shell)

@@ -127,12 +127,16 @@ class StepFailedError(VerificationError):
 
     Attributes:
         exit_code: As the system told it; negative for a signal.
+        denied: What the walls around it denied it, by path; None if nobody saw it.
     """
 
-    def __init__(self, message: str, *, exit_code: int) -> None:
-        """Keep the exit code apart from the words."""
+    def __init__(
+        self, message: str, *, exit_code: int, denied: tuple[str, ...] | None = ()
+    ) -> None:
+        """Keep the exit code and the paths apart from the words."""
         super().__init__(message)
         self.exit_code = exit_code
+        self.denied = denied
 
 
 class TrustError(VerificationError):

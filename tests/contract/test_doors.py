@@ -17,6 +17,7 @@ ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 
 # Each heavy dependency has one home; everybody else asks that room.
 HOMES = {
+    "IPython": {"integrations"},
     "blake3": {"artifact"},
     "click": {"cli"},
     "cryptography": {"signing"},
@@ -24,7 +25,10 @@ HOMES = {
     "distributed": {"engines"},
     "fsspec": {"store"},
     "id": {"signing"},
+    "ipykernel": {"integrations"},
     "license_expression": {"formats"},
+    "nbclient": {"integrations"},
+    "nbformat": {"integrations"},
     "pkcs11": {"signing"},
     "pyarrow": {"datasets"},
     "pydantic": {"policy"},
@@ -34,6 +38,8 @@ HOMES = {
     "sigstore_models": {"signing"},
     "sqlalchemy": {"store"},
     "starlette": {"server"},
+    "tornado": {"integrations"},
+    "traitlets": {"integrations"},
     "tuf": {"signing"},
     "yaml": {"formats"},
 }

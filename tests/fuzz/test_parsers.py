@@ -15,7 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support import CARD, EVIL_PICKLE, to_safetensors
-from weighbridge.core import DEFAULT_LIMITS, Answer, CoverageStatus, parse_bundle, parse_json
+from weighbridge.core import (
+    DEFAULT_LIMITS,
+    Answer,
+    CoverageStatus,
+    Observation,
+    parse_bundle,
+    parse_json,
+)
 from weighbridge.core import parse_statement as parse_in_toto
 from weighbridge.errors import IncompleteError, ParseError
 from weighbridge.formats import (
@@ -27,7 +34,7 @@ from weighbridge.formats import (
     parse_license,
 )
 from weighbridge.policy import parse_policy
-from weighbridge.provenance import parse_rank_report
+from weighbridge.provenance import parse_audit, parse_rank_report, parse_strace
 from weighbridge.scanning import build_inspector
 from weighbridge.signing import parse_before_v1
 
@@ -103,6 +110,34 @@ FILES = [
 ]
 
 
+STRACE_LOGS = [
+    b"""7 execve("\\x2f\\x62", [...], 0x7ffd /* 9 vars */) = 0
+7 openat(AT_FDCWD<\\x2f\\x77>, "\\x61", O_RDONLY|O_CLOEXEC) = 3<\\x2f\\x77\\x2f\\x61>
+7 clone(child_stack=NULL, flags=SIGCHLD <unfinished ...>
+8 chdir("\\x64") = 0
+7 <... clone resumed>) = 8
+8 openat(AT_FDCWD<\\x2f\\x77>, "\\x62", O_WRONLY|O_CREAT, 0666) = -1 EACCES (Permission denied)
+8 rename("\\x61", "\\x62") = 0
+8 connect(3, {sa_family=AF_UNIX, sun_path="\\x2f\\x73"}, 110) = 0
+8 +++ exited with 0 +++
+7 +++ exited with 0 +++
+""",
+]
+AUDIT_LOGS = [
+    b"H\0r/a\0n/b\0u/c\0w/d\0m2:/a/e\0l2:/b/f\0d/e\0k/g\0x/g\0s/h\0f/i\0P\0y\0o\0",
+    b"H\0c127.0.0.1:9\0bh:1\0U/sock\0B/own\0U@a\0pcat\0r/a\xff\n\0",
+]
+
+
+def check_observation(seen: Observation) -> None:
+    """Hold what every reader of a monitor's log promises."""
+    for paths in (seen.reads, seen.writes, [refusal.path for refusal in seen.refusals]):
+        assert all(path.startswith("/") and "\0" not in path for path in paths)
+        assert len(paths) < 400
+    for words in (*seen.gaps, *seen.connections):
+        assert words.isprintable()
+
+
 @dataclass(frozen=True)
 class Target:
     parse: Callable[[bytes], object]
@@ -133,6 +168,10 @@ TARGETS = {
     "file list": Target(
         lambda data: parse_file_list(data, what="x", limits=DEFAULT_LIMITS), FILE_LISTS
     ),
+    "strace log": Target(
+        lambda data: check_observation(parse_strace(io.BytesIO(data), cwd="/w")), STRACE_LOGS
+    ),
+    "audit log": Target(lambda data: check_observation(parse_audit(io.BytesIO(data))), AUDIT_LOGS),
     "license": Target(
         lambda data: parse_license(data.decode("utf-8", "replace")), [b"MIT OR (A AND B WITH C)"]
     ),

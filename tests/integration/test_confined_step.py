@@ -16,9 +16,11 @@ import pytest
 
 from integration.confined_steps import PYTHON, Project, build_project, to_walls
 from support import ROOT, to_safetensors
+from weighbridge.core import Refusal
 from weighbridge.errors import IncompleteError, InputError
+from weighbridge.provenance import find_denied
 from weighbridge.provenance._confined import find_launcher_paths, open_launch, verify_confined
-from weighbridge.provenance._landlock import Landlock, Refusal, find_denied
+from weighbridge.provenance._landlock import Landlock
 from weighbridge.provenance._strace import build_strace_command, watch_by_strace
 
 

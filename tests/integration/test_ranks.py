@@ -516,7 +516,7 @@ def test_a_program_that_records_its_own_step(tmp_path: Path) -> None:
     builder = statement["predicate"]["runDetails"]["builder"]["id"]
     assert builder == "https://weighbridge.dev/builders/in-process/v1"
     # A step that one process does alone brings all of it along.
-    assert len((place / "converted.claims.jsonl").read_bytes().splitlines()) == 4 * 2 + 1 + 2
+    assert len((place / "converted.claims.jsonl").read_bytes().splitlines()) == 4 * 3 + 1 + 3
 
 
 def test_a_step_within_a_rank_needs_to_know_its_folder(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ import pytest
 from sigstore.dsse import Statement as SigstoreStatement
 
 import weighbridge as wb
-from support import build_model, run_cli
+from support import bare_python, build_model, run_cli
 from weighbridge.core import DEFAULT_LIMITS, parse_bundle
 from weighbridge.signing import load_public_key, verify_bundle
 
-# The interpreter below the virtual environment has few packages, which are all hashed each time.
-PYTHON = getattr(sys, "_base_executable", sys.executable)
+PYTHON = bare_python()
 COPY = "import shutil, sys; shutil.copytree(sys.argv[1], sys.argv[2], dirs_exist_ok=True)"
 
 
@@ -126,7 +124,7 @@ def test_a_single_file_has_its_claims_beside_it(place: Path) -> None:
         (("-i", "a=base", "-o", "m=out", "--builder", "me"), "pass", 2, "not a URI"),
         (("-i", "source=base", "-o", "m=out"), "pass", 2, "choose another"),
         (("-i", "a=base", "-o", "m=out"), "raise SystemExit(7)", 1, "exit code 7"),
-        (("-i", "a=base", "-o", "m=out"), "import os; os.kill(os.getpid(), 9)", 1, "signal 9"),
+        (("-i", "a=base", "-o", "m=out"), "import os; os.kill(os.getpid(), 9)", 1, "by SIGKILL"),
         (("-i", "a=base", "-o", "m=out"), f"{COPY}; open('base/new', 'w')", 1, "changed"),
     ],
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import venv
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,12 @@ from typing import Any
 import pytest
 
 import weighbridge as wb
-from support import WEIGHBRIDGE, build_model, run_cli
+from support import WEIGHBRIDGE, bare_python, build_model, run_cli, to_safetensors
 from weighbridge.core import DEFAULT_LIMITS, parse_bundle
 from weighbridge.signing import load_public_key, verify_bundle
 
-# The interpreter below the virtual environment has few packages, which are all hashed each time.
-PYTHON = getattr(sys, "_base_executable", sys.executable)
+PYTHON = bare_python()
+ENV_PATH = os.environ.get("PYTHONPATH", "")
 
 
 @pytest.fixture
@@ -86,7 +89,8 @@ def test_what_was_read_and_not_declared_is_listed(place: Path) -> None:
     (trace_bytes, trace), (scai_bytes, scai), (_, provenance) = read_statements(place)
     assert trace["predicateType"] == "https://in-toto.io/attestation/runtime-trace/v0.1"
     accesses = trace["predicate"]["monitorLog"]["fileAccess"]
-    assert {"name": other, "annotations": {"access": "read"}} in accesses
+    seen = {"name": other, "uri": f"file://{other}", "annotations": {"access": "read"}}
+    assert seen in accesses
     assert scai["predicateType"] == "https://in-toto.io/attestation/scai/v0.3"
     beside = [d["digest"]["sha256"] for d in provenance["predicate"]["runDetails"]["byproducts"]]
     assert beside == [hashlib.sha256(data).hexdigest() for data in (trace_bytes, scai_bytes)]
@@ -122,9 +126,11 @@ def test_without_strace(place: Path, tmp_path: Path) -> None:
     said = run(place, COPY, "--observe", "strace", exit_code=3, env=env)
     assert "strace is not installed" in said["stderr"]
     assert not (place / "out" / "claims.jsonl").exists()
-    said = run(place, COPY, env=env)
+    said = run(place, READ_OTHER, env=env)
     assert said["completeness"] == "declared"
     assert "strace is not installed" in said["gaps"][0]
+    assert "what Rust, C and C++ read" in said["gaps"][1]
+    assert said["undeclared"] == [str(place / "other.txt")]
     assert run(place, COPY, "--observe", "none")["gaps"] == []
 
 
@@ -202,3 +208,280 @@ def test_the_script_and_the_commit_are_recorded(place: Path) -> None:
     assert len(roles["source"]["digest"]["gitCommit"]) == 40
     script = hashlib.sha256(COPY.encode()).hexdigest()
     assert roles["entry-point"]["digest"]["sha256"] == script
+
+
+# A program that is forbidden to trace, as in a container.
+NO_PTRACE = """
+import ctypes, os, platform, struct, sys
+number = {"x86_64": 101, "aarch64": 117}[platform.machine()]
+rules = b"".join(struct.pack("HBBI", *rule) for rule in [
+    (0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)])
+buffer = ctypes.create_string_buffer(rules)
+program = struct.pack("HxxxxxxP", 4, ctypes.addressof(buffer))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, program, 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("prefix", "words"),
+    [
+        ((sys.executable, "-c", NO_PTRACE), "strace does not work here"),
+        (("strace", "-f", "-o", "/dev/null", "--"), "strace does not work here"),
+    ],
+    ids=["filter", "traced already"],
+)
+def test_where_tracing_is_forbidden(place: Path, prefix: tuple[str, ...], words: str) -> None:
+    given = ("--key", str(place.parent / "keys" / "k.key"), "-o", "model=out", "-i", "d=data.csv")
+    for observe, code in (("strace", 3), ("auto", 0)):
+        done = run_cli(
+            *("run", "--kind", "train", *given, "--observe", observe, "--json", "--"),
+            *(PYTHON, "-c", READ_OTHER),
+            cwd=place,
+            prefix=prefix,
+        )
+        assert done.returncode == code, done.stderr
+        said = json.loads(done.stdout)
+        if code:
+            assert done.stderr.count("\n") == 1
+            assert words in done.stderr
+            assert not (place / "out" / "w.bin").exists()
+        else:
+            assert said["completeness"] == "declared"
+            assert words in said["gaps"][0]
+            assert said["undeclared"] == [str(place / "other.txt")]
+
+
+def test_an_audit_hook_is_a_monitor(place: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [ENV_PATH, str(place)]))}
+    said = run(place, READ_OTHER, "--observe", "audit", env=env)
+    assert (said["completeness"], said["undeclared"]) == ("declared", [str(place / "other.txt")])
+    (_, trace), *_, (_, provenance) = read_statements(place)
+    assert trace["predicate"]["monitor"]["type"] == "https://weighbridge.dev/monitors/audit/v1"
+    accesses = trace["predicate"]["monitorLog"]["fileAccess"]
+    written = {"name": str(place / "out" / "w.bin"), "annotations": {"access": "write"}}
+    assert written in accesses
+    built = provenance["predicate"]["buildDefinition"]["internalParameters"]
+    assert (
+        built["environment"]["variables"].get("PYTHONPATH", env["PYTHONPATH"])
+        == (env["PYTHONPATH"])
+    )
+    assert "/site" not in json.dumps(built["environment"])
+    assert "safetensors, pyarrow" in built["completeness"]["gaps"][0]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("cat", "data.csv"), "the command is no Python"),
+        ((PYTHON, "-I", "-c", COPY), "Python is started with -I"),
+    ],
+)
+def test_where_no_audit_hook_can_be(place: Path, command: tuple[str, ...], words: str) -> None:
+    given = ("--key", str(place.parent / "keys" / "k.key"), "-o", "model=out")
+    done = run_cli(
+        "run", "--kind", "train", *given, "--observe", "audit", "--", *command, cwd=place
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert f"the step cannot be watched: {words}" in done.stderr
+
+
+def test_an_audit_hook_that_did_not_come_up_claims_nothing(place: Path) -> None:
+    script = place / "train"
+    script.write_text(f"#!{PYTHON} -I\n{COPY}\n")
+    script.chmod(0o755)
+    given = ("--key", str(place.parent / "keys" / "k.key"), "-o", "model=out")
+    done = run_cli("run", "--kind", "train", *given, "--observe", "audit", "--", script, cwd=place)
+    assert done.returncode == 3
+    assert "the audit hook did not come up" in done.stderr
+    assert not (place / "out" / "claims.jsonl").exists()
+
+
+TRY = """
+for name, mode in (("other.txt", "r"), ("new.txt", "w"), ("../keys/k.key", "r")):
+    try:
+        open(name, mode)
+    except OSError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("observe", ["strace", "audit", "none"])
+def test_what_the_walls_denied_is_named(place: Path, observe: str) -> None:
+    given = ("--enforce", "--observe", observe)
+    names = [str(place / "new.txt"), str(place / "other.txt"), str(place.parent / "keys/k.key")]
+    denied = None if observe == "none" else sorted(names)
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    env["PYTHONPATH"] = ENV_PATH
+    failed = run(place, f"{TRY}\nopen('other.txt')", *given, exit_code=1, env=env)
+    said = run(place, f"{COPY}\n{TRY}", *given, env=env)
+    for got in (failed["denied"], said["denied"]):
+        assert (got if got is None else [n for n in got if n not in ENV_PATH]) == denied
+    *_, (_, provenance) = read_statements(place)
+    known = provenance["predicate"]["buildDefinition"]["internalParameters"]["completeness"]
+    assert known["denied"] == ("unknown" if denied is None else said["denied"])
+    if denied is None:
+        assert "is not known without a monitor: use --observe auto" in failed["reason"]
+        return
+    assert f"  denied: {names[1]}\n" in failed["stderr"]
+    assert "the walls denied it" in failed["reason"]
+    assert said["undeclared"] == []
+    (_, trace), *_ = read_statements(place)
+    accesses = trace["predicate"]["monitorLog"]["fileAccess"]
+    assert {"name": names[1], "annotations": {"access": "denied"}} in accesses
+
+
+def test_what_bubblewrap_hides_is_named(place: Path) -> None:
+    """As on a kernel without Landlock: the step sees that nothing is there."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    code = """
+import sys
+from weighbridge.provenance import Bubblewrap, _landlock
+import weighbridge.workflow._step_watch as watch
+watch.find_enforcement = lambda: Bubblewrap("/usr/bin/bwrap")
+from weighbridge.cli import main
+main(sys.argv[1:])
+"""
+    given = ("--key", str(place.parent / "keys" / "k.key"), "-o", "model=out", "--enforce")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", code, "run", "--kind", "train", *given, "--observe", "strace"),
+            *("--", PYTHON, "-c", "open('other.txt')"),
+        ],
+        cwd=place,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1, done.stderr
+    assert f"  denied: {place / 'other.txt'}\n" in done.stderr
+
+
+@pytest.mark.parametrize("observe", ["strace", "audit"])
+def test_a_name_that_is_no_utf8_is_listed(place: Path, observe: str) -> None:
+    Path(os.fsdecode(bytes(place) + b"/odd\xff\n.txt")).write_text("odd")
+    code = f"{COPY}; open(b'odd\\xff\\n.txt').read()"
+    said = run(place, code, "--observe", observe)
+    name = str(place / "odd") + "\\xff\\n.txt"
+    assert said["undeclared"] == [name]
+    (_, trace), *_, (_, provenance) = read_statements(place)
+    accesses = trace["predicate"]["monitorLog"]["fileAccess"]
+    assert {"name": name, "annotations": {"access": "read"}} in accesses
+    names = {
+        d["name"]: d for d in provenance["predicate"]["buildDefinition"]["resolvedDependencies"]
+    }
+    assert names[name]["digest"]["sha256"] == hashlib.sha256(b"odd").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("observe", "sees"), [("strace", True), ("audit", False)], ids=["strace", "audit"]
+)
+@pytest.mark.parametrize("reader", ["safetensors", "pyarrow"])
+def test_a_reader_that_is_not_in_python(
+    place: Path, observe: str, reader: str, *, sees: bool
+) -> None:
+    pytest.importorskip(reader, reason=f"{reader} is not installed", exc_type=ImportError)
+    (place / "t.csv").write_text("x\n1\n")
+    (place / "t.safetensors").write_bytes(to_safetensors())
+    code = {
+        "safetensors": "from safetensors.numpy import load_file; load_file('t.safetensors')",
+        "pyarrow": "import pyarrow.csv; pyarrow.csv.read_csv('t.csv')",
+    }[reader]
+    said = run(place, f"{COPY}; {code}", "--observe", observe, python=sys.executable)
+    found = [name for name in said["undeclared"] if "/t." in name]
+    assert bool(found) is sees
+    assert sees or any(reader in gap for gap in said["gaps"])
+
+
+def test_a_pipe_that_the_step_read_does_not_stop_the_record(place: Path) -> None:
+    code = f"""
+import os, threading
+writer = threading.Thread(target=lambda: os.close(os.open("pipe", os.O_WRONLY)))
+writer.start()
+open("pipe").read()
+writer.join()
+{COPY}
+"""
+    os.mkfifo(place / "pipe")
+    said = run(place, code, "--observe", "strace")
+    assert str(place / "pipe") in said["undeclared"]
+
+
+def install(python: str, name: str, files: dict[str, str]) -> Path:
+    """Install a package as an installer does; return the folder of packages."""
+    packages = next(Path(python).parent.parent.glob("lib/python*/site-packages"))
+    rows = []
+    for path, text in {
+        **files,
+        f"{name}-1.dist-info/METADATA": f"Name: {name}\nVersion: 1\n",
+    }.items():
+        (packages / path).parent.mkdir(exist_ok=True)
+        (packages / path).write_text(text)
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        rows.append(f"{path},sha256={digest.rstrip('=')},{len(text)}")
+    record = f"{name}-1.dist-info/RECORD"
+    (packages / record).write_text("\n".join([*rows, f"{record},,", ""]))
+    return packages
+
+
+def test_what_no_record_lists_is_not_part_of_a_package(place: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", symlinks=True)
+    python = str(tmp_path / "env" / "bin" / "python")
+    packages = install(
+        python,
+        "tiny",
+        {
+            "tiny/__init__.py": "import importlib.metadata as m; m.distribution('tiny').files\n",
+            "tiny/changed.py": "",
+        },
+    )
+    (packages / "tiny" / "planted.csv").write_text("1")
+    (packages / "tiny" / "changed.py").write_text("x = 1")
+    code = f"import tiny; {COPY}"
+    assert run(place, code, "--observe", "strace", python=python)["undeclared"] == []
+    assert run(place, code, "--observe", "strace", python=python)["undeclared"] == []  # bytecode
+    code = f"import tiny.changed; open({str(packages / 'tiny/planted.csv')!r}).read(); {COPY}"
+    said = run(place, code, "--observe", "strace", python=python)
+    assert said["undeclared"] == [
+        str(packages / "tiny" / name) for name in ("changed.py", "planted.csv")
+    ]
+
+
+def list_roles(place: Path) -> dict[str, list[str]]:
+    *_, (_, provenance) = read_statements(place)
+    found: dict[str, list[str]] = {}
+    for item in provenance["predicate"]["buildDefinition"]["resolvedDependencies"]:
+        found.setdefault(item["annotations"]["role"], []).append(item["name"])
+    return found
+
+
+def test_a_python_that_a_shell_starts_is_recorded(place: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", symlinks=True)
+    python = str(tmp_path / "env" / "bin" / "python")
+    install(python, "tiny", {"tiny/__init__.py": ""})
+    env = {**os.environ, "PATH": f"{Path(python).parent}:{os.environ['PATH']}"}
+    given = ("-o", "model=out", "--observe", "strace", "--key", str(tmp_path / "keys" / "k.key"))
+
+    def run_shell(script: str) -> dict[str, list[str]]:
+        command = ("run", "--kind", "train", *given, "--", "sh", "-c", script)
+        done = run_cli(*command, cwd=place, env=env)
+        assert done.returncode == 0, done.stderr
+        return list_roles(place)
+
+    roles = run_shell('python -c \'import tiny; open("out/x", "w")\'')
+    assert "tiny" in roles["package"]
+    assert "cpython" in roles["interpreter"]
+    roles = run_shell("echo 1 > out/x")
+    assert "package" not in roles
+    assert len(roles["entry-point"]) == len(roles["base-image"]) == 1
+
+
+def test_walls_do_not_open_for_an_argument(place: Path) -> None:
+    given = ("-o", "model=out", "--enforce", "--key", str(place.parent / "keys" / "k.key"))
+    done = run_cli("run", "--kind", "clean", *given, "--", "cp", "other.txt", "out/x", cwd=place)
+    assert done.returncode == 1
+    assert "ermission" in done.stderr

@@ -11,6 +11,7 @@ import pytest
 
 import weighbridge as wb
 from support import build_model
+from weighbridge.core import DEFAULT_LIMITS, Dependency, parse_bundle
 from weighbridge.errors import ArtifactChangedError, InputError
 
 
@@ -42,7 +43,7 @@ def test_a_block_is_recorded(place: Path) -> None:
         "none": "None",
     }
     assert predicate["runDetails"]["builder"]["id"].endswith("/builders/in-process/v1")
-    assert len(Path("w.bin.claims.jsonl").read_bytes().splitlines()) == 2
+    assert len(Path("w.bin.claims.jsonl").read_bytes().splitlines()) == 3
 
 
 def test_a_function_is_recorded_at_each_call(place: Path) -> None:
@@ -53,7 +54,7 @@ def test_a_function_is_recorded_at_each_call(place: Path) -> None:
 
     assert [tidy("a"), tidy("b")] == ["A", "B"]
     claims = [json.loads(line) for line in Path("c.claims.jsonl").read_bytes().splitlines()]
-    assert len(claims) == 4
+    assert len(claims) == 6
 
 
 def test_the_record_names_the_function(place: Path) -> None:
@@ -125,7 +126,7 @@ def test_steps_in_threads_and_inside_each_other(place: Path) -> None:
         list(pool.map(work, range(16)))
     for number in range(16):
         for name in ("inner", "outer"):
-            assert len(Path(f"{name}{number}.claims.jsonl").read_bytes().splitlines()) == 2
+            assert len(Path(f"{name}{number}.claims.jsonl").read_bytes().splitlines()) == 3
 
 
 def test_claims_of_many_writers_are_all_there(place: Path) -> None:
@@ -138,4 +139,71 @@ def test_claims_of_many_writers_are_all_there(place: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(24)))
-    assert len(Path("w.claims.jsonl").read_bytes().splitlines()) == 48
+    assert len(Path("w.claims.jsonl").read_bytes().splitlines()) == 72
+
+
+def test_what_a_block_opens_is_recorded(place: Path) -> None:
+    Path("other.txt").write_text("nobody declared this")
+    with wb.step("train", inputs={"d": "data.csv"}, signer=place / "k.key") as step:
+        Path("data.csv").read_text()
+        Path("other.txt").read_text()
+        Path("w").write_bytes(b"w")
+        step.output("m", "w")
+    assert step.recorded is not None
+    assert step.recorded.undeclared == (str(place.resolve() / "other.txt"),)
+    assert step.recorded.completeness == "declared"
+    assert "what Rust, C and C++ read" in step.recorded.gaps[0]
+    known = read_predicate(step)["buildDefinition"]["internalParameters"]["completeness"]
+    assert known["monitor"] == "https://weighbridge.dev/monitors/audit/v1"
+    line = Path("w.claims.jsonl").read_bytes().splitlines()[0]
+    bundle = parse_bundle(line, what="claim", limits=DEFAULT_LIMITS)
+    trace = json.loads(bundle.envelope.payload)
+    assert trace["predicateType"].endswith("/runtime-trace/v0.1")
+    accesses = trace["predicate"]["monitorLog"]["fileAccess"]
+    assert {"name": str(place.resolve() / "w"), "annotations": {"access": "write"}} in accesses
+
+
+def test_the_key_of_a_step_inside_is_not_what_the_outer_one_read(place: Path) -> None:
+    Path("part.txt").write_text("part")
+    with wb.step("train", outputs={"m": "w"}, signer=place / "k.key") as outer:
+        with wb.step("clean", inputs={"p": "part.txt"}, signer=place / "k.key") as inner:
+            Path("data.csv").read_text()
+            Path("i").write_text("i")
+            inner.output("i", "i")
+        Path("w").write_bytes(b"w")
+    assert inner.recorded is not None
+    assert outer.recorded is not None
+    data = str(place.resolve() / "data.csv")
+    assert inner.recorded.undeclared == outer.recorded.undeclared == (data,)
+
+
+def test_watching_can_be_turned_off(place: Path) -> None:
+    key = place / "k.key"
+    with wb.step("train", outputs={"m": "w"}, signer=key, observe="none") as step:
+        Path("data.csv").read_text()
+        Path("w").write_bytes(b"w")
+    assert step.recorded is not None
+    assert (step.recorded.undeclared, step.recorded.gaps) == ((), ())
+    assert len(Path("w.claims.jsonl").read_bytes().splitlines()) == 2
+    with pytest.raises(InputError, match="strace cannot watch a step inside this process"):
+        wb.step("train", signer=key, observe="strace")
+    with pytest.raises(InputError, match="watches no step; use auto, audit or none"):
+        wb.step("train", signer=key, observe="closely")
+
+
+def test_what_a_caller_says_of_a_step(place: Path) -> None:
+    log = Dependency("log", {"sha256": "ab" * 32})
+    entry = ("sweep", "--fast")
+    with wb.step("train", signer=place / "k.key", entry_point=entry, outputs={"m": "w"}) as step:
+        Path("w").write_text("w")
+        step.describe("cluster", {"nodes": "3"})
+        step.describe("cluster", {"nodes": "4"}, byproducts=[log], gaps=["a node was not watched"])
+        with pytest.raises(InputError, match="'completeness' is recorded by Weighbridge"):
+            step.describe("completeness", {"class": "enforced"})
+    predicate = read_predicate(step)
+    internal = predicate["buildDefinition"]["internalParameters"]
+    assert internal["cluster"] == {"nodes": "4"}
+    assert internal["completeness"]["class"] == "declared"
+    assert internal["completeness"]["gaps"] == ["a node was not watched"]
+    assert predicate["buildDefinition"]["externalParameters"]["entryPoint"] == list(entry)
+    assert predicate["runDetails"]["byproducts"][0] == {"name": "log", "digest": log.digest}

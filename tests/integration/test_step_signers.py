@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -16,11 +15,11 @@ from sigstore.verify import Verifier, policy
 
 from services.sigstore import LocalSigstore
 from services.softhsm import SoftHsm
-from support import WEIGHBRIDGE
+from support import WEIGHBRIDGE, bare_python
 from weighbridge.core import DEFAULT_LIMITS, parse_bundle
 from weighbridge.signing import load_public_key, verify_bundle
 
-PYTHON = getattr(sys, "_base_executable", sys.executable)
+PYTHON = bare_python()
 STEP = "import os; open('out/w', 'w').write(' '.join(sorted(os.environ)))"
 
 

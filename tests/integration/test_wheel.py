@@ -45,3 +45,11 @@ def test_the_wheel_works_by_itself(tmp_path: Path) -> None:
     assert (tmp_path / "r.html").stat().st_size > 5_000
     run(weighbridge, "scan", "model", cwd=tmp_path)
     run(home / "bin" / "python", "-m", "weighbridge", "hash", "model", cwd=tmp_path)
+
+    (tmp_path / "n.ipynb").write_text('{"nbformat": 4, "nbformat_minor": 0, "cells": []}')
+    step = ("run", "--kind", "train", "-o", "m=model", "--key", "k.key", "--", "n.ipynb")
+    done = subprocess.run(
+        [weighbridge, *step], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "pip install 'weighbridge[notebook]'" in done.stderr

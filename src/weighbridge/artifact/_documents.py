@@ -18,9 +18,13 @@ from weighbridge.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 __all__ = [
+    "LEFTOVER",
+    "check_writable",
+    "draft_document",
     "read_document",
     "remove_leftovers",
     "write_atomically",
@@ -29,20 +33,25 @@ __all__ = [
 ]
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-_LEFTOVER = re.compile(r"\.weighbridge-[0-9a-f]{16}\.tmp")
+# What file systems without nameless files say, and kernels that do not know of them.
+_NO_TMPFILE = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})
+LEFTOVER = re.compile(r"\.weighbridge-[0-9a-f]{16}\.tmp")
 
 
-def read_document(path: Path, *, what: str, limit_name: str, limit_bytes: int) -> bytes:
+def read_document(
+    path: Path, *, what: str, limit_name: str, limit_bytes: int, follow: bool = True
+) -> bytes:
     """Read a small file whole.
 
-    Symbolic links are followed: the path is the user's own. A pipe or device is refused, not
-    waited for; the size is judged before anything is read.
+    A pipe or device is refused, not waited for; the size is judged before anything is read.
 
     Args:
         path: The file.
         what: What it is, for messages: ``signature file``.
         limit_name: The field of ``Limits`` that bounds it.
         limit_bytes: That bound.
+        follow: Whether a symbolic link is followed, as it is where the path is the user's own; not
+            where somebody else may have put the link there.
 
     Raises:
         InputError: Missing, not a regular file, or unreadable.
@@ -50,10 +59,13 @@ def read_document(path: Path, *, what: str, limit_name: str, limit_bytes: int) -
     """
     shown = printable(str(path))
     try:
-        mode, size_bytes, data = _read_bounded(path, limit_bytes)
+        mode, size_bytes, data = _read_bounded(path, limit_bytes, follow=follow)
     except FileNotFoundError as error:
         raise InputError(f"there is no {what} at {shown}") from error
     except (OSError, ValueError) as error:  # ValueError: NUL in the path
+        if isinstance(error, OSError) and error.errno == errno.ELOOP and not follow:
+            message = f"the {what} {shown} is a symbolic link; put the file itself there"
+            raise InputError(message) from error
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise InputError(f"cannot read the {what} {shown}: {reason}") from error
     if not stat.S_ISREG(mode):
@@ -64,9 +76,10 @@ def read_document(path: Path, *, what: str, limit_name: str, limit_bytes: int) -
     return data
 
 
-def _read_bounded(path: Path, limit_bytes: int) -> tuple[int, int, bytes]:
+def _read_bounded(path: Path, limit_bytes: int, *, follow: bool) -> tuple[int, int, bytes]:
     """Return mode, size and content; no content of what is no regular file or too large."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit_bytes:
@@ -106,27 +119,87 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o666, overwrite: b
         IncompleteError: The disk is full, or fails.
     """
     shown = printable(str(path))
-    try:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise _refusal(shown, error) from error
-    try:
-        kept_mode = _look_at(path.name, folder, shown=shown)
+    with contextlib.ExitStack() as stack:
+        with _refusing(shown):
+            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        stack.callback(os.close, folder)
+        draft = draft_document(folder, path.name, data, shown=shown, mode=mode, overwrite=overwrite)
+        stack.enter_context(draft)()
+
+
+@contextlib.contextmanager
+def draft_document(
+    folder: int,
+    name: str,
+    data: bytes,
+    *,
+    shown: str,
+    mode: int = 0o666,
+    overwrite: bool = True,
+) -> Iterator[Callable[[], None]]:
+    """Write a file where nobody sees it; calling what is yielded gives it its name.
+
+    Several files can so be filled before the first of them is there: a full disk is met while all
+    are as they were.
+
+    Args:
+        folder: A descriptor of the folder; stays open as long as the draft.
+        name: Of the file in it.
+        data: The whole content.
+        shown: What to call the file in messages.
+        mode: As for :func:`write_atomically`.
+        overwrite: As for :func:`write_atomically`.
+
+    Raises:
+        InputError: As :func:`write_atomically`, also from what is yielded.
+        IncompleteError: As :func:`write_atomically`, also from what is yielded.
+    """
+    with _refusing(shown):
         beside = f".weighbridge-{os.urandom(8).hex()}.tmp"
-        target = _Target(folder, path.name, beside, mode, kept_mode)
+        target = _Target(folder, name, beside, mode, _look_at(name, folder, shown=shown))
+    with contextlib.ExitStack() as stack:
+        stack.callback(target.tidy)
+        with _refusing(shown):
+            try:
+                nameless = stack.enter_context(_open_nameless(target, data))
+            except OSError:  # O_TMPFILE is not to be had; anything else fails again below
+                nameless = None
+                _fill_beside(target, data)
+
+        def publish() -> None:
+            with _refusing(shown):
+                try:
+                    if nameless is None:
+                        _name_beside(target, overwrite=overwrite)
+                    else:
+                        _name_nameless(nameless, target, overwrite=overwrite)
+                except FileExistsError:
+                    raise
+                except OSError:  # /proc is not to be had; anything else fails again below
+                    if nameless is None:
+                        raise
+                    _copy_beside(nameless, target)
+                    _name_beside(target, overwrite=overwrite)
+                os.fsync(folder)
+
+        yield publish
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder in which no file could be made; nothing is left there.
+
+    Raises:
+        InputError: It is missing, is no folder, or the system refuses.
+        IncompleteError: The disk is full, or fails.
+    """
+    with _refusing(printable(str(folder))):
         try:
-            _write_nameless(target, data, overwrite=overwrite)
-        except FileExistsError:
-            raise
-        except OSError:  # O_TMPFILE or /proc is not to be had; anything else fails again below
-            _write_beside(target, data, overwrite=overwrite)
-        os.fsync(folder)
-    except FileExistsError as error:
-        raise InputError(f"{shown} exists already; move it away first") from error
-    except OSError as error:
-        raise _refusal(shown, error) from error
-    finally:
-        os.close(folder)
+            os.close(os.open(folder, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            if error.errno not in _NO_TMPFILE:
+                raise
+            if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from error
 
 
 def write_document(
@@ -175,7 +248,17 @@ def write_report(path: Path, data: bytes) -> None:
         with path.open("wb") as stream:
             stream.write(data)
     except OSError as error:
-        shown = printable(str(path))
+        raise _refusal(printable(str(path)), error) from error
+
+
+@contextlib.contextmanager
+def _refusing(shown: str) -> Iterator[None]:
+    """Turn what the system says about writing ``shown`` into our errors."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise InputError(f"{shown} exists already; move it away first") from error
+    except OSError as error:
         raise _refusal(shown, error) from error
 
 
@@ -200,7 +283,7 @@ def remove_leftovers(folder: Path) -> None:
     try:
         for path in folder.glob(".weighbridge-*.tmp"):
             with contextlib.suppress(FileNotFoundError):  # another run tidied it, or needed it
-                if _LEFTOVER.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode):
+                if LEFTOVER.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode):
                     path.unlink()
     except OSError as error:
         shown = printable(str(folder))
@@ -238,37 +321,55 @@ class _Target(NamedTuple):
             os.unlink(self.beside, dir_fd=self.folder)
 
 
-def _write_nameless(target: _Target, data: bytes, *, overwrite: bool) -> None:
-    flags = os.O_WRONLY | os.O_CLOEXEC | os.O_TMPFILE
-    fd = os.open(".", flags, target.mode, dir_fd=target.folder)
-    with os.fdopen(fd, "wb") as file:
-        _fill(file, data, target)
-        source = f"/proc/self/fd/{fd}"
-        try:
-            target.link(source, target.name)
-        except FileExistsError:
-            if not overwrite:
-                raise
-            # A link cannot replace a name, a rename can.
-            try:
-                target.link(source, target.beside)
-                target.replace()
-            finally:
-                target.tidy()
-
-
-def _write_beside(target: _Target, data: bytes, *, overwrite: bool) -> None:
-    flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+def _open_nameless(target: _Target, data: bytes) -> BinaryIO:
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_TMPFILE
+    file = os.fdopen(os.open(".", flags, target.mode, dir_fd=target.folder), "w+b")
     try:
-        fd = os.open(target.beside, flags, target.mode, dir_fd=target.folder)
-        with os.fdopen(fd, "wb") as file:
-            _fill(file, data, target)
-        if overwrite:
-            target.replace()
-        else:
-            target.link(target.beside, target.name)
-    finally:
-        target.tidy()
+        _fill(file, data, target)
+    except BaseException:
+        with contextlib.suppress(OSError):  # closing tries once more to write what did not fit
+            file.close()
+        raise
+    return file
+
+
+def _name_nameless(file: BinaryIO, target: _Target, *, overwrite: bool) -> None:
+    source = f"/proc/self/fd/{file.fileno()}"
+    try:
+        target.link(source, target.name)
+    except FileExistsError:
+        if not overwrite:
+            raise
+        # A link cannot replace a name, a rename can.
+        target.link(source, target.beside)
+        target.replace()
+
+
+def _open_beside(target: _Target) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    return os.fdopen(os.open(target.beside, flags, target.mode, dir_fd=target.folder), "wb")
+
+
+def _fill_beside(target: _Target, data: bytes) -> None:
+    with _open_beside(target) as file:
+        _fill(file, data, target)
+
+
+def _copy_beside(source: BinaryIO, target: _Target) -> None:
+    source.seek(0)
+    with _open_beside(target) as file:
+        _fill(file, b"", target)
+        while part := source.read(1024 * 1024):
+            file.write(part)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _name_beside(target: _Target, *, overwrite: bool) -> None:
+    if overwrite:
+        target.replace()
+    else:
+        target.link(target.beside, target.name)
 
 
 def _fill(file: BinaryIO, data: bytes, target: _Target) -> None:

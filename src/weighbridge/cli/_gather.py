@@ -78,7 +78,8 @@ _NAMES = (
     "timestamp_authority",
 )
 _SECTIONS = {
-    "The ranks": ("--job", "--wait", "--apart", "--no-carry"),
+    "The ranks": ("--job", "--wait", "--apart"),
+    "Where claims go": ("--store", "--no-carry"),
     "What they made": ("--output", "--builder"),
     "Whose signatures of ranks are taken": tuple(
         f"--ranks-{name.replace('_', '-')}" for name in _NAMES
@@ -124,6 +125,9 @@ def _trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
     metavar="URI",
     help="Who joins them  [default: as the ranks say]",
 )
+@click.option(
+    "--store", metavar="STORE", help="Keep the claim in this folder as well: PATH or file:PATH."
+)
 @click.option("--no-carry", is_flag=True, help="Do not copy the ranks' claims to the outputs.")
 @_trust_options
 @signer_options
@@ -137,6 +141,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     wait_s: float,
     apart: bool,
     builder: str | None,
+    store: str | None,
     no_carry: bool,
     trust: workflow.Trust | None,
     signer: workflow.SignerSpec,
@@ -159,6 +164,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             apart=apart,
             builder=builder or "",
             carry=not no_carry,
+            store=store,
             offline=offline,
             tell=say,
             progress=progress,
@@ -170,6 +176,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     show_recorded(
         gathered.recorded,
         f"{gathered.world_size:,} ranks of the job {printable(gathered.job)}",
+        store=store,
         as_json=as_json,
         more={
             "job": printable(gathered.job),

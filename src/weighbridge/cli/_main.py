@@ -19,6 +19,7 @@ from weighbridge.errors import (
     IncompleteError,
     InputError,
     RanksError,
+    StepFailedError,
     VerificationError,
     WeighbridgeError,
 )
@@ -45,7 +46,7 @@ _COMMANDS = {
     "verify": ("_verify", "Verify a model's signature and files."),
 }
 
-_EXIT_INTERRUPTED = 130
+_EXIT_BY_SIGNAL = 128  # and its number, as a shell tells it
 _EXIT_BROKEN_PIPE = 141
 _MOST_DIFFERENCES = 20
 
@@ -93,10 +94,12 @@ def run(arguments: Sequence[str] | None) -> int:
         error.show()
         code = error.exit_code
         _tell_programs(error.format_message(), code, as_json=as_json)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
         _end_at_once_next_time()
-        _say("interrupted; nothing was left half written")
-        code = _EXIT_INTERRUPTED
+        number = getattr(error.__cause__ or error, "number", signal.SIGINT)
+        by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+        _say(f"interrupted{by}; nothing was left half written")
+        code = _EXIT_BY_SIGNAL + number
     except WeighbridgeError as error:
         code = _tell(error)
         _tell_programs(str(error), code, as_json=as_json, error=error)
@@ -156,7 +159,7 @@ def to_exit_code(error: WeighbridgeError) -> int:
 
 def _tell(error: WeighbridgeError) -> int:
     _say(str(error))
-    lines = _list_differences(error)
+    lines = [*_list_differences(error), *_list_denied(error)]
     for line in lines[:_MOST_DIFFERENCES]:
         click.echo(f"  {line}", err=True)
     if len(lines) > _MOST_DIFFERENCES:
@@ -170,6 +173,11 @@ def _list_differences(error: WeighbridgeError) -> list[str]:
     if isinstance(error, RanksError) and len(error.problems) > 1:
         return [printable(line) for line in error.problems]
     return []
+
+
+def _list_denied(error: WeighbridgeError) -> list[str]:
+    denied = error.denied if isinstance(error, StepFailedError) else ()
+    return [f"denied: {printable(path)}" for path in denied or ()]
 
 
 def _tell_programs(
@@ -187,6 +195,9 @@ def _tell_programs(
         "reason": printable(reason, limit=4000),
         "differences": [] if error is None else [*_list_differences(error)],
     }
+    if isinstance(error, StepFailedError):
+        denied = error.denied
+        value["denied"] = None if denied is None else [printable(path) for path in denied]
     if isinstance(error, DigestMismatchError):
         from weighbridge.core import ManifestDiff  # noqa: PLC0415 - costs start-up time
         from weighbridge.export import diff_to_json  # noqa: PLC0415

@@ -58,6 +58,7 @@ def show_recorded(
     recorded: workflow.Recorded,
     title: str,
     *,
+    store: str | None = None,
     as_json: bool,
     more: dict[str, JsonValue] | None = None,
     notes: Iterable[str] = (),
@@ -67,12 +68,14 @@ def show_recorded(
     Args:
         recorded: The step.
         title: What it was, in words.
+        store: Where its claims are kept as well.
         as_json: For machines.
         more: What else to say to them.
         notes: What else to say to people, a line each.
     """
     if as_json:
-        print_json({**_to_json(recorded), **(more or {})})
+        kept = store and printable(store)
+        print_json({**_to_json(recorded), "store": kept, **(more or {})})
         return
     click.echo(f"recorded: {title}, inputs {recorded.completeness.value}", err=True)
     for line in (*_tell(recorded), *notes):
@@ -81,6 +84,8 @@ def show_recorded(
         carried = f", {output.carried:,} claims carried" if output.carried else ""
         click.echo(f"  {printable(output.name)}: {output.digest}", err=True)
         click.echo(f"    claims: {printable(str(output.claims))}{carried}", err=True)
+    if store:
+        click.echo(f"  the claims of this step are in {printable(store)} as well", err=True)
 
 
 def _to_json(recorded: workflow.Recorded) -> dict[str, JsonValue]:
@@ -89,6 +94,7 @@ def _to_json(recorded: workflow.Recorded) -> dict[str, JsonValue]:
         "rank": recorded.rank or None,
         "undeclared": list(recorded.undeclared),
         "gaps": list(recorded.gaps),
+        "denied": None if recorded.denied is None else list(recorded.denied),
         "removed_variables": list(recorded.removed),
         "outputs": [
             {
@@ -104,12 +110,20 @@ def _to_json(recorded: workflow.Recorded) -> dict[str, JsonValue]:
 
 
 def _tell(recorded: workflow.Recorded) -> Iterator[str]:
-    if recorded.undeclared:
-        count = len(recorded.undeclared)
-        yield f"read and not declared: {count:,}"
-        yield from (f"  {name}" for name in recorded.undeclared[:_MOST_SHOWN])
-        if count > _MOST_SHOWN:
-            yield f"  and {count - _MOST_SHOWN:,} more"
+    yield from _list_some("read and not declared", recorded.undeclared)
+    if recorded.denied is None:
+        yield "what the walls denied it is not known without a monitor: use --observe auto"
+    else:
+        yield from _list_some("denied by the walls", recorded.denied)
     yield from (f"gap: {gap}" for gap in recorded.gaps)
     if recorded.removed:
-        yield f"variables kept from the step: {', '.join(recorded.removed)}"
+        names = ", ".join(map(printable, recorded.removed))
+        yield f"variables kept from the step: {names}"
+
+
+def _list_some(words: str, names: tuple[str, ...]) -> Iterator[str]:
+    if names:
+        yield f"{words}: {len(names):,}"
+        yield from (f"  {name}" for name in names[:_MOST_SHOWN])
+        if len(names) > _MOST_SHOWN:
+            yield f"  and {len(names) - _MOST_SHOWN:,} more"

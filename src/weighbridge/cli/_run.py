@@ -16,8 +16,9 @@ from weighbridge.cli._trust_options import offline_option
 __all__ = ["command"]
 
 _SECTIONS = {
-    "The step": ("--kind", "--name", "--input", "--output", "--param", "--builder", "--no-carry"),
-    "What is known of it": ("--observe", "--enforce"),
+    "The step": ("--kind", "--name", "--input", "--output", "--param", "--builder"),
+    "Where claims go": ("--store", "--no-carry"),
+    "What is known of it": ("--observe", "--enforce", "--no-digest-cache"),
     "One rank of a distributed step": RANK_OPTIONS,
     "Who signs": SIGNER_OPTIONS,
 }
@@ -59,12 +60,20 @@ _SECTIONS = {
     type=click.Choice([observe.value for observe in workflow.Observe]),
     default=workflow.Observe.AUTO.value,
     show_default=True,
-    help="Watch what COMMAND reads; auto: with strace, if it works here.",
+    help="Watch what COMMAND reads; auto: with strace, else with an audit hook in Python.",
 )
 @click.option(
     "--enforce",
     is_flag=True,
     help="Let COMMAND read its inputs and write its outputs, and deny the rest and the network.",
+)
+@click.option(
+    "--no-digest-cache",
+    is_flag=True,
+    help="Read every file, though it was hashed for a step before and nobody touched it since.",
+)
+@click.option(
+    "--store", metavar="STORE", help="Keep the claims in this folder as well: PATH or file:PATH."
 )
 @click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
 @rank_options
@@ -82,6 +91,8 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     builder: str | None,
     observe: str,
     enforce: bool,
+    store: str | None,
+    no_digest_cache: bool,
     no_carry: bool,
     ranks: workflow.RankChoice,
     signer: workflow.SignerSpec,
@@ -92,7 +103,9 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     """Run COMMAND as a step and sign what it made from what: SLSA provenance.
 
     The inputs are hashed before, the outputs afterwards; the claim is put beside each output, in
-    claims.jsonl. A step that fails is not claimed.
+    claims.jsonl. A step that fails is not claimed. COMMAND may be a notebook (.ipynb), alone or
+    behind the Python that shall run it: a clean copy is executed, and goes with its outputs to the
+    output whose name ends in .ipynb.
     """
     plan = workflow.StepPlan(
         kind=kind,
@@ -103,15 +116,17 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         builder=builder or workflow.LOCAL_BUILDER,
         carry=not no_carry,
         ranks=ranks,
+        store=store,
     )
-    with show_progress("hashing") as progress:
+    with workflow.end_by_signal(), show_progress("hashing") as progress:
         recorded = workflow.run_step(
             command,
             plan,
             signer=signer,
             observe=workflow.Observe(observe),
             enforce=enforce,
+            digest_cache=not no_digest_cache,
             progress=progress,
         )
     rank = f", rank {recorded.rank}" if recorded.rank else ""
-    show_recorded(recorded, f"{kind} step{rank}", as_json=as_json)
+    show_recorded(recorded, f"{kind} step{rank}", store=store, as_json=as_json)

@@ -71,7 +71,13 @@ if TYPE_CHECKING:
         VerifiedStatement,
         parse_statement,
     )
-    from weighbridge.core._step import Completeness, Dependency, Observation, StepRecord
+    from weighbridge.core._step import (
+        Completeness,
+        Dependency,
+        Observation,
+        Refusal,
+        StepRecord,
+    )
     from weighbridge.core._text import printable, to_size
     from weighbridge.core._verdict import NotChecked, RuleResult, Verdict
 
@@ -116,6 +122,7 @@ __all__ = [
     "PublicKeyMaterial",
     "ReadFailure",
     "ReadFailureKind",
+    "Refusal",
     "Resource",
     "RuleResult",
     "ScanReport",
@@ -186,7 +193,7 @@ _MODULES = {
         "Serialization",
     ),
     "_statement": ("Attribution", "Statement", "Subject", "VerifiedStatement", "parse_statement"),
-    "_step": ("Completeness", "Dependency", "Observation", "StepRecord"),
+    "_step": ("Completeness", "Dependency", "Observation", "Refusal", "StepRecord"),
     "_text": ("printable", "to_size"),
     "_verdict": ("NotChecked", "RuleResult", "Verdict"),
 }

@@ -24,8 +24,10 @@ class Limits:
         max_timestamp_bytes: Size of one RFC 3161 timestamp, with the certificates in it.
         max_list_bytes: Size of a list of files that changed, given or told by git.
         max_report_bytes: Size of what one rank of a distributed job reports.
+        max_notebook_bytes: Size of a notebook, with whatever its cells had printed.
         max_source_bytes: Contents of source files that differ from the commit, hashed for a step.
         max_package_bytes: Contents of one installed package, hashed for a step.
+        max_parameters_bytes: Names and values of a step's parameters together.
         max_json_depth: Lists and objects inside each other, in any JSON, YAML or
             TOML.
         max_json_values: Values in one JSON document, counted by its separators.
@@ -46,7 +48,8 @@ class Limits:
         max_rows: Rows of coverage kept for one file; the rest are counted by kind.
         max_kept_bytes: File contents held in memory for one file while it is examined.
         max_wait_s: How long one answer of a service on the network may take; the news of a Sigstore
-            instance, which are several, count as one.
+            instance, which are several, count as one. So long, too, is waited for another writer
+            of claims.
     """
 
     max_entries: int = 2_000_000
@@ -57,8 +60,10 @@ class Limits:
     max_timestamp_bytes: int = 64 * _KIB
     max_list_bytes: int = 256 * _MIB
     max_report_bytes: int = 64 * _MIB
+    max_notebook_bytes: int = 256 * _MIB
     max_source_bytes: int = 1 * _GIB
     max_package_bytes: int = 16 * _GIB
+    max_parameters_bytes: int = 4 * _MIB
     max_json_depth: int = 64
     max_json_values: int = 2_000_000
     max_card_bytes: int = 8 * _MIB

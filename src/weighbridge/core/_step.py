@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core._json import JsonValue
 
-__all__ = ["Completeness", "Dependency", "Observation", "StepRecord"]
+__all__ = ["Completeness", "Dependency", "Observation", "Refusal", "StepRecord"]
 
 
 class Completeness(StrEnum):
@@ -51,6 +51,22 @@ class Dependency:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
+class Refusal(NamedTuple):
+    """One call that a monitor saw fail, since it was not allowed.
+
+    Attributes:
+        path: Absolute, as the monitor resolved it.
+        error: The name of the error, such as ``EACCES``.
+        writing: Whether the call was to write, create, rename or remove.
+        times: How often it was tried.
+    """
+
+    path: str
+    error: str
+    writing: bool
+    times: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What a monitor saw a process and its children do with files and the network.
@@ -64,6 +80,7 @@ class Observation:
         writes: Files that were created, opened for writing, renamed to or removed; sorted.
         connections: Addresses that were connected to, in words; sorted.
         gaps: Why something may have been missed, in words; empty if nothing was.
+        refusals: What it was not allowed to open; sorted.
     """
 
     monitor: str
@@ -71,6 +88,7 @@ class Observation:
     writes: tuple[str, ...] = ()
     connections: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

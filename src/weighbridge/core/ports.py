@@ -6,9 +6,21 @@ import os
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
-__all__ = ["AskSecret", "ByteSource", "Executor", "Inspector", "Progress", "StrPath"]
+    from weighbridge.core._bundle import Bundle
+    from weighbridge.core._digest import Digest
+
+__all__ = [
+    "AskSecret",
+    "BundleStore",
+    "ByteSource",
+    "Executor",
+    "Inspector",
+    "Progress",
+    "StrPath",
+]
 
 # What a caller may give where a path is wanted.
 StrPath: TypeAlias = str | os.PathLike[str]
@@ -52,6 +64,49 @@ class Executor(Protocol):
 
     def map(self, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         """Yield ``function(item)`` for each item, in the items' order; raise the first error."""
+
+
+class BundleStore(Protocol):
+    """Where bundles are kept, and found again by what they are about.
+
+    Adding needs no trust and gives none: a store believes nothing, and who reads verifies.
+    """
+
+    @property
+    def local_paths(self) -> tuple[Path, ...]:
+        """Files and folders of this machine that are the store; a step is kept away from them."""
+
+    def check(self) -> None:
+        """Find out whether bundles can be added, before the work that makes them.
+
+        Raises:
+            InputError: There is no such store, or it cannot be written.
+            IncompleteError: It does not answer, or is full.
+        """
+
+    def add(self, bundles: Sequence[Bundle]) -> int:
+        """Keep bundles under the sha256 of each of their subjects, each once.
+
+        Adding again changes nothing and completes what was interrupted.
+
+        Returns:
+            How many of the bundles were not there yet under all of their subjects.
+
+        Raises:
+            InputError: One has a subject without a sha256, or the store cannot be written.
+            IncompleteError: It does not answer, or is full.
+        """
+
+    def find(self, digest: Digest) -> Iterator[bytes]:
+        """Yield what is kept about an artifact: bundles as they were added, unread and unverified.
+
+        Anybody may have added them. Always in the same order; an error rather than a part.
+
+        Raises:
+            InputError: There is no such store.
+            IncompleteError: It does not answer, holds something that is no bundle of its own, or
+                more than is read.
+        """
 
 
 class AskSecret(Protocol):

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextvars import Context
 
 __all__ = ["ThreadExecutor"]
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+
+def _take_over(context: Context) -> None:
+    for variable, value in context.items():
+        variable.set(value)
 
 
 class ThreadExecutor:
@@ -37,7 +44,13 @@ class ThreadExecutor:
             return
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs start-up time
 
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="weighbridge")
+        # Whose work it is (see provenance.unwatched) is known in the threads as well.
+        pool = ThreadPoolExecutor(
+            self._workers,
+            thread_name_prefix="weighbridge",
+            initializer=_take_over,
+            initargs=(copy_context(),),
+        )
         try:
             yield from pool.map(function, tasks)
         finally:

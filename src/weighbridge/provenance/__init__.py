@@ -13,6 +13,9 @@ if TYPE_CHECKING:
         check_rank,
         find_rank_problems,
     )
+    from weighbridge.provenance._audit import AuditWatch, explain_audit, watch_by_audit
+    from weighbridge.provenance._audit_log import AUDIT_MONITOR, parse_audit
+    from weighbridge.provenance._audit_process import ProcessWatch, unwatched, watch_process
     from weighbridge.provenance._confined import ConfinedLaunch, open_launch, verify_confined
     from weighbridge.provenance._confined_baseline import (
         BaselinePath,
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
         find_program_paths,
     )
     from weighbridge.provenance._decisive import choose_determinism, name_accelerator
+    from weighbridge.provenance._denied import find_denied, take_attempts
     from weighbridge.provenance._environment import (
         SCAI_TYPE,
         describe_environment,
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from weighbridge.provenance._interpreter import (
         Interpreter,
         find_interpreter,
+        list_interpreters,
         read_interpreter,
     )
     from weighbridge.provenance._join import join_ranks
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
         parse_rank_report,
         to_rank_report,
     )
+    from weighbridge.provenance._script import find_script
     from weighbridge.provenance._secrets import (
         REDACTED,
         choose_environment,
@@ -73,6 +79,7 @@ if TYPE_CHECKING:
         watch_by_strace,
     )
     from weighbridge.provenance._strace_log import parse_strace
+    from weighbridge.provenance._texts import check_names, check_parameters
     from weighbridge.provenance._topology import (
         Topology,
         find_topology,
@@ -81,12 +88,15 @@ if TYPE_CHECKING:
         to_ranges,
     )
     from weighbridge.provenance._undeclared import find_undeclared
+    from weighbridge.provenance._uris import to_file_uri
 
 __all__ = [
+    "AUDIT_MONITOR",
     "KINDS",
     "PREDICATE_TYPE",
     "REDACTED",
     "SCAI_TYPE",
+    "AuditWatch",
     "BaselinePath",
     "Bubblewrap",
     "ConfinedLaunch",
@@ -94,6 +104,7 @@ __all__ = [
     "Interpreter",
     "Landlock",
     "Packages",
+    "ProcessWatch",
     "RankProblem",
     "RankReport",
     "Source",
@@ -106,6 +117,8 @@ __all__ = [
     "build_provenance",
     "build_strace_command",
     "build_trace",
+    "check_names",
+    "check_parameters",
     "check_rank",
     "check_step",
     "choose_determinism",
@@ -114,20 +127,25 @@ __all__ = [
     "describe_environment",
     "describe_gaps",
     "describe_libraries",
+    "explain_audit",
+    "find_denied",
     "find_enforcement",
     "find_interpreter",
     "find_program_paths",
     "find_rank_problems",
+    "find_script",
     "find_strace",
     "find_topology",
     "find_undeclared",
     "is_lock_file",
     "is_remote",
     "join_ranks",
+    "list_interpreters",
     "list_runtime",
     "name_accelerator",
     "name_report",
     "open_launch",
+    "parse_audit",
     "parse_provenance",
     "parse_rank_report",
     "parse_remote_input",
@@ -139,21 +157,35 @@ __all__ = [
     "redact_arguments",
     "redact_text",
     "strip_credentials",
+    "take_attempts",
+    "to_file_uri",
     "to_ranges",
     "to_rank_report",
     "to_scai",
+    "unwatched",
     "verify_confined",
+    "watch_by_audit",
     "watch_by_strace",
+    "watch_process",
 ]
 
 _MODULES = {
     "_agree": ("RankProblem", "VerifiedRank", "check_rank", "find_rank_problems"),
+    "_audit": ("AuditWatch", "explain_audit", "watch_by_audit"),
+    "_audit_log": ("AUDIT_MONITOR", "parse_audit"),
+    "_audit_process": ("ProcessWatch", "unwatched", "watch_process"),
     "_confined": ("ConfinedLaunch", "open_launch", "verify_confined"),
     "_confined_baseline": ("BaselinePath", "build_baseline", "find_program_paths"),
     "_decisive": ("choose_determinism", "name_accelerator"),
+    "_denied": ("find_denied", "take_attempts"),
     "_environment": ("SCAI_TYPE", "describe_environment", "describe_libraries", "to_scai"),
     "_inputs": ("is_lock_file", "is_remote", "parse_remote_input"),
-    "_interpreter": ("Interpreter", "find_interpreter", "read_interpreter"),
+    "_interpreter": (
+        "Interpreter",
+        "find_interpreter",
+        "list_interpreters",
+        "read_interpreter",
+    ),
     "_join": ("join_ranks",),
     "_landlock": (
         "Bubblewrap",
@@ -166,6 +198,7 @@ _MODULES = {
     "_machine": ("list_runtime",),
     "_packages": ("Packages", "read_packages"),
     "_rank_report": ("RankReport", "parse_rank_report", "to_rank_report"),
+    "_script": ("find_script",),
     "_secrets": (
         "REDACTED",
         "choose_environment",
@@ -185,6 +218,7 @@ _MODULES = {
         "watch_by_strace",
     ),
     "_strace_log": ("parse_strace",),
+    "_texts": ("check_names", "check_parameters"),
     "_topology": (
         "Topology",
         "find_topology",
@@ -193,6 +227,7 @@ _MODULES = {
         "to_ranges",
     ),
     "_undeclared": ("find_undeclared",),
+    "_uris": ("to_file_uri",),
 }
 
 __getattr__ = lazy_getattr(__name__, _MODULES)

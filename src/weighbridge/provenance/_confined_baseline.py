@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weighbridge.provenance._shebang import find_named, read_head
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -57,7 +59,6 @@ _SYSTEM_WRITTEN = (
 # Of the folder in which a Python is installed; not the folder itself, which may be a project.
 _PARTS = ("bin", "lib", "lib64", "libexec", "include", "ssl", "share/zoneinfo", "share/terminfo")
 _PYTHONS = ("python3", "python")
-_SHEBANG_BYTES = 256
 _SETTINGS_BYTES = 16_384
 _MAX_HOPS = 8
 
@@ -143,8 +144,13 @@ def _find_existing(
 
 def _find_program(name: str, search: str) -> Path | None:
     """Search as the shell does; a program by a relative path is an input, not the system's."""
+    found = _search(name, search)
+    return Path(found) if found is not None else None
+
+
+def _search(name: str, search: str) -> str | None:
     found = shutil.which(name, path=search)
-    return Path(found) if found is not None and found.startswith("/") else None
+    return found if found is not None and found.startswith("/") else None
 
 
 def _follow(program: Path, search: str) -> Iterator[Path]:
@@ -164,17 +170,9 @@ def _follow(program: Path, search: str) -> Iterator[Path]:
 
 def _read_shebang(program: Path, search: str) -> Path | None:
     try:
-        with program.open("rb") as stream:
-            head = stream.read(_SHEBANG_BYTES)
+        return find_named(read_head(program), lambda name: _search(name, search))
     except OSError:
         return None
-    if not head.startswith(b"#!"):
-        return None
-    words = os.fsdecode(head[2:].split(b"\n", 1)[0]).split()
-    if words and Path(words[0]).name == "env":
-        names = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
-        return _find_program(names[0], search) if names else None
-    return Path(words[0]) if words and words[0].startswith("/") else None
 
 
 def _find_prefixes(program: Path) -> Iterator[Path]:

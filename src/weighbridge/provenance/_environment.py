@@ -113,7 +113,7 @@ sys.stdout.write("\n" + json.dumps(facts))
 
 
 def describe_environment(
-    interpreter: Interpreter,
+    interpreter: Interpreter | None,
     environ: Mapping[str, str] | None = None,
     *,
     root: Path = Path("/"),
@@ -124,11 +124,12 @@ def describe_environment(
     ``unknown:``.
 
     Args:
-        interpreter: What the step runs on.
+        interpreter: What the step runs on; None: no Python, or it is not known which.
         environ: What the step is started with; by default this process's variables.
         root: Where ``proc``, ``sys`` and ``etc`` are.
     """
-    python = {f"python.{name}": value for name, value in interpreter.facts.items()}
+    known = {} if interpreter is None else interpreter.facts
+    python = {f"python.{name}": value for name, value in known.items()}
     variables = choose_environment(os.environ if environ is None else environ)
     recorded = {f"variable.{name}": _to_text(value) for name, value in variables.items()}
     return {**python, **describe_machine(root), **recorded}

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import InputError
+from weighbridge.provenance._uris import is_uri
 
 __all__ = ["is_lock_file", "is_remote", "parse_remote_input", "to_reference"]
 
@@ -49,6 +50,8 @@ def parse_remote_input(name: str, text: str) -> Dependency:
     """
     shown = printable(text, limit=120)
     parts = urlsplit(text)
+    if not is_uri(text):
+        raise InputError(f"the input {name!r} is {shown}, which is no URI; write spaces as %20")
     if "@" in parts.netloc and parts.scheme != "hf":
         raise InputError(f"the input {name!r} has a name or password in its address; leave it out")
     if match := _REVISION.fullmatch(text):

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 from weighbridge.core import DEFAULT_LIMITS, parse_json, printable
 from weighbridge.errors import InputError, LimitExceededError, ParseError
 from weighbridge.provenance._secrets import clean_environment
+from weighbridge.provenance._shebang import find_named, read_head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from weighbridge.core import Limits
 
-__all__ = ["Interpreter", "find_interpreter", "read_interpreter", "run_probe"]
+__all__ = ["Interpreter", "find_interpreter", "list_interpreters", "read_interpreter", "run_probe"]
 
 # Runs in Python 3.6 and later, in whatever the step uses.
 _PROBE = r"""
@@ -52,7 +53,6 @@ sys.stdout.write(json.dumps({
 }))
 """
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*t?")
-_SHEBANG_BYTES = 512
 _SYSTEM_SITE = re.compile(
     r"^\s*include-system-site-packages\s*=\s*true\s*$", re.IGNORECASE | re.MULTILINE
 )
@@ -110,16 +110,24 @@ def find_interpreter(argv: Sequence[str], environ: Mapping[str, str]) -> Path | 
     if _PYTHON.fullmatch(Path(found).name):
         return Path(found)
     try:
-        descriptor = os.open(found, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as stream:
-            line = stream.read(_SHEBANG_BYTES).split(b"\n", 1)[0]
+        program = find_named(read_head(found), lambda name: shutil.which(name, path=search))
     except OSError:
         return None
-    words = os.fsdecode(line[2:]).split() if line.startswith(b"#!") else []
-    if words and Path(words[0]).name == "env":
-        words = [word for word in words[1:] if not word.startswith("-")]
-    program = shutil.which(words[0], path=search) if words else None
-    return Path(program) if program and _PYTHON.fullmatch(Path(program).name) else None
+    runs = program is not None and os.access(program, os.X_OK)
+    return program if program and runs and _PYTHON.fullmatch(program.name) else None
+
+
+def list_interpreters(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the Pythons that a shell would start by the names ``python3`` and ``python``.
+
+    Two names of one installation or virtual environment count once.
+    """
+    import shutil  # noqa: PLC0415 - costs start-up time
+
+    search = environ.get("PATH", os.defpath)
+    found = [shutil.which(name, path=search) for name in ("python3", "python")]
+    programs = [Path(program).absolute() for program in found if program is not None]
+    return tuple({(p.parent, os.path.realpath(p)): p for p in reversed(programs)}.values())
 
 
 def read_interpreter(

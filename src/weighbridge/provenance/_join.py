@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["join_ranks"]
 
 _DIFFERS = "differs between ranks"
+# What is joined in a way of its own.
+_JOINED = frozenset(
+    {
+        *("accelerator", "completeness", "determinism", "entryPoints", "environment"),
+        *("problems", "step", "topology"),
+    }
+)
 
 
 def join_ranks(
@@ -86,13 +93,21 @@ class _Found:
 def _unite(
     ranks: Sequence[VerifiedRank], get: Callable[[VerifiedRank], Iterable[Dependency]]
 ) -> list[tuple[Dependency, frozenset[int]]]:
-    """Return each that is different in anything once, in the order of ranks, and who has it."""
+    """Return each thing once, in the order of ranks, and who has it.
+
+    Annotations stay as far as all agree: that a rank found a digest in its cache is not what makes
+    a thing another.
+    """
     seen: dict[object, _Found] = {}
     for rank in ranks:
         for item in get(rank):
-            digest, annotations = sorted(item.digest.items()), sorted(item.annotations.items())
-            key = (item.name, item.uri, item.role, tuple(digest), tuple(annotations))
-            seen.setdefault(key, _Found(item)).ranks.add(rank.report.rank)
+            key = (item.name, item.uri, item.role, tuple(sorted(item.digest.items())))
+            found = seen.setdefault(key, _Found(item))
+            found.ranks.add(rank.report.rank)
+            common = found.item.annotations.items() & item.annotations.items()
+            if len(common) < len(found.item.annotations):
+                kept = {n: v for n, v in found.item.annotations.items() if (n, v) in common}
+                found.item = replace(found.item, annotations=kept)
     return [(found.item, frozenset(found.ranks)) for found in seen.values()]
 
 
@@ -132,6 +147,7 @@ def _join_facts(
         for name in read_texts(take_facts(rank.record, "environment").get("removed", []))
     }
     facts: dict[str, JsonValue] = {
+        **_keep_others(ranks),
         "topology": {
             "job": ranks[0].report.job,
             "worldSize": str(len(ranks)),
@@ -152,6 +168,16 @@ def _join_facts(
             for point, numbers in points.items()
         ]
     return facts
+
+
+def _keep_others(ranks: Sequence[VerifiedRank]) -> dict[str, JsonValue]:
+    """Return what the steps say of themselves, as far as all say the same."""
+    first, *others = (rank.record.facts for rank in ranks)
+    return {
+        name: value
+        for name, value in first.items()
+        if name not in _JOINED and all(facts.get(name) == value for facts in others)
+    }
 
 
 def _describe(rank: VerifiedRank) -> dict[str, JsonValue]:
@@ -179,6 +205,8 @@ def _join_completeness(
     unknown = any(not str(group.get("undeclared", "")).isdigit() for group in groups)
     undeclared = sum(item.role == "undeclared" for item in materials)
     connections = {c for group in groups for c in read_texts(group.get("connections"))}
+    denied = [group.get("denied") for group in groups]
+    all_denied = {name for names in denied if isinstance(names, list) for name in map(str, names)}
     return {
         "class": weakest.value,
         **{name: _one({str(g.get(name, "")) for g in groups}) for name in ("monitor", "enforcer")},
@@ -186,6 +214,9 @@ def _join_completeness(
         if all(group.get("network") == "denied" for group in groups)
         else "not restricted",
         "connections": sorted(connections),
+        "denied": sorted(all_denied)
+        if all(isinstance(names, list) for names in denied)
+        else "unknown",
         "undeclared": "unknown" if unknown else str(undeclared),
         "gaps": _label(
             ranks, everyone, lambda r: read_texts(take_facts(r.record, "completeness").get("gaps"))

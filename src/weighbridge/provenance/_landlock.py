@@ -6,20 +6,14 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from pathlib import Path
 
 __all__ = [
     "Bubblewrap",
     "Confinement",
     "Landlock",
-    "Refusal",
     "Unenforceable",
     "describe_gaps",
-    "find_denied",
     "find_enforcement",
 ]
 
@@ -27,8 +21,6 @@ _ABI_TCP = 4
 _ABI_SCOPES = 6
 ABI_UNIX = 9  # from here on, Unix sockets by path are behind walls too
 _TRIAL_S = 10
-# What the kernel answers where Landlock (EACCES), a link across (EXDEV) or a right (EPERM) ends.
-_DENIALS = frozenset({"EACCES", "EPERM", "EXDEV"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,46 +151,3 @@ def describe_gaps(how: Landlock | Bubblewrap, confinement: Confinement) -> tuple
         if confinement.local_sockets:
             gaps.append("The step could connect to abstract Unix sockets.")
     return tuple(gaps)
-
-
-class Refusal(NamedTuple):
-    """One call that a monitor saw fail.
-
-    Attributes:
-        path: Absolute, as the monitor resolved it.
-        error: The name of the error, such as ``EACCES``.
-        writing: Whether the call was to write, create, rename or remove.
-    """
-
-    path: str
-    error: str
-    writing: bool
-
-
-def find_denied(failures: Iterable[Refusal], confinement: Confinement) -> tuple[str, ...]:
-    """Return the paths that the walls denied, of all that a monitor saw fail; sorted, once each.
-
-    A path that was granted and failed all the same (its mode forbids it, say) is not among them.
-    The paths of ``failures`` are not looked up: what is there now may not be what was there.
-    """
-    writable = _to_granted(confinement.writable)
-    readable = writable | _to_granted(confinement.readable)
-    return tuple(
-        sorted(
-            {
-                failure.path
-                for failure in failures
-                if failure.error in _DENIALS
-                and not _is_under(failure.path, writable if failure.writing else readable)
-            }
-        )
-    )
-
-
-def _to_granted(paths: Iterable[Path]) -> set[str]:
-    return {str(name) for path in paths for name in (path.absolute(), path.resolve())}
-
-
-def _is_under(path: str, granted: set[str]) -> bool:
-    """Whether ``path`` or a folder that holds it is granted."""
-    return path in granted or any(str(above) in granted for above in PurePath(path).parents)

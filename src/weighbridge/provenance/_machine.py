@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weighbridge.artifact import describe_cached, hash_file
 from weighbridge.core import Dependency, printable
+from weighbridge.provenance._uris import to_file_uri, to_uri
 
 if TYPE_CHECKING:
+    from weighbridge.artifact import DigestCache
     from weighbridge.provenance._interpreter import Interpreter
 
 __all__ = ["describe_machine", "list_runtime"]
 
 _MAX_BYTES = 8 * 1024 * 1024
-_CHUNK_BYTES = 1024 * 1024
 _MAX_GPUS = 64
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 # Those by which numerical libraries choose their kernels; on x86 and on Arm.
@@ -72,18 +72,16 @@ def describe_machine(root: Path = Path("/")) -> dict[str, str]:
     return {key: printable(value, limit=4000) for key, value in facts.items() if value}
 
 
-def list_runtime(interpreter: Interpreter, root: Path = Path("/")) -> tuple[Dependency, ...]:
+def list_runtime(
+    interpreter: Interpreter | None, root: Path = Path("/"), *, cache: DigestCache | None = None
+) -> tuple[Dependency, ...]:
     """Return interpreter, its library, container image and base image, as far as they are known.
 
-    The interpreter and its library are hashed now. An image has a digest only if the container
-    engine left its id in the container. The base image is named by its ``os-release``, whose
-    sha256 it carries.
+    The interpreter and its library are hashed, unless the cache knows them. An image has a digest
+    only if the container engine left its id in the container. The base image is named by its
+    ``os-release``, whose sha256 it carries.
     """
-    version = interpreter.facts.get("version", "")
-    name = interpreter.facts.get("implementation", "python").lower()
-    found = [_name_file(name, interpreter.executable, "interpreter", {"version": version})]
-    if interpreter.library is not None:
-        found.append(_name_file(interpreter.library.name, interpreter.library, "interpreter", {}))
+    found = [] if interpreter is None else _name_interpreter(interpreter, cache)
     image = _describe_container(root)
     if image.get("container.image") or image.get("container.image-id"):
         digest = image.get("container.image-id", "")
@@ -91,6 +89,7 @@ def list_runtime(interpreter: Interpreter, root: Path = Path("/")) -> tuple[Depe
             Dependency(
                 name=printable(image.get("container.image", "image")),
                 digest={"sha256": digest} if digest else {},
+                uri="" if digest else to_uri(f"oci://{image['container.image']}"),
                 role="container-image",
                 annotations={"digestOf": "image id"} if digest else {},
             )
@@ -101,6 +100,15 @@ def list_runtime(interpreter: Interpreter, root: Path = Path("/")) -> tuple[Depe
         base = f"{words.get('ID', 'linux')} {words.get('VERSION_ID', '')}".strip()
         found.append(_name_file(printable(base), release, "base-image", {"digestOf": "os-release"}))
     return tuple(found)
+
+
+def _name_interpreter(interpreter: Interpreter, cache: DigestCache | None) -> list[Dependency]:
+    facts = {"version": interpreter.facts.get("version", "")}
+    name = interpreter.facts.get("implementation", "python").lower()
+    found = [_name_file(name, interpreter.executable, "interpreter", facts, cache)]
+    if (library := interpreter.library) is not None:
+        found.append(_name_file(library.name, library, "interpreter", {}, cache))
+    return found
 
 
 def _describe_cpu(text: str) -> dict[str, str]:
@@ -198,27 +206,19 @@ def _read_text(path: Path) -> str:
         return ""
 
 
-def _name_file(name: str, path: Path, role: str, annotations: dict[str, str]) -> Dependency:
-    digest = _hash(path)
+def _name_file(
+    name: str,
+    path: Path,
+    role: str,
+    annotations: dict[str, str],
+    cache: DigestCache | None = None,
+) -> Dependency:
+    digest, is_cached = hash_file(path, cache)
+    annotations = {**annotations, **describe_cached(int(is_cached))}
     return Dependency(
         name=name,
         digest={"sha256": digest} if digest else {},
+        uri="" if digest else to_file_uri(str(path)),
         role=role,
         annotations={key: value for key, value in annotations.items() if value},
     )
-
-
-def _hash(path: Path) -> str:
-    hasher = hashlib.sha256()
-    try:
-        descriptor = os.open(path, _OPEN)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return ""
-            while data := os.read(descriptor, _CHUNK_BYTES):
-                hasher.update(data)
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return ""
-    return hasher.hexdigest()

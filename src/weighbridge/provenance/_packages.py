@@ -6,10 +6,11 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from weighbridge.artifact import read_document
+from weighbridge.artifact import describe_cached, read_document
 from weighbridge.core import DEFAULT_LIMITS, Dependency, parse_json, printable
 from weighbridge.errors import WeighbridgeError
 from weighbridge.provenance._record_files import check_files, find_unlisted
@@ -17,9 +18,9 @@ from weighbridge.provenance._records import parse_metadata, parse_record
 from weighbridge.provenance._secrets import strip_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from weighbridge.artifact import DigestCache
     from weighbridge.core import Limits
     from weighbridge.core.ports import Executor
     from weighbridge.provenance._interpreter import Interpreter
@@ -30,6 +31,7 @@ __all__ = ["Packages", "read_packages"]
 
 _SEPARATORS = re.compile(r"[-_.]+")
 _SHOWN = 5
+_SYSTEM_PACKAGES = Path("/usr/lib/python3/dist-packages")  # dpkg's own; Debian, PEP 668
 _DIRECT_URL_BYTES = 64 * 1024
 
 
@@ -46,12 +48,18 @@ class Packages:
         verified: Absolute paths of the files that have the digest that a RECORD gives them; links
             in the path of the package folder are resolved.
         size_bytes: Of these files.
+        recorded: Absolute paths of the files that ``dependencies`` account for: the verified ones,
+            each RECORD, the loose ones.
+        folders: Real paths of the folders in which packages are looked for, but for that of the
+            system's own package manager, which keeps no RECORDs.
     """
 
     dependencies: tuple[Dependency, ...]
     problems: tuple[str, ...]
     verified: frozenset[str]
     size_bytes: int
+    recorded: frozenset[str]
+    folders: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,11 @@ class _Distribution:
 
 
 def read_packages(
-    interpreter: Interpreter, *, executor: Executor, limits: Limits = DEFAULT_LIMITS
+    interpreter: Interpreter,
+    *,
+    executor: Executor,
+    limits: Limits = DEFAULT_LIMITS,
+    cache: DigestCache | None = None,
 ) -> Packages:
     """List the installed distributions and hash every file that a RECORD lists.
 
@@ -89,13 +101,15 @@ def read_packages(
         executor: Runs one batch of files each.
         limits: ``max_entries`` bounds the distributions and the files of each, ``max_list_bytes``
             the size of one RECORD, ``max_package_bytes`` the files of one distribution.
+        cache: Knows files that were hashed before.
 
     Source:
         PyPA, Recording installed projects; Direct URL Data Structure; purl, type ``pypi``.
     """
     problems: list[str] = []
     found = _list_distributions(interpreter.path, problems, limits)
-    checks = check_files([(d.folder, d.rows) for d in found], executor=executor, limits=limits)
+    rows = [(d.folder, d.rows) for d in found]
+    checks = check_files(rows, executor=executor, limits=limits, cache=cache)
     dependencies = [_to_dependency(d, check) for d, check in zip(found, checks, strict=True)]
     for distribution, check in zip(found, checks, strict=True):
         problems += _tell_problems(distribution, check)
@@ -104,15 +118,31 @@ def read_packages(
         problems.append(f"no RECORD lists the files of {_join(without)}; they are not checked")
     listed = frozenset(path for check in checks for path in check.listed)
     loose, said = find_unlisted({d.folder for d in found}, listed, limits=limits)
-    return Packages(
-        dependencies=tuple(
-            sorted(dependencies, key=lambda d: (d.name, d.uri, d.digest.get("sha256", "")))
-        )
-        + loose,
-        problems=(*problems, *said),
-        verified=frozenset(path for check in checks for path in check.verified),
-        size_bytes=sum(check.size_bytes for check in checks),
+    verified = frozenset(path for check in checks for path in check.verified)
+    records = (
+        path
+        for distribution, check in zip(found, checks, strict=True)
+        if distribution.record_digest
+        for path in check.listed
+        if path.endswith(".dist-info/RECORD")
     )
+    return Packages(
+        dependencies=(
+            *sorted(dependencies, key=lambda d: (d.name, d.uri, d.digest.get("sha256", ""))),
+            *loose.values(),
+        ),
+        problems=(*problems, *said),
+        verified=verified,
+        size_bytes=sum(check.size_bytes for check in checks),
+        recorded=verified.union(records, loose),
+        folders=frozenset(map(os.path.realpath, _list_folders(interpreter.path))),
+    )
+
+
+def _list_folders(path: Iterable[Path]) -> Iterator[Path]:
+    for folder in path:
+        if folder.name.endswith("-packages") and folder != _SYSTEM_PACKAGES:
+            yield folder
 
 
 def _list_distributions(
@@ -221,6 +251,7 @@ def _to_dependency(distribution: _Distribution, check: Checked) -> Dependency:
     if check.missing or check.changed:
         answer = "fail"
     annotations = {"check": answer, "files": str(len(check.verified)), "digestOf": "RECORD"}
+    annotations |= describe_cached(check.cached)
     annotations |= {key: origin[key] for key in ("editable", "archive") if key in origin}
     if origin:
         annotations["origin"] = origin["url"]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.core import Dependency, printable
+from weighbridge.artifact import identify
+from weighbridge.core import Dependency, collection_paused, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
+    from weighbridge.artifact import DigestCache, Identity
     from weighbridge.core import Limits
     from weighbridge.core.ports import Executor
     from weighbridge.provenance._records import RecordedFile
@@ -45,6 +48,7 @@ class Checked:
         missing: Names of those that are not there.
         unknown: What could not be checked, in words.
         size_bytes: Of the verified files.
+        cached: How many of the verified files were not read now.
     """
 
     listed: tuple[str, ...]
@@ -53,17 +57,30 @@ class Checked:
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
     size_bytes: int
+    cached: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):  # there are tens of thousands
     owner: int
     path: str
     row: RecordedFile
 
 
+class _Answer(NamedTuple):
+    """What came of one file: what is wrong, or its size; its identity if it held still."""
+
+    wrong: str
+    size_bytes: int = 0
+    identity: Identity | None = None
+    cached: bool = False
+
+
 def check_files(
-    records: Sequence[tuple[Path, Sequence[RecordedFile]]], *, executor: Executor, limits: Limits
+    records: Sequence[tuple[Path, Sequence[RecordedFile]]],
+    *,
+    executor: Executor,
+    limits: Limits,
+    cache: DigestCache | None = None,
 ) -> list[Checked]:
     """Hash what each RECORD lists, in batches; one answer for each, in their order.
 
@@ -71,13 +88,14 @@ def check_files(
         records: The folder that names are relative to, and the rows.
         executor: Runs one batch each.
         limits: ``max_package_bytes`` bounds what is hashed for one RECORD.
+        cache: Knows files that have their digest, and is told others.
     """
     files: list[_File] = []
     listed: list[tuple[str, ...]] = []
     unknown: list[tuple[str, ...]] = []
     for owner, (folder, rows) in enumerate(records):
         base = os.path.realpath(folder)
-        paths = tuple(os.path.normpath(os.path.join(base, row.name)) for row in rows)  # noqa: PTH118
+        paths = tuple(_join_path(base, row.name) for row in rows)
         listed.append(paths)
         own = [_File(owner, p, r) for p, r in zip(paths, rows, strict=True) if r.algorithm]
         words = _find_unhashed(rows)
@@ -87,21 +105,26 @@ def check_files(
             own = []
         unknown.append(tuple(words))
         files += own
-    batches = list(_cut(files))
+    known = {} if cache is None else _find_known(files, cache)
+    read_from_ns = time.time_ns()
+    batches = list(_cut(file for file in files if id(file) not in known))
     done = executor.map(
         lambda batch: [_check_file(file, limits.max_package_bytes) for file in batch], batches
     )
-    answers = [
-        (file, answer)
+    read = {
+        id(file): answer
         for batch, results in zip(batches, done, strict=True)
         for file, answer in zip(batch, results, strict=True)
-    ]
+    }
+    if cache is not None:
+        _remember(files, read, cache, read_from_ns=read_from_ns)
+    answers = [(file, known.get(id(file)) or read[id(file)]) for file in files]
     return _collect(answers, listed, unknown)
 
 
 def find_unlisted(
     folders: AbstractSet[Path], listed: AbstractSet[str], *, limits: Limits
-) -> tuple[tuple[Dependency, ...], list[str]]:
+) -> tuple[dict[str, Dependency], list[str]]:
     """Find what lies in package folders and is in no RECORD.
 
     Loose files at the top, such as ``.pth`` files that run at every start, are hashed; what lies
@@ -112,8 +135,11 @@ def find_unlisted(
         folders: Where distributions were found; those not named ``*-packages`` are left alone.
         listed: Absolute paths that a RECORD lists.
         limits: ``max_entries`` bounds how many files are looked at.
+
+    Returns:
+        Absolute path to the loose file that is there; and problems, in sentences.
     """
-    loose: list[Dependency] = []
+    loose: dict[str, Dependency] = {}
     problems: list[str] = []
     for folder in sorted(path for path in folders if path.name.endswith("-packages")):
         base = os.path.realpath(folder)
@@ -130,11 +156,17 @@ def find_unlisted(
             continue
         files = [e for e in top if not e.is_dir(follow_symlinks=False) and e.path not in listed]
         added, said = _hash_loose(base, [e for e in files if not e.name.endswith(".egg-info")])
-        loose += added
+        loose |= added
         problems += said
         below = [e for e in top if e.is_dir(follow_symlinks=False)]
         problems += _tell_unlisted(base, below, owned, listed, limits)
-    return tuple(loose), problems
+    return loose, problems
+
+
+def _join_path(base: str, name: str) -> str:
+    if "/." in name or "//" in name or name.startswith(("/", ".")) or name.endswith("/"):
+        return os.path.normpath(os.path.join(base, name))  # noqa: PTH118 - bytes that are no UTF-8
+    return f"{base}/{name}"
 
 
 def _find_unhashed(rows: Iterable[RecordedFile]) -> list[str]:
@@ -162,20 +194,61 @@ def _cut(files: Iterable[_File]) -> Iterator[list[_File]]:
         yield batch
 
 
-def _check_file(file: _File, limit_bytes: int) -> tuple[str, int]:
-    """Return what is wrong, or nothing, and the size in bytes."""
+@collection_paused()
+def _find_known(files: Sequence[_File], cache: DigestCache) -> dict[int, _Answer]:
+    """Return the answers for files that had their digest when they were what they are now."""
+    identities: list[tuple[_File, Identity]] = []
+    for file in files:
+        if file.row.algorithm != "sha256":
+            continue
+        try:
+            status = os.stat(file.path)  # noqa: PTH116 - for speed
+        except (OSError, ValueError):
+            continue  # whoever reads it finds out why
+        identities.append((file, identify(status)))
+    if not identities:
+        return {}
+    where = identities[0][0].path
+    digests = cache.find((identity for _, identity in identities), where=where)
+    return {
+        id(file): _Answer("", identity[2], identity, cached=True)
+        for file, identity in identities
+        if digests.get(identity) == file.row.digest and file.row.size_bytes in (-1, identity[2])
+    }
+
+
+def _remember(
+    files: Sequence[_File],
+    answers: Mapping[int, _Answer],
+    cache: DigestCache,
+    *,
+    read_from_ns: int,
+) -> None:
+    found = [(file, answers[id(file)]) for file in files if id(file) in answers]
+    cache.add(
+        (
+            (answer.identity, file.row.digest)
+            for file, answer in found
+            if answer.identity is not None and file.row.algorithm == "sha256"
+        ),
+        where=files[0].path if files else "/",
+        read_from_ns=read_from_ns,
+    )
+
+
+def _check_file(file: _File, limit_bytes: int) -> _Answer:
     try:
         descriptor = os.open(file.path, _OPEN)
     except (FileNotFoundError, NotADirectoryError):
-        return _MISSING, 0
+        return _Answer(_MISSING)
     except (OSError, ValueError):
-        return _UNREADABLE, 0
+        return _Answer(_UNREADABLE)
     try:
+        status = os.fstat(descriptor)
         expected_bytes = file.row.size_bytes
         if expected_bytes < 0:
-            status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > limit_bytes:
-                return _UNREADABLE, 0
+                return _Answer(_UNREADABLE)
             expected_bytes = status.st_size
         hasher = hashlib.new(file.row.algorithm)
         done_bytes = 0
@@ -186,25 +259,30 @@ def _check_file(file: _File, limit_bytes: int) -> tuple[str, int]:
                 break
             hasher.update(data)
             done_bytes += len(data)
+        identity = identify(status)
+        is_still = stat.S_ISREG(status.st_mode) and identify(os.fstat(descriptor)) == identity
     except OSError:
-        return _UNREADABLE, 0
+        return _Answer(_UNREADABLE)
     finally:
         os.close(descriptor)
-    same = done_bytes == expected_bytes and hasher.hexdigest() == file.row.digest
-    return ("" if same else _CHANGED), done_bytes
+    if done_bytes != expected_bytes or hasher.hexdigest() != file.row.digest:
+        return _Answer(_CHANGED)
+    return _Answer("", done_bytes, identity if is_still else None)
 
 
 def _collect(
-    answers: Sequence[tuple[_File, tuple[str, int]]],
+    answers: Sequence[tuple[_File, _Answer]],
     listed: Sequence[tuple[str, ...]],
     unknown: Sequence[tuple[str, ...]],
 ) -> list[Checked]:
     by_owner: list[dict[str, list[str]]] = [{} for _ in listed]
     sizes = [0] * len(listed)
-    for file, (answer, size_bytes) in answers:
-        said = file.row.name if answer else file.path
-        by_owner[file.owner].setdefault(answer, []).append(said)
-        sizes[file.owner] += 0 if answer else size_bytes
+    cached = [0] * len(listed)
+    for file, answer in answers:
+        said = file.row.name if answer.wrong else file.path
+        by_owner[file.owner].setdefault(answer.wrong, []).append(said)
+        sizes[file.owner] += answer.size_bytes
+        cached[file.owner] += answer.cached
     return [
         Checked(
             listed=paths,
@@ -213,8 +291,11 @@ def _collect(
             missing=tuple(found.get(_MISSING, ())),
             unknown=(*words, *_tell_unreadable(found.get(_UNREADABLE, ()))),
             size_bytes=size_bytes,
+            cached=count,
         )
-        for paths, words, found, size_bytes in zip(listed, unknown, by_owner, sizes, strict=True)
+        for paths, words, found, size_bytes, count in zip(
+            listed, unknown, by_owner, sizes, cached, strict=True
+        )
     ]
 
 
@@ -224,20 +305,18 @@ def _tell_unreadable(names: Sequence[str]) -> tuple[str, ...]:
 
 def _hash_loose(
     base: str, entries: Sequence[os.DirEntry[str]]
-) -> tuple[list[Dependency], list[str]]:
-    found: list[Dependency] = []
+) -> tuple[dict[str, Dependency], list[str]]:
+    found: dict[str, Dependency] = {}
     not_read = [entry.name for entry in entries[_MAX_LOOSE:]]
     for entry in entries[:_MAX_LOOSE]:
         data = _read_small(entry.path)
         if data is None:
             not_read.append(entry.name)
             continue
-        found.append(
-            Dependency(
-                name=printable(f"{base.rpartition('/')[2]}/{entry.name}"),
-                digest={"sha256": hashlib.sha256(data).hexdigest()},
-                role="package-file",
-            )
+        found[entry.path] = Dependency(
+            name=printable(f"{base.rpartition('/')[2]}/{entry.name}"),
+            digest={"sha256": hashlib.sha256(data).hexdigest()},
+            role="package-file",
         )
     said = f"in {printable(base)}, in no RECORD and not hashed: {_join(not_read)}"
     return found, [said] if not_read else []

@@ -9,6 +9,7 @@ import io
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from weighbridge.core import collection_paused
 from weighbridge.errors import LimitExceededError, ParseError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = ["RecordedFile", "parse_metadata", "parse_record"]
 _ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
 _MAX_FIELD_CHARS = 4096
 _COLUMNS = 3
+_SHA256 = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class RecordedFile(NamedTuple):
@@ -38,6 +40,7 @@ class RecordedFile(NamedTuple):
     size_bytes: int
 
 
+@collection_paused()
 def parse_record(data: bytes, *, limits: Limits) -> list[RecordedFile]:
     """Read a RECORD file.
 
@@ -98,6 +101,9 @@ def _parse_row(row: list[str], number: int) -> RecordedFile:
     size_bytes = int(size) if size.isdecimal() and len(size) < 19 else -1  # noqa: PLR2004 - 63 bits
     if not digest:
         return RecordedFile(name, "", "", size_bytes)
+    if algorithm == "sha256" and _SHA256.fullmatch(encoded):  # nearly all; a third of the time
+        value = binascii.a2b_base64(encoded.replace("-", "+").replace("_", "/") + "=")
+        return RecordedFile(name, algorithm, value.hex(), size_bytes)
     if algorithm not in _ALGORITHMS:
         raise ParseError("its algorithm is weaker than sha256 or not known", where=where)
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from weighbridge._version import __version__
 from weighbridge.core import Statement, printable
 from weighbridge.errors import InputError
 from weighbridge.provenance._inputs import to_reference
+from weighbridge.provenance._uris import is_uri, to_file_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,10 +46,9 @@ KINDS = (
 OWN_ROLES = frozenset(
     {
         *("source", "source-changes", "entry-point", "interpreter", "package", "package-file"),
-        *("container-image", "base-image", "undeclared"),
+        *("clean-notebook", "container-image", "base-image", "undeclared"),
     }
 )
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 
 
 def check_step(
@@ -70,7 +69,7 @@ def check_step(
     if kind not in KINDS:
         choice = ", ".join(KINDS)
         raise InputError(f"{printable(kind)!r} is not a kind of step; choose from {choice}")
-    if not _URI.fullmatch(builder):
+    if not is_uri(builder):
         raise InputError(
             f"the builder {printable(builder)!r} is not a URI; give one that names you"
         )
@@ -129,23 +128,26 @@ def build_trace(
             "process": [],
             "network": [{"name": printable(name)} for name in observation.connections],
             "fileAccess": [
+                *(_to_access(name, "read") for name in observation.reads),
+                *(_to_access(name, "write") for name in observation.writes),
                 *(
-                    {"name": printable(n), "annotations": {"access": "read"}}
-                    for n in observation.reads
-                ),
-                *(
-                    {"name": printable(n), "annotations": {"access": "write"}}
-                    for n in observation.writes
+                    _to_access(name, "denied")
+                    for name in sorted({refusal.path for refusal in observation.refusals})
                 ),
             ],
         },
         "metadata": {
-            "buildInvocationId": record.invocation,
             "buildStartedOn": _to_time(record.started_at),
             "buildFinishedOn": _to_time(record.finished_at),
         },
     }
     return Statement.build(subjects, predicate_type=_TRACE_TYPE, predicate=predicate)
+
+
+def _to_access(path: str, access: str) -> dict[str, JsonValue]:
+    """Return a file that was touched; a ResourceDescriptor must have an address or a digest."""
+    uri = to_file_uri(path)
+    return {"name": printable(path), "uri": uri, "annotations": {"access": access}}
 
 
 def _to_predicate(record: StepRecord) -> dict[str, JsonValue]:

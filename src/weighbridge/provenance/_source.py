@@ -14,6 +14,7 @@ from weighbridge.core import DEFAULT_LIMITS, Dependency, printable
 from weighbridge.errors import InputError, LimitExceededError, WeighbridgeError
 from weighbridge.formats import parse_git_files, parse_git_status_text
 from weighbridge.provenance._secrets import strip_credentials
+from weighbridge.provenance._uris import to_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -74,7 +75,7 @@ class Source:
         """``git+https://HOST/PATH@REF`` as in SLSA; empty without a remote."""
         if not self.remote:
             return ""
-        return f"git+{self.remote.removeprefix('git+')}@{self.ref or self.commit}"
+        return to_uri(f"git+{self.remote.removeprefix('git+')}@{self.ref or self.commit}")
 
     def to_dependencies(self, name: str = "source") -> tuple[Dependency, ...]:
         """Return the commit, then what differs from it, then the submodules likewise."""
@@ -94,6 +95,7 @@ class Source:
         changes = Dependency(
             name=f"{name}-changes",
             digest={"sha256": self.changes_digest} if self.changes_digest else {},
+            uri="" if self.changes_digest else "tag:weighbridge.dev,2026:source-changes",
             role="source-changes",
             annotations={"files": str(len(self.changes))},
         )

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import io
 import os
 import shutil
 import subprocess
 import tempfile
-import threading
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,21 +14,19 @@ from typing import TYPE_CHECKING
 from weighbridge.core import DEFAULT_LIMITS, Observation, printable
 from weighbridge.errors import InputError
 from weighbridge.formats import StraceCall, StraceProblem, parse_strace_file, read_strace
+from weighbridge.provenance._log_pipe import LogPipe
 from weighbridge.provenance._strace_calls import TRACED_CALLS
 from weighbridge.provenance._strace_log import MONITOR, parse_strace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from _typeshed import WriteableBuffer
+    from typing import BinaryIO
 
     from weighbridge.core import Limits
 
 __all__ = ["StraceSupport", "StraceWatch", "build_strace_command", "find_strace", "watch_by_strace"]
 
 _WAIT_S = 20
-_NAP_S = 0.004
-_PIPE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,26 +123,6 @@ def build_strace_command(argv: Sequence[str], *, log: Path, program: str = "stra
     ]
 
 
-class _Batches(io.RawIOBase):
-    """The reading end of a pipe, emptied now and then: waking for each line would slow the step."""
-
-    def __init__(self, descriptor: int) -> None:
-        super().__init__()
-        self._descriptor = descriptor
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        time.sleep(_NAP_S)
-        return os.readv(self._descriptor, [buffer])
-
-    def close(self) -> None:
-        if not self.closed:
-            os.close(self._descriptor)
-        super().close()
-
-
 class StraceWatch:
     """A log that is read while it is written; made by ``watch_by_strace``.
 
@@ -158,35 +132,19 @@ class StraceWatch:
 
     def __init__(self, folder: Path, *, cwd: str, limits: Limits) -> None:
         """Make the pipe, and start to read it."""
-        self.log = folder / "log"
-        os.mkfifo(self.log, 0o600)
         self._cwd, self._limits = cwd, limits
         self._observation: Observation | None = None
-        # Our own writer keeps the pipe open until strace has come and gone.
-        reader = os.open(self.log, os.O_RDONLY | os.O_NONBLOCK)
-        self._writer = os.open(self.log, os.O_WRONLY)
-        os.set_blocking(reader, True)
-        with suppress(OSError):  # more than this user may have; the pipe is as it is, then
-            fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        self._thread = threading.Thread(target=self._follow, args=(reader,), daemon=True)
-        self._thread.start()
+        self.log = folder / "log"
+        self._pipe = LogPipe(self.log, self._parse)
 
-    def _follow(self, reader: int) -> None:
-        with io.BufferedReader(_Batches(reader), _PIPE_BYTES) as log:
-            try:
-                self._observation = parse_strace(
-                    log, cwd=self._cwd, log_path=os.fspath(self.log), limits=self._limits
-                )
-            finally:
-                while log.read(1 << 16):  # never let the step wait for a reader that failed
-                    pass
+    def _parse(self, log: BinaryIO) -> None:
+        self._observation = parse_strace(
+            log, cwd=self._cwd, log_path=os.fspath(self.log), limits=self._limits
+        )
 
     def finish(self) -> Observation:
         """Return what was seen; call it when strace has ended."""
-        if self._writer >= 0:
-            os.close(self._writer)
-            self._writer = -1
-        self._thread.join()
+        self._pipe.end(waits=True)
         if self._observation is None:
             return Observation(MONITOR, gaps=("the monitor's log could not be read",))
         return self._observation
@@ -196,8 +154,7 @@ class StraceWatch:
 def watch_by_strace(*, cwd: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[StraceWatch]:
     """Offer a pipe for strace's log, and read it as it comes.
 
-    A pipe and no file: nothing is kept on disk however long the log is, and what the step did
-    cannot be taken back from it. Leaving waits for strace: end it first if it is still running.
+    Leaving waits for strace: end it first if it is still running.
 
     Args:
         cwd: Where the step will start.

@@ -23,7 +23,7 @@ from weighbridge.provenance._strace_state import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["FORKS", "GAPS", "READERS", "TRACED_CALLS"]
+__all__ = ["FORKS", "GAPS", "READERS", "TRACED_CALLS", "find_flags"]
 
 FORKS = frozenset({"fork", "vfork", "clone", "clone3"})
 _MOUNTS = "it changed what paths lead to ({}), so names may be those of other files"
@@ -70,23 +70,23 @@ def _arg(call: StraceCall, index: int) -> bytes:
     return call.args[index] if index < len(call.args) else b""
 
 
-def _flags(call: StraceCall) -> frozenset[bytes]:
+def find_flags(call: StraceCall) -> frozenset[bytes]:
     """Return the flags with which a file is opened, wherever the call has them."""
     if call.name == "creat":
         return frozenset({b"O_WRONLY", b"O_CREAT", b"O_TRUNC"})
     index = {"open": 1, "open_by_handle_at": -1}.get(call.name, 2)
     if index >= len(call.args):
         return frozenset()
-    return _split_flags(call.args[index])
+    return _splitfind_flags(call.args[index])
 
 
 @lru_cache(maxsize=256)
-def _split_flags(text: bytes) -> frozenset[bytes]:
+def _splitfind_flags(text: bytes) -> frozenset[bytes]:
     return frozenset(text.removeprefix(b"{flags=").rstrip(b"}").split(b"|"))
 
 
 def _open(watch: Watch, process: Process, call: StraceCall) -> None:
-    flags = _flags(call)
+    flags = find_flags(call)
     if call.error:  # killed while it opened: nothing was read, but the file may be there now
         if flags & {b"O_CREAT", b"O_TRUNC"}:
             _write(watch, process, call)
@@ -108,6 +108,9 @@ def _open_file(watch: Watch, file: StraceFile, flags: frozenset[bytes]) -> None:
     writes = b"O_RDONLY" not in flags or is_empty
     if writes and not file.is_deleted:
         add(watch, watch.writes, file.path)
+        source = watch.origins.find(file.path)
+        if source:  # linked to from here, a file of before is written by its other name
+            add(watch, watch.writes, source)
         if is_empty and not _is_device(file.path):
             watch.origins.make(file.path)
     if b"O_WRONLY" not in flags and (not is_empty or _is_device(file.path)):

@@ -16,7 +16,8 @@ from weighbridge.formats import (
 )
 from weighbridge.provenance._origins import Origins
 from weighbridge.provenance._strace_calls import FORKS, GAPS, READERS
-from weighbridge.provenance._strace_state import Folder, Process, Watch, note
+from weighbridge.provenance._strace_refusals import note_refusal
+from weighbridge.provenance._strace_state import Folder, Process, Watch, list_refusals, note
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -82,6 +83,7 @@ def _conclude(watch: Watch, log_path: bytes) -> Observation:
         writes=tuple(sorted(map(os.fsdecode, watch.writes))),
         connections=tuple(sorted(watch.connections)),
         gaps=tuple(watch.gaps),
+        refusals=list_refusals(watch),
     )
 
 
@@ -98,6 +100,8 @@ def _read_call(watch: Watch, call: StraceCall) -> None:
             note(watch, GAPS[call.name])
     elif (reader := READERS.get(call.name)) and _may_count(call):
         reader(watch, process, call)
+    else:
+        note_refusal(watch, process, call)
 
 
 def _look_around(process: Process, token: bytes) -> None:

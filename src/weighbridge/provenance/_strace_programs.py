@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import stat
 import struct
 from dataclasses import dataclass
 
 from weighbridge.core import printable
+from weighbridge.provenance._shebang import parse_shebang, read_head
 
 __all__ = ["Program", "find_program"]
 
 _HEAD_BYTES = 4096
-_SHEBANG_BYTES = 256  # BINPRM_BUF_SIZE
 _MAX_SCRIPTS = 5
 _PT_INTERP = 3
 
@@ -58,14 +57,8 @@ def find_program(path: bytes) -> Program:
 
 
 def _find_interpreter(path: bytes) -> bytes:
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return b""
-        head = file.read(_HEAD_BYTES)
-    if head.startswith(b"#!"):
-        line = head[2:_SHEBANG_BYTES].split(b"\n")[0].strip(b" \t")
-        return line.split(b" ")[0].split(b"\t")[0]
-    return _find_loader(head) if head.startswith(b"\x7fELF") else b""
+    head = read_head(path, _HEAD_BYTES)
+    return _find_loader(head) if head.startswith(b"\x7fELF") else parse_shebang(head)[0]
 
 
 def _find_loader(head: bytes) -> bytes:

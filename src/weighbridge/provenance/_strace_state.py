@@ -6,14 +6,24 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weighbridge.core import printable
+from weighbridge.core import Refusal, printable
 
 if TYPE_CHECKING:
     from weighbridge.core import Limits
     from weighbridge.formats import StraceFile
     from weighbridge.provenance._origins import Origins
 
-__all__ = ["Folder", "Process", "Watch", "add", "add_read", "locate", "note"]
+__all__ = [
+    "Folder",
+    "Process",
+    "Watch",
+    "add",
+    "add_read",
+    "list_refusals",
+    "locate",
+    "note",
+    "refuse",
+]
 
 
 @dataclass(slots=True)
@@ -54,11 +64,23 @@ class Watch:
     children: dict[int, Process] = field(default_factory=dict)
     orphans: set[int] = field(default_factory=set)
     has_calls: bool = False
+    refusals: dict[Refusal, int] = field(default_factory=dict)
 
 
 def note(watch: Watch, gap: str) -> None:
     if len(watch.gaps) < watch.limits.max_rows:
         watch.gaps[gap] = None
+
+
+def refuse(watch: Watch, refusal: Refusal) -> None:
+    """Keep what was denied; what is over the bound is for people, and no gap."""
+    if len(watch.refusals) < watch.limits.max_rows or refusal in watch.refusals:
+        watch.refusals[refusal] = watch.refusals.get(refusal, 0) + 1
+
+
+def list_refusals(watch: Watch) -> tuple[Refusal, ...]:
+    """Return what was denied, sorted, each with how often it was."""
+    return tuple(sorted(one._replace(times=n) for one, n in watch.refusals.items()))
 
 
 def add_read(watch: Watch, path: bytes, *, is_deleted: bool = False) -> None:

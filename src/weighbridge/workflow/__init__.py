@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
     from weighbridge.workflow._signers import SignerSpec, read_secret
     from weighbridge.workflow._step import IN_PROCESS_BUILDER, step
-    from weighbridge.workflow._step_watch import Observe
+    from weighbridge.workflow._step_monitor import Observe
+    from weighbridge.workflow._step_process import EndedBySignal, end_by_signal
     from weighbridge.workflow._trust import CertificateTrust, KeylessTrust, KeyTrust, Trust
     from weighbridge.workflow._trust_roots import TrustRoot, show_trust, update_trust
 
@@ -42,6 +43,7 @@ __all__ = [
     "LOCAL_BUILDER",
     "CertificateTrust",
     "Consent",
+    "EndedBySignal",
     "Gathered",
     "Inspected",
     "InspectedClaim",
@@ -62,6 +64,7 @@ __all__ = [
     "Verified",
     "check_artifact",
     "create_key_files",
+    "end_by_signal",
     "export_public_key",
     "gather_ranks",
     "hash_artifact",
@@ -99,7 +102,8 @@ _MODULES = {
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
     "_signers": ("SignerSpec", "read_secret"),
     "_step": ("IN_PROCESS_BUILDER", "step"),
-    "_step_watch": ("Observe",),
+    "_step_monitor": ("Observe",),
+    "_step_process": ("EndedBySignal", "end_by_signal"),
     "_trust": ("CertificateTrust", "KeyTrust", "KeylessTrust", "Trust"),
     "_trust_roots": ("TrustRoot", "show_trust", "update_trust"),
 }

@@ -24,18 +24,19 @@ from weighbridge.workflow._rank_files import RankSource, Reading, read_ranks
 from weighbridge.workflow._ranks import FOLDER, record_rank
 from weighbridge.workflow._record import Recorded, claim_outputs, hash_outputs
 from weighbridge.workflow._signers import choose_signer
+from weighbridge.workflow._step_claims import check_claiming, choose_store
 from weighbridge.workflow._step_inputs import check_outputs
 from weighbridge.workflow._trust import load_verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from weighbridge.core import StepRecord
-    from weighbridge.core.ports import Executor, Progress, StrPath
+    from weighbridge.core import Bundle, StepRecord
+    from weighbridge.core.ports import BundleStore, Executor, Progress, StrPath
     from weighbridge.provenance import RankProblem
     from weighbridge.signing import Signer, SignerSpec, Verifier
     from weighbridge.workflow._ranks import RankPlace
-    from weighbridge.workflow._record import Outcome, Setting, StepPlan
+    from weighbridge.workflow._record import Claimed, Outcome, Setting, StepPlan
     from weighbridge.workflow._step_inputs import Output
     from weighbridge.workflow._trust import Trust
 
@@ -76,6 +77,7 @@ def gather_ranks(  # noqa: PLR0913 - each is one thing that a user may say
     apart: bool = False,
     builder: str = "",
     carry: bool = True,
+    store: StrPath | BundleStore | None = None,
     offline: bool = False,
     tell: Callable[[str], None] | None = None,
     executor: Executor | None = None,
@@ -98,6 +100,7 @@ def gather_ranks(  # noqa: PLR0913 - each is one thing that a user may say
         apart: Whether a rank may have ended before another began.
         builder: A URI that names who joins them; empty: as the ranks say.
         carry: Whether the ranks' claims are copied to the outputs'.
+        store: Where the claim goes besides: a folder, or a store of the caller's own.
         offline: Whether the network must not be used to verify them.
         tell: Is told whom it waits for.
         executor: Where to hash; by default threads, one for each processor.
@@ -115,6 +118,8 @@ def gather_ranks(  # noqa: PLR0913 - each is one thing that a user may say
     made = check_outputs({**outputs, FOLDER: folder}, {})[:-1]
     if not made:
         raise InputError("a step without an output leaves nothing to speak of; name one")
+    kept = choose_store(store, limits=limits)
+    check_claiming(outputs, {}, store=kept, carry=False, limits=limits)
     seal = choose_signer(signer, key, limits=limits)
     verifier = (
         _own_verifier(seal)
@@ -130,6 +135,7 @@ def gather_ranks(  # noqa: PLR0913 - each is one thing that a user may say
         seal=seal,
         builder=builder,
         carry=carry,
+        store=kept,
         executor=executor or ThreadExecutor(),
         limits=limits,
         progress=progress,
@@ -175,6 +181,7 @@ def conclude_rank(  # noqa: PLR0913 - as for record_step
         seal=seal,
         builder=plan.builder,
         carry=plan.carry,
+        store=setting.store,
         executor=executor,
         limits=limits,
         progress=progress,
@@ -251,6 +258,7 @@ def _join(  # noqa: PLR0913 - as for record_step
     seal: Signer,
     builder: str,
     carry: bool,
+    store: BundleStore | None,
     executor: Executor,
     limits: Limits,
     progress: Progress | None,
@@ -273,11 +281,11 @@ def _join(  # noqa: PLR0913 - as for record_step
     )
     bundle = seal.sign(build_provenance(record, subjects))
     carried = reading.claims if carry else ()
-    claimed = claim_outputs(outputs, subjects, (bundle,), carried=carried, limits=limits)
-    completeness, gaps = _read_completeness(record)
-    undeclared = tuple(item.name for item in record.materials if item.role == "undeclared")
+    claimed = claim_outputs(
+        outputs, subjects, (bundle,), carried=carried, store=store, limits=limits
+    )
     return Gathered(
-        Recorded(bundle, claimed, completeness, undeclared, gaps),
+        _to_recorded(bundle, claimed, record),
         first.report.job,
         len(reading.ranks),
         reading.ignored,
@@ -285,7 +293,15 @@ def _join(  # noqa: PLR0913 - as for record_step
     )
 
 
-def _read_completeness(record: StepRecord) -> tuple[Completeness, tuple[str, ...]]:
+def _to_recorded(bundle: Bundle, claimed: tuple[Claimed, ...], record: StepRecord) -> Recorded:
     facts = record.facts["completeness"]
     assert isinstance(facts, dict)  # noqa: S101 - join_ranks wrote it
-    return Completeness(facts["class"]), tuple(str(gap) for gap in facts["gaps"])
+    denied = facts["denied"]
+    return Recorded(
+        bundle,
+        claimed,
+        Completeness(facts["class"]),
+        tuple(item.name for item in record.materials if item.role == "undeclared"),
+        tuple(map(str, facts["gaps"])),
+        denied=tuple(map(str, denied)) if isinstance(denied, list) else None,
+    )

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import append_claims, build_manifest, find_claims, read_claims
+from weighbridge.artifact import refuse_changes, weigh_cached
 from weighbridge.core import (
     Completeness,
     Dependency,
-    Digest,
     Statement,
     StepRecord,
     Subject,
+    printable,
 )
 from weighbridge.provenance import (
     SCAI_TYPE,
     build_provenance,
     build_trace,
+    check_names,
+    check_parameters,
     check_step,
     choose_determinism,
     choose_environment,
@@ -30,25 +33,34 @@ from weighbridge.provenance import (
     to_scai,
 )
 from weighbridge.workflow._rank_choice import RankChoice
+from weighbridge.workflow._step_claims import (
+    Claimed,
+    check_claiming,
+    choose_store,
+    claim_outputs,
+    collect_claims,
+    list_claims_files,
+)
 from weighbridge.workflow._step_facts import (
-    Platform,
-    find_platform,
     list_undeclared,
     to_completeness,
 )
 from weighbridge.workflow._step_inputs import Output, StepInput, hash_inputs, refuse_changed
+from weighbridge.workflow._step_platform import Platform, choose_platform, find_platforms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from weighbridge.artifact import DigestCache
     from weighbridge.core import Bundle, JsonValue, Limits
-    from weighbridge.core.ports import Executor, Progress, StrPath
+    from weighbridge.core.ports import BundleStore, Executor, Progress, StrPath
     from weighbridge.provenance import Source
     from weighbridge.signing import Signer
     from weighbridge.workflow._step_watch import Watched
 
 __all__ = [
     "LOCAL_BUILDER",
+    "OWN_FACTS",
     "Claimed",
     "Outcome",
     "Recorded",
@@ -62,6 +74,13 @@ __all__ = [
 ]
 
 LOCAL_BUILDER = "https://weighbridge.dev/builders/local/v1"
+# What internalParameters hold of every step.
+OWN_FACTS = frozenset(
+    {
+        *("accelerator", "completeness", "determinism", "entryPoints", "environment"),
+        *("problems", "step", "topology"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +97,8 @@ class StepPlan:
         builder: A URI that names who runs it.
         carry: Whether what the inputs' claims files say is copied to the outputs'.
         ranks: Whether it is one rank of a distributed job.
+        store: Where the claims go besides the outputs' claims files: a folder, or a store of the
+            caller's own.
     """
 
     kind: str
@@ -88,25 +109,7 @@ class StepPlan:
     builder: str = LOCAL_BUILDER
     carry: bool = True
     ranks: RankChoice = field(default_factory=RankChoice)
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """One output, and where the claims about it are.
-
-    Attributes:
-        name: What the step calls it.
-        path: The artifact.
-        digest: Its digest.
-        claims: The claims file.
-        carried: How many claims about inputs were copied there.
-    """
-
-    name: str
-    path: Path
-    digest: Digest
-    claims: Path
-    carried: int
+    store: StrPath | BundleStore | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class Recorded:
         undeclared: What was read and not declared, by path; sorted.
         gaps: Why something may have been missed, in words.
         removed: Variables that the step was not given, since they hold secrets.
+        denied: What the walls denied it, by path; None if there were walls and nobody saw it.
         rank: Which rank of how many it was, ``2/4``; empty if it was the whole step.
     """
 
@@ -129,6 +133,7 @@ class Recorded:
     undeclared: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    denied: tuple[str, ...] | None = ()
     rank: str = ""
 
 
@@ -140,25 +145,42 @@ class Setting:
         inputs: Hashed.
         script: The file that the command names as its program, hashed; None if it names none.
         source: The commit of the current folder; None if there is none.
-        platform: What the step runs on.
+        platforms: What the step runs on, or may run on.
         environment: The variables that are recorded.
         problems: What could not be found out about the source, in sentences.
         topology: Of how many processes this is which.
+        store: Where the claims go besides; None: nowhere.
+        cache: Knows files that were hashed before; written when the step begins.
     """
 
     inputs: tuple[StepInput, ...]
     script: StepInput | None = None
     source: Source | None = None
-    platform: Platform = field(default_factory=Platform)
+    platforms: tuple[Platform, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     topology: Mapping[str, str] = field(default_factory=lambda: {"worldSize": "1"})
+    store: BundleStore | None = None
+    cache: DigestCache | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """The inputs and the script, as far as they are on this machine."""
         script = () if self.script is None else (self.script,)
         return tuple(item.path for item in (*self.inputs, *script) if item.path is not None)
+
+    @property
+    def outside(self) -> frozenset[str]:
+        """What lies in a folder that is an input and is not part of its digest: claims, ``.git``.
+
+        Absolute, links resolved, as a monitor tells it.
+        """
+        return frozenset(
+            f"{os.path.realpath(item.tree.folder)}/{name}"
+            for item in self.inputs
+            if item.tree is not None
+            for name in item.tree.left_out
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +192,18 @@ class Outcome:
         started_at: Aware.
         watched: How it was watched.
         removed: Names of the variables that the step was not given.
+        materials: What else went in.
+        facts: What else is worth knowing; under ``internalParameters``.
+        byproducts: What else came out besides the outputs.
     """
 
     entry_point: tuple[str, ...]
     started_at: datetime
     watched: Watched
     removed: tuple[str, ...] = ()
+    materials: tuple[Dependency, ...] = ()
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    byproducts: tuple[Dependency, ...] = ()
 
 
 def prepare_step(  # noqa: PLR0913 - each is one thing to look at
@@ -187,8 +215,11 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
     executor: Executor,
     limits: Limits,
     progress: Progress | None = None,
+    cache: DigestCache | None = None,
 ) -> Setting:
     """Look at everything that a step begins with, before it can change any of it.
+
+    What would keep its claims from being written is told here too: the step may take days.
 
     Args:
         plan: What the step is going to be.
@@ -198,26 +229,43 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
         executor: Where to hash.
         limits: Bounds.
         progress: Is told the bytes.
+        cache: Knows files that were hashed before.
 
     Raises:
         InputError: The plan cannot be recorded; an input is missing or cannot be hashed, or bears
-            no digest.
+            no digest; claims cannot be written.
         ArtifactChangedError: One changed meanwhile.
+        IncompleteError: The disk is full, the store does not answer, or the parameters are more
+            than a record holds.
     """
     check_step(plan.kind, plan.builder, inputs=plan.inputs, parameters=plan.parameters)
-    inputs = hash_inputs(plan.inputs, executor=executor, limits=limits, progress=progress)
+    check_names(plan.inputs, what="input")
+    check_names(plan.outputs, what="output")
+    check_names([plan.name or plan.kind], what="entire step")
+    check_parameters(plan.parameters, limits=limits)
+    store = choose_store(plan.store, limits=limits)
+    check_claiming(plan.outputs, plan.inputs, store=store, carry=plan.carry, limits=limits)
+    inputs = hash_inputs(
+        plan.inputs, executor=executor, limits=limits, progress=progress, cache=cache
+    )
     code = {} if script is None else {"entry-point": script}
-    hashed = hash_inputs(code, executor=executor, limits=limits)
+    hashed = hash_inputs(code, executor=executor, limits=limits, cache=cache)
     here = [item.path for item in inputs if item.path is not None]
-    left_out = [*here, *(Path(path) for path in plan.outputs.values())]
+    records = [*list_claims_files(plan.inputs, plan.outputs), *(store.local_paths if store else ())]
+    left_out = [*here, *(Path(path) for path in plan.outputs.values()), *records]
     source, problems = read_source(Path.cwd(), left_out=left_out, limits=limits)
+    platforms = find_platforms(python, environment, executor=executor, limits=limits, cache=cache)
+    if cache is not None:
+        cache.save()
     return Setting(
         inputs=inputs,
         script=hashed[0] if hashed else None,
         source=source,
-        platform=find_platform(python, environment, executor=executor, limits=limits),
+        platforms=platforms,
         environment=choose_environment(environment),
         problems=problems,
+        store=store,
+        cache=cache,
     )
 
 
@@ -238,29 +286,41 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         InputError: An output is not there or cannot be hashed, or claims cannot be written.
         ArtifactChangedError: An input changed meanwhile.
     """
-    finished_at = datetime.now(UTC)
+    finished_at, said = _read_clock(outcome.started_at)
     script = () if setting.script is None else (setting.script,)
     refuse_changed((*setting.inputs, *script), limits=limits)
-    subjects = hash_outputs(outputs, executor=executor, limits=limits, progress=progress)
-    watched, source, platform = outcome.watched, setting.source, setting.platform
+    cache = setting.cache
+    subjects = hash_outputs(
+        outputs, executor=executor, limits=limits, progress=progress, cache=cache
+    )
+    watched, source = outcome.watched, setting.source
+    platform = choose_platform(setting.platforms, watched.observation)
     covered = source.covered if source else frozenset()
-    undeclared = list_undeclared(watched, setting.files, covered | platform.files)
+    undeclared = list_undeclared(
+        watched, setting.files, platform, covered, outside=setting.outside, cache=cache
+    )
+    if watched.observation is None and watched.enforcer:
+        watched = replace(watched, gaps=(*watched.gaps, *map(_to_gap, sorted(setting.outside))))
+    if cache is not None:
+        cache.save()
+        said = (*said, *cache.problems)
     facts: dict[str, JsonValue] = {
+        **outcome.facts,
         "topology": dict(setting.topology),
-        "determinism": choose_determinism(platform.environment, setting.environment),
-        "accelerator": name_accelerator(platform.environment),
+        "determinism": _to_texts(choose_determinism(platform.environment, setting.environment)),
+        "accelerator": _to_texts(name_accelerator(platform.environment)),
         "completeness": to_completeness(watched, len(undeclared)),
         "environment": {
-            "variables": dict(setting.environment),
-            "removed": list(outcome.removed),
+            "variables": _to_texts(setting.environment),
+            "removed": [_to_text(name) for name in outcome.removed],
         },
-        "problems": [*setting.problems, *platform.problems],
+        "problems": list(map(_to_text, (*setting.problems, *platform.problems, *said))),
     }
     record = StepRecord(
         kind=plan.kind,
         name=plan.name or plan.kind,
         builder=plan.builder,
-        entry_point=outcome.entry_point,
+        entry_point=tuple(map(_to_text, outcome.entry_point)),
         parameters=plan.parameters,
         inputs=tuple(item.dependency for item in setting.inputs),
         started_at=outcome.started_at,
@@ -268,23 +328,28 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         invocation=f"urn:uuid:{uuid.uuid4()}",
         materials=(
             *(item.dependency for item in script),
+            *outcome.materials,
             *(source.to_dependencies() if source else ()),
             *platform.materials,
             *undeclared,
         ),
         facts=facts,
+        byproducts=outcome.byproducts,
         source=source.uri if source else "",
-        source_path=source.path if source else "",
+        source_path=printable(source.path) if source else "",
     )
     bundles = _seal(record, subjects, watched, platform, seal=seal)
     carried = collect_claims(setting.inputs, limits=limits) if plan.carry else ()
     return Recorded(
         bundles[-1],
-        claim_outputs(outputs, subjects, bundles, carried=carried, limits=limits),
+        claim_outputs(
+            outputs, subjects, bundles, carried=carried, store=setting.store, limits=limits
+        ),
         watched.completeness,
         tuple(item.name for item in undeclared),
         watched.gaps,
         outcome.removed,
+        None if watched.denied is None else tuple(map(printable, watched.denied)),
     )
 
 
@@ -294,8 +359,9 @@ def hash_outputs(
     executor: Executor,
     limits: Limits,
     progress: Progress | None = None,
+    cache: DigestCache | None = None,
 ) -> tuple[Subject, ...]:
-    """Hash what came out, in the order given.
+    """Hash what came out, in the order given; all of it is read, and the cache is told.
 
     Raises:
         InputError: One is not there or cannot be hashed.
@@ -303,50 +369,35 @@ def hash_outputs(
     """
     subjects = []
     for output in outputs:
-        manifest = build_manifest(output.path, executor=executor, limits=limits, progress=progress)
+        weighed, _ = weigh_cached(
+            output.path, cache, executor=executor, limits=limits, progress=progress, read_all=True
+        )
+        manifest = weighed.to_manifest()
+        refuse_changes(weighed.tree, output.path, limits=limits)
         subjects.append(Subject(output.name, {"sha256": manifest.compute_digest().hex}))
     return tuple(subjects)
 
 
-def claim_outputs(
-    outputs: Sequence[Output],
-    subjects: Sequence[Subject],
-    bundles: Sequence[Bundle],
-    *,
-    carried: Sequence[bytes] = (),
-    limits: Limits,
-) -> tuple[Claimed, ...]:
-    """Put signed statements, and what is carried along, into the claims file of each output.
-
-    Args:
-        outputs: Where the artifacts are.
-        subjects: What each was hashed to, in the same order.
-        bundles: What is said about all of them.
-        carried: Claims about what they were made from, as lines.
-        limits: ``max_signature_bytes`` applies to each file.
-
-    Raises:
-        InputError: A file cannot be written.
-        LimitExceededError: A file would be too large.
-    """
-    claimed = []
-    for output, subject in zip(outputs, subjects, strict=True):
-        path = find_claims(output.path)
-        lines = [bundle.raw for bundle in bundles]
-        count = append_claims(path, (*carried, *lines), limits=limits)
-        digest = Digest(subject.digest["sha256"])
-        claimed.append(Claimed(output.name, output.path, digest, path, count - len(lines)))
-    return tuple(claimed)
+def _to_text(value: str) -> str:
+    r"""Return what the system gave as text; a byte that is no UTF-8 becomes ``\xNN``."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def collect_claims(inputs: Iterable[StepInput], *, limits: Limits) -> tuple[bytes, ...]:
-    """Return what the inputs' claims files hold; whether it is true, whoever reads it finds out."""
-    return tuple(
-        line
-        for item in inputs
-        if item.path is not None
-        for line in read_claims(find_claims(item.path), limits=limits)
-    )
+def _to_texts(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: _to_text(value) for name, value in values.items()}
+
+
+def _to_gap(path: str) -> str:
+    """Say of what lies in an input that the walls let the step read it."""
+    return f"{printable(path)} is not part of an input's digest, and the step could read it"
+
+
+def _read_clock(started_at: datetime) -> tuple[datetime, tuple[str, ...]]:
+    """Return when the step ended, never before it began, and a sentence if the clock says so."""
+    now = datetime.now(UTC)
+    if now >= started_at:
+        return now, ()
+    return started_at, ("the clock was set back during the step: when it ended is not known",)
 
 
 def _seal(
@@ -363,7 +414,7 @@ def _seal(
         trace = build_trace(watched.observation, subjects, record=record)
         beside.append(("runtime-trace", trace))
     if platform.environment:
-        scai = to_scai(platform.environment, producer=record.builder)
+        scai = to_scai(_to_texts(platform.environment), producer=record.builder)
         built = Statement.build(subjects, predicate_type=SCAI_TYPE, predicate=scai)
         beside.append(("environment", built))
     byproducts = [

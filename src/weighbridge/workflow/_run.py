@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
-import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
-from weighbridge.core import DEFAULT_LIMITS, Limits, printable
+from weighbridge.core import DEFAULT_LIMITS, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
 from weighbridge.provenance import clean_environment, find_interpreter, redact_arguments
 from weighbridge.workflow._gather import conclude_rank
+from weighbridge.workflow._program import open_program, refuse_other
 from weighbridge.workflow._ranks import begin_rank
 from weighbridge.workflow._record import Outcome, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer, list_key_files
-from weighbridge.workflow._step_facts import find_script
+from weighbridge.workflow._step_cache import (
+    CACHE_VARIABLE,
+    drop_if_written,
+    find_step_cache,
+    keep_from_outputs,
+    list_hidden,
+)
 from weighbridge.workflow._step_inputs import check_outputs, prepare_grant
-from weighbridge.workflow._step_watch import Observe, run_watched
+from weighbridge.workflow._step_monitor import Observe
+from weighbridge.workflow._step_watch import run_watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,15 +48,18 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     enforce: bool = False,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    digest_cache: bool = True,
     progress: Progress | None = None,
 ) -> Recorded:
     """Run a command, and sign what it made from what.
 
     The inputs are hashed before and looked at again afterwards, the outputs are hashed afterwards.
     If anything goes wrong nothing is claimed. The command is not given variables that hold secrets.
+    A command that is a notebook is executed from its first cell to its last.
 
     Args:
-        command: The program and its arguments; no shell.
+        command: The program and its arguments; no shell. Or a notebook (``.ipynb``), alone or
+            behind the interpreter that shall run its cells.
         plan: What the step is.
         key: A private key in PEM; or give ``signer``.
         signer: As for ``sign``.
@@ -55,6 +67,8 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
         enforce: Whether it can read its inputs and write its outputs and nothing else.
         executor: Where to hash; by default threads, one for each processor.
         limits: Bounds on inputs, outputs and claims.
+        digest_cache: Whether files that were hashed for a step before, and that nobody touched
+            since, are taken as they were; ``WEIGHBRIDGE_DIGEST_CACHE=off`` wins.
         progress: Is told the bytes.
 
     Raises:
@@ -69,27 +83,47 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     if not command:
         raise InputError("there is no command to run; put it behind --")
     outputs = check_outputs(plan.outputs, plan.inputs)
+    environment, removed = clean_environment(os.environ)
     seal = choose_signer(signer, key, limits=limits)
     place = begin_rank(plan, os.environ, seal=seal, limits=limits)
     executor = executor or ThreadExecutor()
-    environment, removed = clean_environment(os.environ)
-    if shutil.which(command[0], path=environment.get("PATH", os.defpath)) is None:
-        raise InputError(f"there is no program {printable(command[0])}; check what is behind --")
-    setting = prepare_step(
-        place.widen(plan) if place else plan,
-        find_interpreter(command, environment),
-        environment,
-        script=find_script(command),
-        executor=executor,
-        limits=limits,
-        progress=progress,
+    cache = find_step_cache(plan.inputs, os.environ, wanted=digest_cache)
+    keep_from_outputs(cache, (output.path for output in outputs))
+    environment[CACHE_VARIABLE] = "off"  # what runs inside the step is not to write it
+    removed = tuple(name for name in removed if name != CACHE_VARIABLE)
+    with open_program(command, outputs, environment, limits=limits) as program:
+        setting = prepare_step(
+            place.widen(plan) if place else plan,
+            find_interpreter(program.argv, environment),
+            environment,
+            script=program.script,
+            executor=executor,
+            limits=limits,
+            progress=progress,
+            cache=cache,
+        )
+        refuse_other(program, setting.script)
+        grant = None
+        if enforce:
+            kept = setting.store.local_paths if setting.store else ()
+            hidden = (*list_key_files(signer, key), *list_hidden(cache), *kept)
+            grant = prepare_grant((*setting.files, *program.own), outputs, hidden=hidden)
+        started_at = datetime.now(UTC)
+        watched = run_watched(
+            program.argv,
+            environment,
+            observe=observe,
+            grant=grant,
+            limits=limits,
+            judge=partial(drop_if_written, cache),
+        )
+    outcome = Outcome(
+        tuple(redact_arguments(command)),
+        started_at,
+        replace(watched, own=(*watched.own, *program.own)),
+        removed,
+        materials=program.materials,
     )
-    grant = None
-    if enforce:
-        grant = prepare_grant(setting.files, outputs, hidden=list_key_files(signer, key))
-    started_at = datetime.now(UTC)
-    watched = run_watched(command, environment, observe=observe, grant=grant, limits=limits)
-    outcome = Outcome(tuple(redact_arguments(command)), started_at, watched, removed)
     if place is not None:
         return conclude_rank(
             place,

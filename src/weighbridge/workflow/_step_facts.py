@@ -2,102 +2,51 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weighbridge.artifact import describe_cached, hash_file
 from weighbridge.core import Dependency, printable
-from weighbridge.errors import WeighbridgeError
-from weighbridge.provenance import (
-    describe_environment,
-    describe_libraries,
-    find_undeclared,
-    list_runtime,
-    read_interpreter,
-    read_packages,
-)
+from weighbridge.provenance import find_undeclared, to_file_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
+    from pathlib import Path
 
-    from weighbridge.core import JsonValue, Limits
-    from weighbridge.core.ports import Executor
+    from weighbridge.artifact import DigestCache
+    from weighbridge.core import JsonValue
+    from weighbridge.workflow._step_platform import Platform
     from weighbridge.workflow._step_watch import Watched
 
 __all__ = [
-    "Platform",
-    "find_platform",
-    "find_script",
     "list_undeclared",
     "to_completeness",
 ]
 
 _KERNEL = ("/proc", "/sys", "/dev")
-_OPTIONS_END = 10
-# How these are set decides numerics; asking them imports them, in a process of their own.
-_TELLING = frozenset({"numpy", "torch", "threadpoolctl"})
-
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """What a step runs on.
-
-    Attributes:
-        materials: Interpreter, image and installed packages.
-        environment: Facts that decide numerics, ``GROUP.NAME`` to text.
-        files: Absolute paths of the files whose digest a package's RECORD gives and that have it.
-        problems: What does not hold or is not known, in sentences.
-    """
-
-    materials: tuple[Dependency, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    files: frozenset[str] = frozenset()
-    problems: tuple[str, ...] = ()
-
-
-def find_platform(
-    python: Path | None, environment: Mapping[str, str], *, executor: Executor, limits: Limits
-) -> Platform:
-    """Ask the interpreter of a step about itself; check each package against its RECORD.
-
-    Args:
-        python: The program; None: it is not known.
-        environment: What the step is started with.
-        executor: Hashes the packages' files.
-        limits: Bound them.
-    """
-    if python is None:
-        return Platform(problems=("the command is no Python; what it runs on is not recorded",))
-    try:
-        interpreter = read_interpreter(python, environ=environment, limits=limits)
-    except WeighbridgeError as error:
-        return Platform(problems=(f"what the step runs on is not known: {error}",))
-    packages = read_packages(interpreter, executor=executor, limits=limits)
-    facts, problems = describe_environment(interpreter, environment), packages.problems
-    if _TELLING & {item.name.lower() for item in packages.dependencies}:
-        more, said = describe_libraries(interpreter, environment, limits=limits)
-        facts, problems = {**facts, **more}, (*problems, *said)
-    materials = (*list_runtime(interpreter), *packages.dependencies)
-    return Platform(materials, facts, packages.verified, problems)
-
-
-def find_script(command: Sequence[str]) -> Path | None:
-    """Return the file that an interpreter is given: the first argument that is one."""
-    for argument in command[1:_OPTIONS_END]:
-        if argument in ("-c", "-m", "--"):
-            return None
-        if not argument.startswith("-"):
-            path = Path(argument)
-            return path if path.is_file() else None
-    return None
 
 
 def list_undeclared(
-    watched: Watched, declared: Iterable[Path], known: frozenset[str]
+    watched: Watched,
+    declared: Iterable[Path],
+    platform: Platform,
+    covered: frozenset[str],
+    *,
+    outside: frozenset[str] = frozenset(),
+    cache: DigestCache | None = None,
 ) -> tuple[Dependency, ...]:
-    """Return what was read and not declared, each with the digest that it has now."""
+    """Return what was read and not declared, each with the digest that it has now.
+
+    What the step wrote is read, whatever the cache says of it.
+
+    Args:
+        watched: What was seen.
+        declared: Inputs and the script.
+        platform: Accounts for the files of packages.
+        covered: What the source accounts for.
+        outside: What lies in a declared folder and is not part of its digest.
+        cache: Knows files that were hashed before.
+    """
     if watched.observation is None:
         return ()
     roots = [
@@ -107,18 +56,25 @@ def list_undeclared(
         *(str(entry.path) for entry in watched.baseline),
         *(os.path.realpath(path) for path in watched.own),
     ]
-    found = find_undeclared(watched.observation.reads, roots=roots, known=known)
-    return tuple(_hash_undeclared(path) for path in found)
+    found = find_undeclared(
+        watched.observation.reads,
+        roots=roots,
+        known=covered | platform.files,
+        outside=outside,
+        packages=platform.folders,
+    )
+    written = frozenset(watched.observation.writes)
+    return tuple(_hash_undeclared(path, None if path in written else cache) for path in found)
 
 
-def _hash_undeclared(path: str) -> Dependency:
-    name = printable(path)
-    try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - may hold bytes that are no UTF-8
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return Dependency(name, {}, role="undeclared", annotations={"state": "gone or unreadable"})
-    return Dependency(name, {"sha256": digest}, role="undeclared")
+def _hash_undeclared(path: str, cache: DigestCache | None) -> Dependency:
+    name, uri = printable(path), to_file_uri(path)
+    digest, is_cached = hash_file(path, cache)
+    if not digest:
+        state = {"state": "gone, unreadable, changing or no regular file"}
+        return Dependency(name, {}, uri, role="undeclared", annotations=state)
+    said = describe_cached(int(is_cached))
+    return Dependency(name, {"sha256": digest}, uri, role="undeclared", annotations=said)
 
 
 def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:
@@ -130,6 +86,7 @@ def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:
         "enforcer": watched.enforcer,
         "network": "denied" if watched.enforcer else "not restricted",
         "connections": list(observation.connections) if observation else [],
+        "denied": "unknown" if watched.denied is None else [printable(p) for p in watched.denied],
         "undeclared": str(undeclared) if observation else "unknown",
         "gaps": list(watched.gaps),
     }

@@ -6,19 +6,18 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from weighbridge.artifact import find_changes, refuse_changes, weigh
+from weighbridge.artifact import describe_cached, find_changes, refuse_changes, weigh_cached
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import ArtifactChangedError, InputError
-from weighbridge.provenance import is_lock_file, is_remote, parse_remote_input
+from weighbridge.provenance import is_lock_file, is_remote, parse_remote_input, to_file_uri
 from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._step_watch import Grant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weighbridge.artifact import Tree, Weighed
+    from weighbridge.artifact import DigestCache, Tree
     from weighbridge.core import Limits
     from weighbridge.core.ports import Executor, Progress, StrPath
 
@@ -58,7 +57,7 @@ class Output:
 
 def describe_path(path: Path) -> str:
     """Return a path as a URI: ``file:data/train.parquet``, relative if it was given so."""
-    return f"file:{quote(os.fsencode(path))}"
+    return to_file_uri(os.fsencode(path).decode("utf-8", "surrogateescape"))
 
 
 def hash_inputs(
@@ -67,8 +66,9 @@ def hash_inputs(
     executor: Executor,
     limits: Limits,
     progress: Progress | None = None,
+    cache: DigestCache | None = None,
 ) -> tuple[StepInput, ...]:
-    """Hash each input that is on this machine, in the order given.
+    """Hash each input that is on this machine, in the order given, unless the cache knows it.
 
     Raises:
         InputError: One is missing, holds what cannot be hashed, or bears no digest.
@@ -80,13 +80,16 @@ def hash_inputs(
             found.append(StepInput(parse_remote_input(name, given)))
             continue
         path = to_path(given, what=f"input {name!r}")
-        weighed: Weighed[None] = weigh(path, executor=executor, limits=limits, progress=progress)
+        weighed, cached = weigh_cached(
+            path, cache, executor=executor, limits=limits, progress=progress
+        )
         manifest = weighed.to_manifest()
         refuse_changes(weighed.tree, path, limits=limits)
         facts = {
             "kind": manifest.kind.value,
             "files": str(len(manifest.resources)),
             "bytes": str(manifest.size_bytes),
+            **describe_cached(cached),
         }
         if is_lock_file(path.name):
             facts["lockFile"] = path.name
@@ -124,7 +127,7 @@ def check_outputs(
         raise InputError("a step without an output leaves nothing to speak of; name one")
     found = tuple(Output(n, to_path(p, what=f"output {n!r}")) for n, p in outputs.items())
     taken = {
-        Path(os.path.realpath(path)): f"input {name!r}"
+        Path(os.path.realpath(to_path(path, what=f"input {name!r}"))): f"input {name!r}"
         for name, path in inputs.items()
         if not (isinstance(path, str) and is_remote(path))
     }
@@ -153,7 +156,7 @@ def prepare_grant(
     kept_apart = [Path.cwd(), *readable, *hidden]
     writable = []
     for output in outputs:
-        if output.path.exists():
+        if os.path.exists(output.path):  # noqa: PTH110 - false, too, where nobody may look
             writable.append(output.path.absolute())
             continue
         folder = Path(os.path.realpath(output.path.parent))

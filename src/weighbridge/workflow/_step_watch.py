@@ -2,50 +2,48 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Completeness, Observation, printable
-from weighbridge.errors import IncompleteError, InputError, StepFailedError
+from weighbridge.errors import IncompleteError, StepFailedError
 from weighbridge.provenance import (
+    AUDIT_MONITOR,
+    AuditWatch,
+    Bubblewrap,
     Confinement,
+    StraceWatch,
     Unenforceable,
     build_baseline,
     build_strace_command,
     describe_gaps,
+    find_denied,
     find_enforcement,
     find_program_paths,
-    find_strace,
     open_launch,
+    take_attempts,
     verify_confined,
-    watch_by_strace,
 )
+from weighbridge.workflow._step_monitor import (
+    Monitor,
+    Observe,
+    choose_monitor,
+    open_monitor,
+    refuse_silence,
+)
+from weighbridge.workflow._step_process import describe_end, run_process
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from weighbridge.core import Limits
-    from weighbridge.provenance import BaselinePath, Bubblewrap, ConfinedLaunch, Landlock
+    from weighbridge.provenance import BaselinePath, ConfinedLaunch, Landlock
 
 __all__ = ["Grant", "Observe", "Watched", "run_watched"]
-
-_GRACE_S = 10
-
-
-class Observe(StrEnum):
-    """How a step is watched: by strace if that can be done, by strace or not at all, or not."""
-
-    AUTO = "auto"
-    STRACE = "strace"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,7 @@ class Watched:
         enforcer: What the walls were; empty without any.
         gaps: Why something may have been missed or not kept out, in words.
         own: Our own files that the monitor saw being read, to put the walls up.
+        denied: What the walls denied it, by path; None: there are walls, and nobody saw it.
     """
 
     completeness: Completeness
@@ -82,6 +81,7 @@ class Watched:
     enforcer: str = ""
     gaps: tuple[str, ...] = ()
     own: tuple[Path, ...] = ()
+    denied: tuple[str, ...] | None = ()
 
 
 def run_watched(
@@ -91,6 +91,7 @@ def run_watched(
     observe: Observe,
     grant: Grant | None,
     limits: Limits,
+    judge: Callable[[Observation], Observation] = lambda observation: observation,
 ) -> Watched:
     """Run a command to its end.
 
@@ -100,24 +101,27 @@ def run_watched(
         observe: How it is watched.
         grant: What it may touch; None: anything.
         limits: Bound what is kept of what was seen.
+        judge: Adds gaps to what was seen, also if the step failed.
 
     Raises:
         InputError: The command cannot be started.
         IncompleteError: It cannot be watched or kept inside walls here, as was asked.
         StepFailedError: It failed.
     """
-    strace, reason = _choose_strace(observe)
+    monitor = choose_monitor(observe, command, environment)
     how = None if grant is None else _choose_walls()
     baseline = build_baseline(command, environment)
-    gaps = [reason] if reason else []
+    walls: Confinement | None = None
+    launch: ConfinedLaunch | None = None
     with ExitStack() as stack:
+        watch = stack.enter_context(open_monitor(monitor, limits=limits))
         argv, variables = tuple(command), dict(environment)
         descriptors: tuple[int, ...] = ()
-        launch: ConfinedLaunch | None = None
+        if isinstance(watch, AuditWatch):
+            variables = watch.extend(variables)
         if grant is not None and how is not None:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weighbridge-")))
-            walls = _build_walls(grant, baseline, scratch)
-            gaps += describe_gaps(how, walls)
+            walls = _build_walls(grant, baseline, scratch, watch)
             launch = stack.enter_context(
                 open_launch(
                     command,
@@ -129,29 +133,62 @@ def run_watched(
             )
             argv, variables = launch.argv, dict(launch.environment)
             descriptors = launch.descriptors
-        watch = (
-            stack.enter_context(watch_by_strace(cwd=Path.cwd(), limits=limits)) if strace else None
-        )
-        if watch is not None:
-            argv = tuple(build_strace_command(argv, log=watch.log, program=strace))
-        code = _run(argv, variables, descriptors)
+        if isinstance(watch, StraceWatch):
+            argv = tuple(build_strace_command(argv, log=watch.log, program=monitor.strace))
+        code = run_process(argv, variables, descriptors)
         if launch is not None:
             verify_confined(launch)
-        observation = None if watch is None else watch.finish()
+        observation = None if watch is None else judge(watch.finish())
+    own = _list_own(launch) if launch else ()
+    denied: tuple[str, ...] | None = ()
+    if walls is not None and how is not None:
+        observation, denied = _find_denied(observation, walls, how, own)
     if code:
-        how_it_ended = (
-            f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
-        )
-        raise StepFailedError(f"the step {how_it_ended}; its outputs are unclaimed", exit_code=code)
-    gaps += observation.gaps if observation else ()
+        raise _fail(code, denied)
+    refuse_silence(monitor, watch)
+    gaps = (
+        *monitor.gaps,
+        *(describe_gaps(how, walls) if how and walls else ()),
+        *(observation.gaps if observation else ()),
+    )
     return Watched(
-        _classify(observation, enforced=launch is not None),
+        _classify(observation, monitor, enforced=launch is not None),
         baseline,
         observation,
         type(how).__name__.lower() if how else "",
-        tuple(gaps),
-        _list_own(launch) if launch else (),
+        gaps,
+        own,
+        denied,
     )
+
+
+def _find_denied(
+    observation: Observation | None,
+    walls: Confinement,
+    how: Landlock | Bubblewrap,
+    own: tuple[Path, ...],
+) -> tuple[Observation | None, tuple[str, ...] | None]:
+    """Return what was seen, with what was denied and nothing else as refused; and its names."""
+    if observation is None:
+        return None, None
+    tried = ("/", *map(str, walls.hidden))  # by the launcher, to know that the walls stand
+    if observation.monitor == AUDIT_MONITOR:  # which is in the step, not in the launcher
+        observation, tried = take_attempts(observation, walls, own=own), ()
+    hides = isinstance(how, Bubblewrap)
+    denied = find_denied(observation.refusals, walls, hides=hides, tried=tried)
+    names = set(denied)
+    kept = tuple(one for one in observation.refusals if one.path in names)
+    return replace(observation, refusals=kept), denied
+
+
+def _fail(code: int, denied: tuple[str, ...] | None) -> StepFailedError:
+    what = f"the step {describe_end(code)}; its outputs are unclaimed"
+    if denied is None:
+        what += "; what the walls denied it is not known without a monitor: use --observe auto"
+    elif denied:
+        more = f" and {len(denied) - 1:,} more" if len(denied) > 1 else ""
+        what += f"; the walls denied it {printable(denied[0])}{more}: declare what it needs"
+    return StepFailedError(what, exit_code=code, denied=denied)
 
 
 def _list_own(launch: ConfinedLaunch) -> tuple[Path, ...]:
@@ -160,22 +197,12 @@ def _list_own(launch: ConfinedLaunch) -> tuple[Path, ...]:
     return (*scripts, *(entry.path for entry in find_program_paths(Path(sys.executable))))
 
 
-def _classify(observation: Observation | None, *, enforced: bool) -> Completeness:
+def _classify(observation: Observation | None, monitor: Monitor, *, enforced: bool) -> Completeness:
     if enforced:
         return Completeness.ENFORCED
-    if observation is not None and not observation.gaps:
+    if monitor.strace and observation is not None and not observation.gaps:
         return Completeness.OBSERVED
     return Completeness.DECLARED
-
-
-def _choose_strace(observe: Observe) -> tuple[str, str]:
-    """Return the program, or why there is none."""
-    if observe is Observe.NONE:
-        return "", ""
-    support = find_strace()
-    if not support.program and observe is Observe.STRACE:
-        raise IncompleteError(f"the step cannot be watched: {support.reason}")
-    return support.program, support.reason
 
 
 def _choose_walls() -> Landlock | Bubblewrap:
@@ -185,32 +212,19 @@ def _choose_walls() -> Landlock | Bubblewrap:
     return how
 
 
-def _build_walls(grant: Grant, baseline: tuple[BaselinePath, ...], scratch: Path) -> Confinement:
+def _build_walls(
+    grant: Grant,
+    baseline: tuple[BaselinePath, ...],
+    scratch: Path,
+    watch: StraceWatch | AuditWatch | None,
+) -> Confinement:
+    hook, log = ((watch.folder,), (watch.log,)) if isinstance(watch, AuditWatch) else ((), ())
     return Confinement(
-        readable=(*grant.readable, *(entry.path for entry in baseline if not entry.writable)),
-        writable=(*grant.writable, scratch, *(e.path for e in baseline if e.writable)),
+        readable=(
+            *grant.readable,
+            *hook,
+            *(entry.path for entry in baseline if not entry.writable),
+        ),
+        writable=(*grant.writable, scratch, *log, *(e.path for e in baseline if e.writable)),
         hidden=grant.hidden,
     )
-
-
-def _run(argv: Sequence[str], environment: Mapping[str, str], descriptors: Sequence[int]) -> int:
-    shown = printable(argv[0])
-    program = shutil.which(argv[0], path=environment.get("PATH", os.defpath))
-    if program is None:
-        raise InputError(f"there is no program {shown}; check the command behind --")
-    try:
-        process = subprocess.Popen(  # noqa: S603 - what the user asked for, no shell
-            list(argv), executable=program, env=dict(environment), pass_fds=tuple(descriptors)
-        )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{shown} cannot be started: {reason.lower()}") from error
-    with process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # the step was told too; let it tidy up
-            try:
-                process.wait(_GRACE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            raise

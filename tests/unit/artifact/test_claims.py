@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from weighbridge.artifact import append_claims, find_claims, read_claims
+from weighbridge.artifact import (
+    append_claims,
+    append_claims_to_each,
+    check_claims,
+    find_claims,
+    read_claims,
+)
 from weighbridge.core import DEFAULT_LIMITS, Limits
-from weighbridge.errors import InputError, LimitExceededError
+from weighbridge.errors import IncompleteError, InputError, LimitExceededError
 
 
 def append(path: Path, *claims: bytes) -> int:
@@ -57,3 +66,63 @@ def test_what_cannot_be_written_leaves_the_old(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="not a regular file"):
         append(tmp_path / "pipe", b"{1}")
+
+
+def test_a_lock_that_is_never_given_back_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "claims.jsonl"
+    append(path, b"{1}")
+    holder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_SH)
+    with pytest.raises(IncompleteError, match="has locked"):
+        append_claims(path, [b"{2}"], limits=Limits(max_wait_s=0))
+    os.close(holder)
+    assert path.read_bytes() == b"{1}\n"
+    assert append(path, b"{2}") == 1
+
+
+def test_one_folder_by_two_names_is_locked_once(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "link").symlink_to("m")
+    paths = (tmp_path / "m" / "a.claims.jsonl", tmp_path / "link" / "b.claims.jsonl")
+    assert append_claims_to_each(paths, [b"{1}"], limits=Limits(max_wait_s=1)) == (1, 1)
+    assert append_claims_to_each((), [b"{1}"], limits=DEFAULT_LIMITS) == ()
+
+
+def test_writers_of_the_same_files_in_any_order(tmp_path: Path) -> None:
+    """Nobody waits in a circle, and nothing is lost."""
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        folder.mkdir()
+
+    def work(number: int) -> None:
+        paths = [folder / "claims.jsonl" for folder in random.Random(number).sample(folders, 3)]
+        append_claims_to_each(paths, [b"{%d}" % number], limits=DEFAULT_LIMITS)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(48)))
+    for folder in folders:
+        lines = read_claims(folder / "claims.jsonl", limits=DEFAULT_LIMITS)
+        assert sorted(lines) == sorted(b"{%d}" % number for number in range(48))
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_one_that_is_none_leaves_all_as_they_were(tmp_path: Path, kind: str) -> None:
+    first, second = tmp_path / "a.claims.jsonl", tmp_path / "b.claims.jsonl"
+    append(first, b"{1}")
+    (tmp_path / "secret").write_bytes(b"secret\n")
+    if kind == "link":
+        second.symlink_to("secret")
+    elif kind == "pipe":
+        os.mkfifo(second)
+    else:
+        second.mkdir()
+    with pytest.raises(InputError):
+        append_claims_to_each((first, second), [b"{2}"], limits=DEFAULT_LIMITS)
+    with pytest.raises(InputError):
+        check_claims(tmp_path / "b", limits=DEFAULT_LIMITS)
+    assert first.read_bytes() == b"{1}\n"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "a.claims.jsonl",
+        "b.claims.jsonl",
+        "secret",
+    ]

@@ -266,6 +266,22 @@ def test_what_differs_is_said() -> None:
     assert join(ranks).builder == "https://example.com/b"
 
 
+def test_what_only_one_rank_says_of_a_thing_does_not_make_it_another() -> None:
+    """One found the digest in its cache."""
+    pip = Dependency("pip", {"sha256": "0a" * 32}, role="package", annotations={"version": "1"})
+    cached = replace(pip, annotations={"version": "1", "cachedFiles": "3"})
+    for materials in ([pip, cached], [cached, pip]):
+        ranks = [make_rank(rank, 2, {}, [item]) for rank, item in enumerate(materials)]
+        assert join(ranks).materials == (pip,)
+
+
+def test_what_steps_say_of_themselves_stays_if_all_say_it() -> None:
+    ranks = [make_rank(rank, 2, notebook={"cells": "3"}, seed=str(rank)) for rank in range(2)]
+    facts = join(ranks).facts
+    assert facts["notebook"] == {"cells": "3"}
+    assert "seed" not in facts
+
+
 def test_an_input_that_is_called_like_a_shard() -> None:
     one, other = ({"sha256": "0a" * 32}, "file:a"), ({"sha256": "0b" * 32}, "file:a")
     ranks = [

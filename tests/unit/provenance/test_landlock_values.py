@@ -13,17 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weighbridge.core import Refusal
+from weighbridge.provenance import find_denied
 from weighbridge.provenance._confined import _to_families
 from weighbridge.provenance._confined_baseline import build_baseline, find_program_paths
 from weighbridge.provenance._landlock import (
     Bubblewrap,
     Confinement,
     Landlock,
-    Refusal,
     Unenforceable,
     _explain_abi,
     describe_gaps,
-    find_denied,
     find_enforcement,
 )
 from weighbridge.provenance._landlock_launcher import SYSCALLS, build_filter, to_handled

@@ -297,3 +297,59 @@ def test_no_call_raises_whatever_its_arguments(args: str) -> None:
 @given(log=st.binary())
 def test_no_bytes_raise(log: bytes) -> None:
     assert parse_strace(io.BytesIO(log), cwd=CWD).gaps
+
+
+# ------------------------------------------------------------------------------- what was denied
+
+
+def refused(*lines: str, limits: Limits = DEFAULT_LIMITS) -> list[tuple[str, bool, int]]:
+    seen = see(*lines, limits=limits)
+    assert seen.gaps == ()
+    return [(one.path, one.writing, one.times) for one in seen.refusals]
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "writing"),
+    [
+        (f"openat(AT_FDCWD, {q('x')}, O_RDONLY|O_CLOEXEC)", f"{CWD}/x", False),
+        (f"openat({fd('/nowhere/d')}, {q('x')}, O_RDWR)", "/nowhere/d/x", True),
+        (f"open({q('/nowhere/x')}, O_RDONLY|O_CREAT, 0600)", "/nowhere/x", True),
+        (f"openat2(AT_FDCWD, {q('x')}, {{flags=O_WRONLY, resolve=0}}, 24)", f"{CWD}/x", True),
+        (f"execve({q('/nowhere/x')}, [...], 0x7ffd)", "/nowhere/x", False),
+        (f"unlink({q('x')})", f"{CWD}/x", True),
+        (f"mkdir({q('x')}, 0777)", f"{CWD}/x", True),
+    ],
+)
+@pytest.mark.parametrize("error", ["EACCES", "EPERM", "EROFS"])
+def test_what_was_denied_is_kept(line: str, path: str, *, writing: bool, error: str) -> None:
+    assert refused(f"{line} = -1 {error} (Denied)") == [(path, writing, 1)]
+
+
+def test_both_names_of_a_rename_are_kept() -> None:
+    line = f"rename({q('x')}, {q('y')}) = -1 EXDEV (Invalid cross-device link)"
+    assert refused(line, line) == [(f"{CWD}/x", True, 2), (f"{CWD}/y", True, 2)]
+
+
+def test_what_is_not_there_was_not_denied(tmp_path: Path) -> None:
+    (tmp_path / "here").touch()
+    lines = [
+        f"open({q(str(tmp_path / name))}, O_RDONLY) = -1 ENOENT (No such file or directory)"
+        for name in ("here", "gone")
+    ]
+    assert refused(*lines) == [(str(tmp_path / "here"), False, 1)]
+
+
+def test_looking_into_the_working_folder_is_what_every_python_does() -> None:
+    denied = "= -1 EACCES (Permission denied)"
+    line = "openat(AT_FDCWD, {}, O_RDONLY|O_DIRECTORY) " + denied
+    assert refused(line.format(q(CWD)), line.format(q("/nowhere"))) == [("/nowhere", False, 1)]
+
+
+def test_where_a_refused_name_is_may_be_unknown() -> None:
+    lost = ("fchdir(3) = 0", f"open({q('x')}, O_RDONLY) = -1 EACCES (No)")
+    assert see(*lost).refusals == ()
+
+
+def test_refusals_are_bounded_and_no_gap() -> None:
+    lines = [f"open({q(f'/nowhere/{n}')}, O_RDONLY) = -1 EACCES (No)" for n in range(9)]
+    assert len(refused(*lines, limits=replace(DEFAULT_LIMITS, max_rows=3))) == 3

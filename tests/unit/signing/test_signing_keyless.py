@@ -72,12 +72,12 @@ def test_an_honest_signature_says_who_and_when(local_sigstore: LocalSigstore, ve
     found = verify(local_sigstore, assemble(local_sigstore, version))
     assert (found.signer, found.method) == ("", "keyless")
     assert (found.identity, found.issuer) == (ALICE, local_sigstore.issuer)
-    assert found.signed_by is not None
-    assert before <= found.signed_by <= datetime.now(UTC)
+    assert found.existed_by is not None
+    assert before <= found.existed_by <= datetime.now(UTC)
 
 
 def test_the_logs_time_counts_if_there_is_no_other(local_sigstore: LocalSigstore) -> None:
-    assert verify(local_sigstore, assemble(local_sigstore, 1, timestamped=False)).signed_by
+    assert verify(local_sigstore, assemble(local_sigstore, 1, timestamped=False)).existed_by
     with pytest.raises(SignatureError, match="promise or signed timestamp"):
         verify(local_sigstore, assemble(local_sigstore, 2, timestamped=False))
 
@@ -88,7 +88,7 @@ def test_no_timestamps_in_so_many_words(local_sigstore: LocalSigstore, data: obj
     document = assemble(local_sigstore, 1, timestamped=False)
     document["verificationMaterial"]["timestampVerificationData"] = data
     found = verify(local_sigstore, document)
-    assert found.signed_by
+    assert found.existed_by
     assert found.notes == ()
 
 

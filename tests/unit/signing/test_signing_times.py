@@ -340,20 +340,20 @@ class TestAttribution:
     def test_a_key_with_a_timestamp(self, tmp_path: Path, honest: Stamper) -> None:
         verifier = TimestampedVerifier(public_key_of("release"), believe(tmp_path, honest.chain))
         done = verify_bundle(stamped(honest), {"release": verifier}, at=datetime.now(UTC))
-        assert done.attributions[0].signed_by is not None
+        assert done.attributions[0].existed_by is not None
         assert done.attributions[0].notes == ()
 
     def test_nobody_asked(self, honest: Stamper) -> None:
         done = verify_bundle(
             stamped(honest), {"release": public_key_of("release")}, at=datetime.now(UTC)
         )
-        assert done.attributions[0].signed_by is None
+        assert done.attributions[0].existed_by is None
         assert done.attributions[0].notes == ("a timestamp, since no authority is named for it",)
 
     def test_nothing_to_ask_about(self, tmp_path: Path, honest: Stamper) -> None:
         verifier = TimestampedVerifier(public_key_of("release"), believe(tmp_path, honest.chain))
         done = verify_bundle(unstamped(), {"release": verifier}, at=datetime.now(UTC))
-        assert done.attributions[0].signed_by is None
+        assert done.attributions[0].existed_by is None
         assert done.attributions[0].notes == ("the time of signing, since there is no timestamp",)
 
     def test_a_signature_that_does_not_hold_is_not_saved_by_its_timestamp(
@@ -388,7 +388,7 @@ class TestCertificates:
         (folder / "root.pem").write_bytes(chain.root.pem)
         verifier = load_certificate_verifier([folder / "root.pem"], timestamps=times)
         (found,) = verify_bundle(bundle, {"it": verifier}, at=datetime.now(UTC)).attributions
-        return found.signed_by
+        return found.existed_by
 
     def test_a_timestamp_from_then_keeps_it_valid(
         self, tmp_path: Path, chain: Chain, honest: Stamper

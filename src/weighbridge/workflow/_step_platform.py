@@ -1,0 +1,147 @@
+"""What a step runs on: machine, interpreter, packages."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from weighbridge.errors import WeighbridgeError
+from weighbridge.provenance import (
+    describe_environment,
+    describe_libraries,
+    list_interpreters,
+    list_runtime,
+    read_interpreter,
+    read_packages,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from weighbridge.artifact import DigestCache
+    from weighbridge.core import Dependency, Limits, Observation
+    from weighbridge.core.ports import Executor
+    from weighbridge.provenance import Interpreter
+
+__all__ = ["Platform", "choose_platform", "find_platforms"]
+
+# How these are set decides numerics; asking them imports them, in a process of their own.
+_TELLING = frozenset({"numpy", "torch", "threadpoolctl"})
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What a step runs on.
+
+    Attributes:
+        materials: Interpreter, image and installed packages.
+        environment: Facts that decide numerics, ``GROUP.NAME`` to text.
+        files: Absolute paths of the files that ``materials`` account for by a digest.
+        folders: Real paths of the folders of installed packages.
+        problems: What does not hold or is not known, in sentences.
+        mark: A file that whoever runs on it reads; empty if the step runs on it for sure.
+    """
+
+    materials: tuple[Dependency, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
+    problems: tuple[str, ...] = ()
+    mark: str = ""
+
+
+def find_platforms(
+    python: Path | None,
+    environment: Mapping[str, str],
+    *,
+    executor: Executor,
+    limits: Limits,
+    cache: DigestCache | None = None,
+) -> tuple[Platform, ...]:
+    """Look at the machine and at each interpreter that a step may run on.
+
+    A command that is no Python may start one, so those that it would find by name are looked at:
+    what the walls and the list of undeclared files let through has to be in the record.
+
+    Args:
+        python: The step's interpreter; None: its command is no Python.
+        environment: What the step is started with.
+        executor: Hashes the packages' files.
+        limits: Bound them.
+        cache: Knows files that were hashed before.
+    """
+    machine = Platform(list_runtime(None, cache=cache), describe_environment(None, environment))
+    looking = _Looking(environment, executor, limits, cache)
+    if python is not None:
+        return (machine, _look_at(python, looking, asks_libraries=True))
+    others = (
+        _look_at(program, looking, asks_libraries=False)
+        for program in list_interpreters(environment)
+    )
+    return (machine, *others)
+
+
+def choose_platform(platforms: Sequence[Platform], observation: Observation | None) -> Platform:
+    """Put together what a step ran on: all that it may have, or what it was seen to.
+
+    Args:
+        platforms: As :func:`find_platforms` found them.
+        observation: What a monitor saw; None without one. Nothing is left out if it has gaps.
+    """
+    sees_all = observation is not None and not observation.gaps
+    reads = frozenset(observation.reads) if observation is not None and sees_all else None
+    used = [one for one in platforms if not one.mark or reads is None or one.mark in reads]
+    materials: list[Dependency] = []
+    for item in (item for one in used for item in one.materials):
+        if item.role == "package" or item not in materials:
+            materials.append(item)
+    return Platform(
+        tuple(materials),
+        {name: value for one in reversed(used) for name, value in one.environment.items()},
+        frozenset().union(*(one.files for one in used)),
+        frozenset().union(*(one.folders for one in used)),
+        tuple(dict.fromkeys(words for one in used for words in one.problems)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """What looking at an interpreter needs."""
+
+    environment: Mapping[str, str]
+    executor: Executor
+    limits: Limits
+    cache: DigestCache | None
+
+
+def _look_at(program: Path, looking: _Looking, *, asks_libraries: bool) -> Platform:
+    environment, limits, cache = looking.environment, looking.limits, looking.cache
+    try:
+        interpreter = read_interpreter(program, environ=environment, limits=limits)
+    except WeighbridgeError as error:
+        return Platform(problems=(f"what the step runs on is not known: {error}",))
+    packages = read_packages(interpreter, executor=looking.executor, limits=limits, cache=cache)
+    facts, problems = describe_environment(interpreter, environment), packages.problems
+    if _TELLING & {item.name.lower() for item in packages.dependencies}:
+        if asks_libraries:
+            more, said = describe_libraries(interpreter, environment, limits=limits)
+        else:
+            more, said = {}, ("how NumPy and PyTorch are set is asked of a Python command only",)
+        facts, problems = {**facts, **more}, (*problems, *said)
+    return Platform(
+        (*list_runtime(interpreter, cache=cache), *packages.dependencies),
+        facts,
+        packages.recorded,
+        packages.folders,
+        problems,
+        "" if asks_libraries else _find_mark(interpreter),
+    )
+
+
+def _find_mark(interpreter: Interpreter) -> str:
+    """Return what is read whenever the interpreter starts, and by no other one."""
+    if interpreter.prefix != interpreter.base_prefix:
+        return os.path.realpath(interpreter.prefix / "pyvenv.cfg")
+    return str(interpreter.executable)
