@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow import check_artifact as check
     from weighbridge.workflow import create_key_files as keygen
     from weighbridge.workflow import export_public_key as public_key
+    from weighbridge.workflow import gather_ranks as gather
     from weighbridge.workflow import hash_artifact as hash  # noqa: A004 - the command's name
     from weighbridge.workflow import scan_artifact as scan
     from weighbridge.workflow import sign_artifact as sign
@@ -45,6 +46,7 @@ __all__ = [
     "SignerSpec",
     "__version__",
     "check",
+    "gather",
     "hash",
     "import_dvc",
     "import_mlflow",
@@ -65,6 +67,7 @@ _NAMES = {
     "Reuse": "Reuse",
     "SignerSpec": "SignerSpec",
     "check": "check_artifact",
+    "gather": "gather_ranks",
     "hash": "hash_artifact",
     "keygen": "create_key_files",
     "public_key": "export_public_key",

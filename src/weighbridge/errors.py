@@ -19,6 +19,7 @@ __all__ = [
     "LimitExceededError",
     "MissingExtraError",
     "ParseError",
+    "RanksError",
     "SignatureError",
     "StepFailedError",
     "TrustError",
@@ -99,6 +100,22 @@ class DigestMismatchError(VerificationError):
         """Keep the difference for callers that want more than the message."""
         super().__init__(message)
         self.diff = diff
+
+
+class RanksError(VerificationError):
+    """The ranks of a distributed job are not all there, or do not fit together.
+
+    Attributes:
+        ranks: Which are to blame, sorted.
+        problems: What is wrong, a sentence each; the message holds the first.
+    """
+
+    def __init__(self, ranks: tuple[int, ...], *, problems: tuple[str, ...]) -> None:
+        """Say the first problem and count the others."""
+        more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+        super().__init__(f"the ranks cannot be joined: {problems[0]}{more}; nothing was written")
+        self.ranks = ranks
+        self.problems = problems
 
 
 class SignatureError(VerificationError):

@@ -34,7 +34,7 @@ from weighbridge.formats import (
     parse_license,
 )
 from weighbridge.policy import parse_policy
-from weighbridge.provenance import parse_audit, parse_strace
+from weighbridge.provenance import parse_audit, parse_rank_report, parse_strace
 from weighbridge.scanning import build_inspector
 from weighbridge.signing import parse_before_v1
 
@@ -61,6 +61,12 @@ BUNDLE = json.dumps(
 ).encode()
 STATEMENT = b"""{"_type": "https://in-toto.io/Statement/v1", "predicateType": "x",
 "subject": [{"name": "n", "digest": {"sha256": "00"}}], "predicate": {}}"""
+
+RANK_REPORT = (
+    b'{"began":"2026-11-22T03:00:00.000000Z","ended":"2026-11-22T04:00:00.000000Z","inputs":{"a":'
+    b'{"sha256":"00"}},"job":"j","kind":"train","name":"n","outputs":{"m":"file:m"},"rank":1,'
+    b'"type":"https://weighbridge.dev/rank-report/v1","worldSize":2}\n'
+)
 
 
 def to_zip(members: dict[str, bytes]) -> bytes:
@@ -142,6 +148,9 @@ TARGETS = {
     "json": Target(lambda data: parse_json(data, what="x", limits=DEFAULT_LIMITS), [BUNDLE]),
     "bundle": Target(lambda data: parse_bundle(data, what="x", limits=DEFAULT_LIMITS), [BUNDLE]),
     "statement": Target(lambda data: parse_in_toto(data, limits=DEFAULT_LIMITS), [STATEMENT]),
+    "rank report": Target(
+        lambda data: parse_rank_report(data, what="x", limits=DEFAULT_LIMITS), [RANK_REPORT]
+    ),
     "before-v1": Target(
         lambda data: parse_before_v1(parse_in_toto(data, limits=DEFAULT_LIMITS)),
         [

@@ -73,6 +73,20 @@ def test_a_step_is_recorded(place: Path) -> None:
     assert details["metadata"]["startedOn"] <= details["metadata"]["finishedOn"]
 
 
+def test_what_decides_numbers_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    (place / "uv.lock").write_text("")
+    run(place, "-i", "pins=uv.lock", "-i", "base=base", "-o", "model=out")
+    built = read_claims(place)[-1]["predicate"]["buildDefinition"]
+    internal = built["internalParameters"]
+    assert internal["topology"] == {"worldSize": "1"}
+    assert internal["determinism"]["PYTHONHASHSEED"] == "7"
+    assert internal["accelerator"]["kind"] in ("none", "gpu")
+    lock, base = built["resolvedDependencies"][:2]
+    assert lock["annotations"]["lockFile"] == "uv.lock"
+    assert "lockFile" not in base["annotations"]
+
+
 def test_claims_travel(place: Path) -> None:
     run(place, "-i", "data=data.csv", "-o", "m=out")
     step = (PYTHON, "-c", COPY, "out", "second")

@@ -202,7 +202,9 @@ def check_writable(folder: Path) -> None:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from error
 
 
-def write_document(path: Path, data: bytes, *, limit_name: str, limit_bytes: int) -> None:
+def write_document(
+    path: Path, data: bytes, *, limit_name: str, limit_bytes: int, overwrite: bool = True
+) -> None:
     """Write what :func:`read_document` can read again, whole or not at all.
 
     Args:
@@ -210,6 +212,7 @@ def write_document(path: Path, data: bytes, *, limit_name: str, limit_bytes: int
         data: The whole content.
         limit_name: The field of ``Limits`` that bounds it.
         limit_bytes: That bound.
+        overwrite: As for :func:`write_atomically`.
 
     Raises:
         InputError: As :func:`write_atomically`.
@@ -220,7 +223,7 @@ def write_document(path: Path, data: bytes, *, limit_name: str, limit_bytes: int
         raise LimitExceededError(
             limit_name, limit=limit_bytes, actual=len(data), subject=printable(str(path))
         )
-    write_atomically(path, data)
+    write_atomically(path, data, overwrite=overwrite)
 
 
 def write_report(path: Path, data: bytes) -> None:

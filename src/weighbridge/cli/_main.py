@@ -18,6 +18,7 @@ from weighbridge.errors import (
     DigestMismatchError,
     IncompleteError,
     InputError,
+    RanksError,
     StepFailedError,
     VerificationError,
     WeighbridgeError,
@@ -33,6 +34,7 @@ __all__ = ["cli", "run", "to_exit_code"]
 # Name -> (module, what it does). Help is written from this table, so that it imports no command.
 _COMMANDS = {
     "check": ("_check", "Judge whether a model may enter, by a policy."),
+    "gather": ("_gather", "Join the ranks of a distributed step and sign what they made."),
     "hash": ("_hash", "Print the digest of a file or folder."),
     "import": ("_import", "Claim steps that DVC or MLflow recorded."),
     "inspect": ("_inspect", "Print what a signature file says; verify nothing."),
@@ -169,6 +171,8 @@ def _tell(error: WeighbridgeError) -> int:
 def _list_differences(error: WeighbridgeError) -> list[str]:
     if isinstance(error, DigestMismatchError):
         return [printable(line) for line in error.diff.to_lines()]
+    if isinstance(error, RanksError) and len(error.problems) > 1:
+        return [printable(line) for line in error.problems]
     return []
 
 

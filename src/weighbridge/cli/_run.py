@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from weighbridge import workflow
-from weighbridge.cli._options import json_option, print_json
+from weighbridge.cli._options import json_option
 from weighbridge.cli._progress import show_progress
+from weighbridge.cli._rank_options import RANK_OPTIONS, rank_options
+from weighbridge.cli._recorded import output_option, show_recorded, to_pairs
 from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import SIGNER_OPTIONS, signer_options
 from weighbridge.cli._trust_options import offline_option
-from weighbridge.core import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["command"]
-
-_MOST_SHOWN = 10
 
 _SECTIONS = {
     "The step": ("--kind", "--name", "--input", "--output", "--param", "--builder"),
     "Where claims go": ("--store", "--no-carry"),
     "What is known of it": ("--observe", "--enforce", "--no-digest-cache"),
+    "One rank of a distributed step": RANK_OPTIONS,
     "Who signs": SIGNER_OPTIONS,
 }
-
-
-def _to_pairs(
-    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
-) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for value in values:
-        name, equals, rest = value.partition("=")
-        if not (name and equals and rest):
-            raise click.BadParameter(f"{printable(value)} is not NAME=VALUE")
-        if name in pairs:
-            raise click.BadParameter(f"{printable(name)} is given twice")
-        pairs[name] = rest
-    return pairs
 
 
 @click.command(
@@ -56,24 +37,16 @@ def _to_pairs(
     "--input",
     "inputs",
     multiple=True,
-    callback=_to_pairs,
+    callback=to_pairs,
     metavar="NAME=PATH",
     help="What it takes in, or an address with its digest (hf://ORG/NAME@REVISION); repeatable.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    callback=_to_pairs,
-    metavar="NAME=PATH",
-    help="What it makes; repeatable.",
-)
+@output_option
 @click.option(
     "--param",
     "parameters",
     multiple=True,
-    callback=_to_pairs,
+    callback=to_pairs,
     metavar="NAME=VALUE",
     help="A parameter, for the record; repeatable.",
 )
@@ -103,6 +76,7 @@ def _to_pairs(
     "--store", metavar="STORE", help="Keep the claims in this folder as well: PATH or file:PATH."
 )
 @click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
+@rank_options
 @signer_options
 @offline_option
 @json_option
@@ -120,6 +94,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     store: str | None,
     no_digest_cache: bool,
     no_carry: bool,
+    ranks: workflow.RankChoice,
     signer: workflow.SignerSpec,
     offline: bool,  # noqa: ARG001 - is in the signer
     as_json: bool,
@@ -140,6 +115,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         parameters=parameters,
         builder=builder or workflow.LOCAL_BUILDER,
         carry=not no_carry,
+        ranks=ranks,
         store=store,
     )
     with workflow.end_by_signal(), show_progress("hashing") as progress:
@@ -152,54 +128,5 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             digest_cache=not no_digest_cache,
             progress=progress,
         )
-    if as_json:
-        print_json(
-            {
-                "completeness": recorded.completeness.value,
-                "undeclared": list(recorded.undeclared),
-                "gaps": list(recorded.gaps),
-                "denied": None if recorded.denied is None else list(recorded.denied),
-                "removed_variables": list(recorded.removed),
-                "store": store and printable(store),
-                "outputs": [
-                    {
-                        "name": output.name,
-                        "path": printable(str(output.path)),
-                        "digest": str(output.digest),
-                        "claims": printable(str(output.claims)),
-                        "carried_count": output.carried,
-                    }
-                    for output in recorded.outputs
-                ],
-            }
-        )
-        return
-    click.echo(f"recorded: {kind} step, inputs {recorded.completeness.value}", err=True)
-    for line in _tell(recorded):
-        click.echo(f"  {line}", err=True)
-    for output in recorded.outputs:
-        carried = f", {output.carried:,} claims carried" if output.carried else ""
-        click.echo(f"  {printable(output.name)}: {output.digest}", err=True)
-        click.echo(f"    claims: {printable(str(output.claims))}{carried}", err=True)
-    if store:
-        click.echo(f"  the claims of this step are in {printable(store)} as well", err=True)
-
-
-def _tell(recorded: workflow.Recorded) -> Iterator[str]:
-    yield from _list_some("read and not declared", recorded.undeclared)
-    if recorded.denied is None:
-        yield "what the walls denied it is not known without a monitor: use --observe auto"
-    else:
-        yield from _list_some("denied by the walls", recorded.denied)
-    yield from (f"gap: {gap}" for gap in recorded.gaps)
-    if recorded.removed:
-        names = ", ".join(map(printable, recorded.removed))
-        yield f"variables kept from the step: {names}"
-
-
-def _list_some(words: str, names: tuple[str, ...]) -> Iterator[str]:
-    if names:
-        yield f"{words}: {len(names):,}"
-        yield from (f"  {name}" for name in names[:_MOST_SHOWN])
-        if len(names) > _MOST_SHOWN:
-            yield f"  and {len(names) - _MOST_SHOWN:,} more"
+    rank = f", rank {recorded.rank}" if recorded.rank else ""
+    show_recorded(recorded, f"{kind} step{rank}", store=store, as_json=as_json)

@@ -23,6 +23,7 @@ class Limits:
         max_key_bytes: Size of a file with a key, a secret, or a Sigstore instance's trust config.
         max_timestamp_bytes: Size of one RFC 3161 timestamp, with the certificates in it.
         max_list_bytes: Size of a list of files that changed, given or told by git.
+        max_report_bytes: Size of what one rank of a distributed job reports.
         max_notebook_bytes: Size of a notebook, with whatever its cells had printed.
         max_source_bytes: Contents of source files that differ from the commit, hashed for a step.
         max_package_bytes: Contents of one installed package, hashed for a step.
@@ -58,6 +59,7 @@ class Limits:
     max_key_bytes: int = 1 * _MIB
     max_timestamp_bytes: int = 64 * _KIB
     max_list_bytes: int = 256 * _MIB
+    max_report_bytes: int = 64 * _MIB
     max_notebook_bytes: int = 256 * _MIB
     max_source_bytes: int = 1 * _GIB
     max_package_bytes: int = 16 * _GIB

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING
 from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
+    from weighbridge.provenance._agree import (
+        RankProblem,
+        VerifiedRank,
+        check_rank,
+        find_rank_problems,
+    )
     from weighbridge.provenance._audit import AuditWatch, explain_audit, watch_by_audit
     from weighbridge.provenance._audit_log import AUDIT_MONITOR, parse_audit
     from weighbridge.provenance._audit_process import ProcessWatch, unwatched, watch_process
@@ -16,6 +22,7 @@ if TYPE_CHECKING:
         build_baseline,
         find_program_paths,
     )
+    from weighbridge.provenance._decisive import choose_determinism, name_accelerator
     from weighbridge.provenance._denied import find_denied, take_attempts
     from weighbridge.provenance._environment import (
         SCAI_TYPE,
@@ -23,13 +30,14 @@ if TYPE_CHECKING:
         describe_libraries,
         to_scai,
     )
-    from weighbridge.provenance._inputs import is_remote, parse_remote_input
+    from weighbridge.provenance._inputs import is_lock_file, is_remote, parse_remote_input
     from weighbridge.provenance._interpreter import (
         Interpreter,
         find_interpreter,
         list_interpreters,
         read_interpreter,
     )
+    from weighbridge.provenance._join import join_ranks
     from weighbridge.provenance._landlock import (
         Bubblewrap,
         Confinement,
@@ -40,6 +48,11 @@ if TYPE_CHECKING:
     )
     from weighbridge.provenance._machine import list_runtime
     from weighbridge.provenance._packages import Packages, read_packages
+    from weighbridge.provenance._rank_report import (
+        RankReport,
+        parse_rank_report,
+        to_rank_report,
+    )
     from weighbridge.provenance._script import find_script
     from weighbridge.provenance._secrets import (
         REDACTED,
@@ -67,6 +80,13 @@ if TYPE_CHECKING:
     )
     from weighbridge.provenance._strace_log import parse_strace
     from weighbridge.provenance._texts import check_names, check_parameters
+    from weighbridge.provenance._topology import (
+        Topology,
+        find_topology,
+        name_report,
+        parse_report_name,
+        to_ranges,
+    )
     from weighbridge.provenance._undeclared import find_undeclared
     from weighbridge.provenance._uris import to_file_uri
 
@@ -85,17 +105,23 @@ __all__ = [
     "Landlock",
     "Packages",
     "ProcessWatch",
+    "RankProblem",
+    "RankReport",
     "Source",
     "StraceSupport",
     "StraceWatch",
+    "Topology",
     "Unenforceable",
+    "VerifiedRank",
     "build_baseline",
     "build_provenance",
     "build_strace_command",
     "build_trace",
     "check_names",
     "check_parameters",
+    "check_rank",
     "check_step",
+    "choose_determinism",
     "choose_environment",
     "clean_environment",
     "describe_environment",
@@ -106,16 +132,24 @@ __all__ = [
     "find_enforcement",
     "find_interpreter",
     "find_program_paths",
+    "find_rank_problems",
     "find_script",
     "find_strace",
+    "find_topology",
     "find_undeclared",
+    "is_lock_file",
     "is_remote",
+    "join_ranks",
     "list_interpreters",
     "list_runtime",
+    "name_accelerator",
+    "name_report",
     "open_launch",
     "parse_audit",
     "parse_provenance",
+    "parse_rank_report",
     "parse_remote_input",
+    "parse_report_name",
     "parse_strace",
     "read_interpreter",
     "read_packages",
@@ -125,6 +159,8 @@ __all__ = [
     "strip_credentials",
     "take_attempts",
     "to_file_uri",
+    "to_ranges",
+    "to_rank_report",
     "to_scai",
     "unwatched",
     "verify_confined",
@@ -134,20 +170,23 @@ __all__ = [
 ]
 
 _MODULES = {
+    "_agree": ("RankProblem", "VerifiedRank", "check_rank", "find_rank_problems"),
     "_audit": ("AuditWatch", "explain_audit", "watch_by_audit"),
     "_audit_log": ("AUDIT_MONITOR", "parse_audit"),
     "_audit_process": ("ProcessWatch", "unwatched", "watch_process"),
     "_confined": ("ConfinedLaunch", "open_launch", "verify_confined"),
     "_confined_baseline": ("BaselinePath", "build_baseline", "find_program_paths"),
+    "_decisive": ("choose_determinism", "name_accelerator"),
     "_denied": ("find_denied", "take_attempts"),
     "_environment": ("SCAI_TYPE", "describe_environment", "describe_libraries", "to_scai"),
-    "_inputs": ("is_remote", "parse_remote_input"),
+    "_inputs": ("is_lock_file", "is_remote", "parse_remote_input"),
     "_interpreter": (
         "Interpreter",
         "find_interpreter",
         "list_interpreters",
         "read_interpreter",
     ),
+    "_join": ("join_ranks",),
     "_landlock": (
         "Bubblewrap",
         "Confinement",
@@ -158,6 +197,7 @@ _MODULES = {
     ),
     "_machine": ("list_runtime",),
     "_packages": ("Packages", "read_packages"),
+    "_rank_report": ("RankReport", "parse_rank_report", "to_rank_report"),
     "_script": ("find_script",),
     "_secrets": (
         "REDACTED",
@@ -179,6 +219,13 @@ _MODULES = {
     ),
     "_strace_log": ("parse_strace",),
     "_texts": ("check_names", "check_parameters"),
+    "_topology": (
+        "Topology",
+        "find_topology",
+        "name_report",
+        "parse_report_name",
+        "to_ranges",
+    ),
     "_undeclared": ("find_undeclared",),
     "_uris": ("to_file_uri",),
 }

@@ -9,13 +9,27 @@ from weighbridge.core import Dependency, printable
 from weighbridge.errors import InputError
 from weighbridge.provenance._uris import is_uri
 
-__all__ = ["is_remote", "parse_remote_input", "to_reference"]
+__all__ = ["is_lock_file", "is_remote", "parse_remote_input", "to_reference"]
+
+_LOCK_FILE = re.compile(
+    r"uv\.lock|poetry\.lock|pdm\.lock|Pipfile\.lock|pylock(?:\.[^.]+)?\.toml|pixi\.lock"
+    r"|conda-lock\.ya?ml|environment\.ya?ml|requirements[^/]*\.txt"
+)
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://")
 _REVISION = re.compile(r"hf://(?P<place>[!-?A-~]+)@(?P<revision>[0-9a-f]{40})")
 _DIGEST = re.compile(r"(?P<algorithm>sha256|sha512)[=:](?P<hex>[0-9a-f]{64}(?:[0-9a-f]{64})?)")
 _PINNED = re.compile(r"@(?:[0-9a-f]{40}|sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})")
 _HEX_DIGITS = {"sha256": 64, "sha512": 128}
+
+
+def is_lock_file(name: str) -> bool:
+    """Tell by a file's name whether it lists what is to be installed.
+
+    Source:
+        PEP 751 for ``pylock.toml`` and ``pylock.NAME.toml``; the others are their tools' own.
+    """
+    return _LOCK_FILE.fullmatch(name) is not None
 
 
 def is_remote(text: str) -> bool:

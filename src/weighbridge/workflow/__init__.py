@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._check import check_artifact
     from weighbridge.workflow._consent import Consent
     from weighbridge.workflow._file_lists import sign_file_list
+    from weighbridge.workflow._gather import Gathered, gather_ranks
     from weighbridge.workflow._hash import Rehashed, hash_artifact, rehash_artifact
     from weighbridge.workflow._imported import (
         KINDS,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     )
     from weighbridge.workflow._keys import KeyFiles, create_key_files
     from weighbridge.workflow._public_key import export_public_key
+    from weighbridge.workflow._rank_choice import RankChoice
     from weighbridge.workflow._rebuild import Reused
     from weighbridge.workflow._record import LOCAL_BUILDER, Recorded, StepPlan
     from weighbridge.workflow._reuse import Reuse
@@ -56,6 +58,7 @@ __all__ = [
     "Consent",
     "EndedBySignal",
     "Examined",
+    "Gathered",
     "ImportedInput",
     "ImportedStep",
     "Inspected",
@@ -64,6 +67,7 @@ __all__ = [
     "KeyTrust",
     "KeylessTrust",
     "Observe",
+    "RankChoice",
     "Recorded",
     "Rehashed",
     "Reuse",
@@ -83,6 +87,7 @@ __all__ = [
     "end_by_signal",
     "examine",
     "export_public_key",
+    "gather_ranks",
     "hash_artifact",
     "inspect_claims",
     "inspect_signature",
@@ -105,6 +110,7 @@ _MODULES = {
     "_check": ("check_artifact",),
     "_consent": ("Consent",),
     "_file_lists": ("sign_file_list",),
+    "_gather": ("Gathered", "gather_ranks"),
     "_hash": ("Rehashed", "hash_artifact", "rehash_artifact"),
     "_imported": (
         "KINDS",
@@ -122,6 +128,7 @@ _MODULES = {
     "_inspect_claims": ("InspectedClaim", "inspect_claims", "is_claims_file"),
     "_keys": ("KeyFiles", "create_key_files"),
     "_public_key": ("export_public_key",),
+    "_rank_choice": ("RankChoice",),
     "_rebuild": ("Reused",),
     "_reuse": ("Reuse",),
     "_record": ("LOCAL_BUILDER", "Recorded", "StepPlan"),

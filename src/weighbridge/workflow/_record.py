@@ -26,10 +26,13 @@ from weighbridge.provenance import (
     check_names,
     check_parameters,
     check_step,
+    choose_determinism,
     choose_environment,
+    name_accelerator,
     read_source,
     to_scai,
 )
+from weighbridge.workflow._rank_choice import RankChoice
 from weighbridge.workflow._step_claims import (
     Claimed,
     check_claiming,
@@ -72,7 +75,12 @@ __all__ = [
 
 LOCAL_BUILDER = "https://weighbridge.dev/builders/local/v1"
 # What internalParameters hold of every step.
-OWN_FACTS = frozenset({"completeness", "environment", "problems", "step"})
+OWN_FACTS = frozenset(
+    {
+        *("accelerator", "completeness", "determinism", "entryPoints", "environment"),
+        *("problems", "step", "topology"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,7 @@ class StepPlan:
         parameters: Name to value, both text.
         builder: A URI that names who runs it.
         carry: Whether what the inputs' claims files say is copied to the outputs'.
+        ranks: Whether it is one rank of a distributed job.
         store: Where the claims go besides the outputs' claims files: a folder, or a store of the
             caller's own.
     """
@@ -99,6 +108,7 @@ class StepPlan:
     parameters: Mapping[str, str] = field(default_factory=dict)
     builder: str = LOCAL_BUILDER
     carry: bool = True
+    ranks: RankChoice = field(default_factory=RankChoice)
     store: StrPath | BundleStore | None = None
 
 
@@ -114,6 +124,7 @@ class Recorded:
         gaps: Why something may have been missed, in words.
         removed: Variables that the step was not given, since they hold secrets.
         denied: What the walls denied it, by path; None if there were walls and nobody saw it.
+        rank: Which rank of how many it was, ``2/4``; empty if it was the whole step.
     """
 
     bundle: Bundle
@@ -123,6 +134,7 @@ class Recorded:
     gaps: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     denied: tuple[str, ...] | None = ()
+    rank: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +148,7 @@ class Setting:
         platforms: What the step runs on, or may run on.
         environment: The variables that are recorded.
         problems: What could not be found out about the source, in sentences.
+        topology: Of how many processes this is which.
         store: Where the claims go besides; None: nowhere.
         cache: Knows files that were hashed before; written when the step begins.
     """
@@ -146,6 +159,7 @@ class Setting:
     platforms: tuple[Platform, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    topology: Mapping[str, str] = field(default_factory=lambda: {"worldSize": "1"})
     store: BundleStore | None = None
     cache: DigestCache | None = None
 
@@ -292,9 +306,12 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         said = (*said, *cache.problems)
     facts: dict[str, JsonValue] = {
         **outcome.facts,
+        "topology": dict(setting.topology),
+        "determinism": _to_texts(choose_determinism(platform.environment, setting.environment)),
+        "accelerator": _to_texts(name_accelerator(platform.environment)),
         "completeness": to_completeness(watched, len(undeclared)),
         "environment": {
-            "variables": {name: _to_text(v) for name, v in setting.environment.items()},
+            "variables": _to_texts(setting.environment),
             "removed": [_to_text(name) for name in outcome.removed],
         },
         "problems": list(map(_to_text, (*setting.problems, *platform.problems, *said))),
@@ -366,6 +383,10 @@ def _to_text(value: str) -> str:
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def _to_texts(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: _to_text(value) for name, value in values.items()}
+
+
 def _to_gap(path: str) -> str:
     """Say of what lies in an input that the walls let the step read it."""
     return f"{printable(path)} is not part of an input's digest, and the step could read it"
@@ -393,8 +414,7 @@ def _seal(
         trace = build_trace(watched.observation, subjects, record=record)
         beside.append(("runtime-trace", trace))
     if platform.environment:
-        known = {name: _to_text(value) for name, value in platform.environment.items()}
-        scai = to_scai(known, producer=record.builder)
+        scai = to_scai(_to_texts(platform.environment), producer=record.builder)
         built = Statement.build(subjects, predicate_type=SCAI_TYPE, predicate=scai)
         beside.append(("environment", built))
     byproducts = [

@@ -12,7 +12,9 @@ from weighbridge.core import DEFAULT_LIMITS, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
 from weighbridge.provenance import clean_environment, find_interpreter, redact_arguments
+from weighbridge.workflow._gather import conclude_rank
 from weighbridge.workflow._program import open_program, refuse_other
+from weighbridge.workflow._ranks import begin_rank
 from weighbridge.workflow._record import Outcome, prepare_step, record_step
 from weighbridge.workflow._signers import choose_signer, list_key_files
 from weighbridge.workflow._step_cache import (
@@ -74,6 +76,7 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
             cannot be started.
         StepFailedError: The command failed; its outputs stay unclaimed.
         ArtifactChangedError: An input changed meanwhile.
+        RanksError: It is rank 0 of a distributed step and joins the others, which do not fit.
         IncompleteError: The command cannot be watched or kept inside walls here, as was asked; a
             service that signing needs does not answer.
     """
@@ -82,6 +85,7 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     outputs = check_outputs(plan.outputs, plan.inputs)
     environment, removed = clean_environment(os.environ)
     seal = choose_signer(signer, key, limits=limits)
+    place = begin_rank(plan, os.environ, seal=seal, limits=limits)
     executor = executor or ThreadExecutor()
     cache = find_step_cache(plan.inputs, os.environ, wanted=digest_cache)
     keep_from_outputs(cache, (output.path for output in outputs))
@@ -89,7 +93,7 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     removed = tuple(name for name in removed if name != CACHE_VARIABLE)
     with open_program(command, outputs, environment, limits=limits) as program:
         setting = prepare_step(
-            plan,
+            place.widen(plan) if place else plan,
             find_interpreter(program.argv, environment),
             environment,
             script=program.script,
@@ -120,6 +124,17 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
         removed,
         materials=program.materials,
     )
+    if place is not None:
+        return conclude_rank(
+            place,
+            plan,
+            setting,
+            outcome,
+            seal=seal,
+            executor=executor,
+            limits=limits,
+            progress=progress,
+        )
     return record_step(
         plan,
         setting,

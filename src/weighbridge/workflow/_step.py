@@ -20,6 +20,8 @@ from weighbridge.provenance import (
     unwatched,
     watch_process,
 )
+from weighbridge.workflow._rank_choice import RankChoice
+from weighbridge.workflow._ranks import begin_rank, record_rank
 from weighbridge.workflow._record import (
     OWN_FACTS,
     Outcome,
@@ -62,7 +64,8 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
     """Record a block or a function as a step, signed from inside the process.
 
     The inputs are hashed on entry and looked at again on exit; the outputs are hashed on exit, and
-    the claim is put beside each. If the block raises, nothing is claimed, and a note on the
+    the claim is put beside each. As one rank of a distributed step it signs a report instead, which
+    ``gather`` joins with the others'. If the block raises, nothing is claimed, and a note on the
     exception says so. Steps may be nested and may run in threads; each records its own.
 
     Attributes:
@@ -82,6 +85,9 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
         signer: StrPath | SignerSpec | Signer,
         builder: str = IN_PROCESS_BUILDER,
         carry: bool = True,
+        rank: str | None = "auto",
+        job: str = "",
+        ranks: StrPath | None = None,
         store: StrPath | BundleStore | None = None,
         observe: Observe | str = Observe.AUTO,
         entry_point: Sequence[str] = (),
@@ -100,6 +106,11 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             signer: A ``Path`` of a private key, a URI, or anything that can sign.
             builder: A URI that names who runs it.
             carry: Whether what the inputs' claims say is copied to the outputs'.
+            rank: Which rank of a distributed step this is: ``R/N``; ``auto``: as ``RANK`` and
+                ``WORLD_SIZE`` say; None: none, for what one process of a job does alone.
+            job: The job's name; by default what the launcher calls it.
+            ranks: The folder in which the ranks leave their reports; by default ``NAME.ranks``
+                beside the first output, which then has to be named here.
             store: Where the claims go besides: a folder, or a store of the caller's own.
             observe: ``auto`` and ``audit``: an audit hook notes what this process opens, in all of
                 its threads, while the step is open; ``none``: nothing does.
@@ -128,6 +139,7 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             parameters,
             builder=builder,
             carry=carry,
+            ranks=RankChoice("none" if rank is None else rank, job, ranks),
             store=store,
         )
         self._signer = signer
@@ -164,10 +176,11 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             check_outputs(self._plan.outputs, self._plan.inputs)
         with unwatched():
             self._seal = choose_signer(self._signer, None, limits=self._limits)
+            self._place = begin_rank(self._plan, os.environ, seal=self._seal, limits=self._limits)
             self._cache = find_step_cache(self._plan.inputs, os.environ, wanted=self._digest_cache)
             keep_from_outputs(self._cache, self._plan.outputs.values())
             self._setting = prepare_step(
-                self._plan,
+                self._place.widen(self._plan) if self._place else self._plan,
                 Path(sys.executable) if sys.executable else None,
                 os.environ,
                 executor=self._executor,
@@ -256,17 +269,28 @@ class step(ContextDecorator):  # noqa: N801 - read as a verb: with wb.step("trai
             observation,
             gaps=(*gaps, *(gap for item in said for gap in item.gaps)),
         )
+        outcome = Outcome(
+            tuple(redact_arguments(self._entry_point)),
+            started_at,
+            watched,
+            facts={name: item.facts for name, item in self._said.items()},
+            byproducts=tuple(made for item in said for made in item.byproducts),
+        )
+        if self._place is not None:
+            return record_rank(
+                self._place,
+                self._plan,
+                self._setting,
+                outcome,
+                seal=self._seal,
+                executor=self._executor,
+                limits=self._limits,
+            )
         return record_step(
             self._plan,
             self._setting,
             outputs,
-            Outcome(
-                tuple(redact_arguments(self._entry_point)),
-                started_at,
-                watched,
-                facts={name: item.facts for name, item in self._said.items()},
-                byproducts=tuple(made for item in said for made in item.byproducts),
-            ),
+            outcome,
             seal=self._seal,
             executor=self._executor,
             limits=self._limits,

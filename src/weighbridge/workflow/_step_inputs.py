@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from weighbridge.artifact import describe_cached, find_changes, refuse_changes, weigh_cached
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import ArtifactChangedError, InputError
-from weighbridge.provenance import is_remote, parse_remote_input, to_file_uri
+from weighbridge.provenance import is_lock_file, is_remote, parse_remote_input, to_file_uri
 from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._step_watch import Grant
 
@@ -91,6 +91,8 @@ def hash_inputs(
             "bytes": str(manifest.size_bytes),
             **describe_cached(cached),
         }
+        if is_lock_file(path.name):
+            facts["lockFile"] = path.name
         digest = {"sha256": manifest.compute_digest().hex}
         dependency = Dependency(name, digest, uri=describe_path(path), role=name, annotations=facts)
         found.append(StepInput(dependency, path, weighed.tree))
