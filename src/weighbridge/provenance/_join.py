@@ -66,7 +66,9 @@ def join_ranks(
         entry_point=first.entry_point,
         parameters=first.parameters,
         inputs=inputs,
-        started_at=min(rank.record.started_at for rank in ranks),
+        started_at=min(
+            (rank.record.started_at for rank in ranks if rank.record.started_at), default=None
+        ),
         finished_at=finished_at,
         invocation=invocation,
         materials=tuple(materials),
