@@ -154,8 +154,9 @@ class DigestCache:
         self._new.clear()
 
     def drop(self) -> None:
-        """Remove the cache, whoever has written it."""
+        """Remove the cache, whoever has written it, and leave it alone from now on."""
         self._new.clear()
+        self.leave()
         try:
             folder = os.open(self.folder, _FOLDER)
             try:

@@ -339,7 +339,7 @@ def test_writers_at_once_and_one_that_is_killed(folder: Path, tmp_path: Path) ->
     asked = [(device, number, 1, 1, 1) for number in range(1, 80_000)]
     found = cache.find(asked, where=str(tmp_path))
     assert cache.problems == ()
-    assert len(found) > 55_000  # whoever writes a page at the same time may lose a few
+    assert len(found) > 50_000  # whoever writes a page at the same time may lose a few
     assert all(found[i] == hashlib.sha256(str(i).encode()).hexdigest() for i in found)
 
 
