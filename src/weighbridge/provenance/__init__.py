@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         choose_environment,
         clean_environment,
         redact_arguments,
+        redact_parameter,
         redact_text,
         strip_credentials,
     )
@@ -155,6 +156,7 @@ __all__ = [
     "read_packages",
     "read_source",
     "redact_arguments",
+    "redact_parameter",
     "redact_text",
     "strip_credentials",
     "take_attempts",
@@ -204,6 +206,7 @@ _MODULES = {
         "choose_environment",
         "clean_environment",
         "redact_arguments",
+        "redact_parameter",
         "redact_text",
         "strip_credentials",
     ),

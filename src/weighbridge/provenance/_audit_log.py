@@ -169,12 +169,14 @@ def _read_two(watch: Watch, kind: bytes, rest: bytes) -> None:
 
 
 def _rename(watch: Watch, old: bytes, new: bytes) -> None:
+    add_read(watch, old)  # what it put elsewhere came from before, though nothing opened it
     add(watch, watch.writes, old)
     add(watch, watch.writes, new)
     watch.origins.move(old, new)
 
 
 def _link(watch: Watch, old: bytes, new: bytes) -> None:
+    add_read(watch, old)
     add(watch, watch.writes, new)
     source = watch.origins.find(old)
     if source:

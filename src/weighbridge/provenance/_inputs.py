@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import InputError
+from weighbridge.provenance._secrets import redact_text
 from weighbridge.provenance._uris import is_uri
 
 __all__ = ["is_lock_file", "is_remote", "parse_remote_input", "to_reference"]
@@ -54,6 +55,11 @@ def parse_remote_input(name: str, text: str) -> Dependency:
         raise InputError(f"the input {name!r} is {shown}, which is no URI; write spaces as %20")
     if "@" in parts.netloc and parts.scheme != "hf":
         raise InputError(f"the input {name!r} has a name or password in its address; leave it out")
+    if redact_text(text) != text:
+        raise InputError(
+            f"the input {name!r} has what looks like a secret in its address, which would be "
+            "recorded; give an address without it"
+        )
     if match := _REVISION.fullmatch(text):
         return Dependency(name, {"gitCommit": match["revision"]}, uri=text, role=name)
     address, mark, digest = text.rpartition("#" if "#" in text else "@")

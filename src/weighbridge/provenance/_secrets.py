@@ -21,6 +21,7 @@ __all__ = [
     "choose_environment",
     "clean_environment",
     "redact_arguments",
+    "redact_parameter",
     "redact_text",
     "strip_credentials",
 ]
@@ -80,6 +81,7 @@ _PLAIN_TOKENS = frozenset(
     """.split()  # noqa: SIM905
 )
 _ASSIGNED = re.compile(r"([+~]{0,2}-{0,2}[A-Za-z_][\w.\-/]*)=(.+)", re.DOTALL)
+_NO_WORD = re.compile(r"[^\w.\-/]", re.ASCII)
 _OPTION = re.compile(r"--?[A-Za-z][\w.\-]*")
 
 # Each is a token by its form alone. (?<![...]) keeps ``risk-...`` from being read as ``sk-...``.
@@ -157,7 +159,7 @@ _REMOVED_PREFIXES = (
 )
 _REMOVED_FORM = re.compile(
     r"(?:\A|_)(?:TOKENS?|JWT|PAT|PIN|KEY|KEYS|APIKEY|CREDENTIALS?|PWORD|PW|PASS)(?:\Z|_)"
-    r"|SECRET|PASSW|PASSPHRASE|CREDENTIAL|APIKEY|TOKEN\Z|(?:\A|_)AUTH\Z"
+    r"|SECRET|PASSW|PASSPHRASE|CREDENTIAL|APIKEY|TOKEN\Z|(?:\A|_)AUTH\Z|_PWD\Z"
 )
 
 
@@ -210,6 +212,12 @@ def redact_arguments(argv: Sequence[str]) -> list[str]:
         option = argument if _OPTION.fullmatch(argument) else ""
         redacted.append(_redact_argument(argument))
     return redacted
+
+
+def redact_parameter(name: str, value: str) -> str:
+    """Return a parameter's value without secrets, also if its name says that it is one."""
+    plain = _NO_WORD.sub("_", name)
+    return redact_arguments([f"_{plain}={value}"])[0].partition("=")[2]
 
 
 def redact_text(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -49,6 +50,9 @@ _DIRECT: Final = (
 )
 # All that is asked of strace; a call that this machine does not have is left out by it.
 TRACED_CALLS: Final = (*_DIRECT.split(), *sorted(FORKS), *GAPS)
+
+
+_FOREIGN_MEMORY: Final = re.compile(rb"/proc/([0-9]{1,10})/(?:task/[0-9]{1,10}/)?mem")
 
 
 def _paths(watch: Watch, process: Process, call: StraceCall) -> list[bytes]:
@@ -100,6 +104,12 @@ def _open(watch: Watch, process: Process, call: StraceCall) -> None:
         watch.origins.make_nameless(file.path)
     elif not (file.is_deleted and file.path.startswith(b"/memfd:")):
         _open_file(watch, file, flags)
+        if (found := _FOREIGN_MEMORY.fullmatch(file.path)) and not _is_known(watch, int(found[1])):
+            note(watch, "it opened the memory of a process that was not watched")
+
+
+def _is_known(watch: Watch, pid: int) -> bool:
+    return pid in watch.processes or pid in watch.children
 
 
 def _open_file(watch: Watch, file: StraceFile, flags: frozenset[bytes]) -> None:
@@ -127,12 +137,15 @@ def _rename(watch: Watch, process: Process, call: StraceCall) -> None:
     paths = _paths(watch, process, call)
     if len(paths) != 2 or not all(paths):  # noqa: PLR2004
         return
+    is_swap = any(b"RENAME_EXCHANGE" in arg for arg in call.args)
+    for path in paths if is_swap else paths[:1]:
+        add_read(watch, path)  # what it put elsewhere came from before, though nothing opened it
     for path in paths:
         add(watch, watch.writes, path)
     if call.error:  # nobody knows whether it happened: what is there may be either
         for path in paths:
             watch.origins.keep(path, path)
-    elif any(b"RENAME_EXCHANGE" in arg for arg in call.args):
+    elif is_swap:
         watch.origins.swap(*paths)
     else:
         watch.origins.move(*paths)
@@ -151,6 +164,7 @@ def _link(watch: Watch, process: Process, call: StraceCall) -> None:
         watch.origins.keep(new, new)
     else:
         source = new if call.error else watch.origins.find(old)
+        add_read(watch, old)
         if source:
             watch.origins.keep(new, source)
         else:

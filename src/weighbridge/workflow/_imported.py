@@ -7,7 +7,6 @@ tool says of them has to hold for the same bytes, which whoever imports finds ou
 from __future__ import annotations
 
 import os
-import re
 import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from weighbridge.provenance import (
     check_step,
     read_source,
     redact_arguments,
+    redact_parameter,
     redact_text,
     strip_credentials,
 )
@@ -53,8 +53,6 @@ __all__ = [
     "read_step_source",
     "strip_address",
 ]
-
-_NO_WORD = re.compile(r"[^\w.\-/]", re.ASCII)
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -242,7 +240,7 @@ def claim_imported(step: ImportedStep, *, seal: Signer, limits: Limits) -> Recor
         name=step.name,
         builder=step.builder,
         entry_point=tuple(_redact_command(line) for line in step.entry_point),
-        parameters={n: _redact_parameter(n, value) for n, value in step.parameters.items()},
+        parameters={n: redact_parameter(n, value) for n, value in step.parameters.items()},
         inputs=tuple(item.dependency for item in inputs),
         started_at=step.started_at,
         finished_at=step.finished_at,
@@ -312,12 +310,6 @@ def _redact_command(line: str) -> str:
     words = line.split()
     redacted = redact_arguments(words)
     return redact_text(line) if redacted == words else " ".join(redacted)
-
-
-def _redact_parameter(name: str, value: str) -> str:
-    """Return a value without secrets, also if its name says that it is one."""
-    plain = _NO_WORD.sub("_", name)
-    return redact_arguments([f"_{plain}={value}"])[0].partition("=")[2]
 
 
 def strip_address(uri: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from weighbridge.provenance import (
     choose_environment,
     name_accelerator,
     read_source,
+    redact_parameter,
     to_scai,
 )
 from weighbridge.workflow._rank_choice import RankChoice
@@ -42,6 +44,7 @@ from weighbridge.workflow._step_claims import (
     list_claims_files,
 )
 from weighbridge.workflow._step_facts import (
+    find_changed_since,
     list_undeclared,
     to_completeness,
 )
@@ -151,6 +154,7 @@ class Setting:
         topology: Of how many processes this is which.
         store: Where the claims go besides; None: nowhere.
         cache: Knows files that were hashed before; written when the step begins.
+        since_ns: When looking began, in ns since 1970.
     """
 
     inputs: tuple[StepInput, ...]
@@ -162,6 +166,7 @@ class Setting:
     topology: Mapping[str, str] = field(default_factory=lambda: {"worldSize": "1"})
     store: BundleStore | None = None
     cache: DigestCache | None = None
+    since_ns: int = 0
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -238,6 +243,7 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
         IncompleteError: The disk is full, the store does not answer, or the parameters are more
             than a record holds.
     """
+    since_ns = time.time_ns()
     check_step(plan.kind, plan.builder, inputs=plan.inputs, parameters=plan.parameters)
     check_names(plan.inputs, what="input")
     check_names(plan.outputs, what="output")
@@ -266,6 +272,7 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
         problems=problems,
         store=store,
         cache=cache,
+        since_ns=since_ns,
     )
 
 
@@ -296,10 +303,17 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     watched, source = outcome.watched, setting.source
     platform = choose_platform(setting.platforms, watched.observation)
     covered = source.covered if source else frozenset()
+    covered -= find_changed_since(watched.observation, covered, since_ns=setting.since_ns)
     undeclared = list_undeclared(
-        watched, setting.files, platform, covered, outside=setting.outside, cache=cache
+        watched,
+        setting.files,
+        platform,
+        covered,
+        since_ns=int(outcome.started_at.timestamp() * 1e9),
+        outside=setting.outside,
+        cache=cache,
     )
-    if watched.observation is None and watched.enforcer:
+    if watched.enforcer and not watched.sees_all:
         watched = replace(watched, gaps=(*watched.gaps, *map(_to_gap, sorted(setting.outside))))
     if cache is not None:
         cache.save()
@@ -321,7 +335,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         name=plan.name or plan.kind,
         builder=plan.builder,
         entry_point=tuple(map(_to_text, outcome.entry_point)),
-        parameters=plan.parameters,
+        parameters={n: redact_parameter(n, value) for n, value in plan.parameters.items()},
         inputs=tuple(item.dependency for item in setting.inputs),
         started_at=outcome.started_at,
         finished_at=finished_at,

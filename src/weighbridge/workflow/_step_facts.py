@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import describe_cached, hash_file
@@ -11,39 +12,68 @@ from weighbridge.provenance import find_undeclared, to_file_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from weighbridge.artifact import DigestCache
-    from weighbridge.core import JsonValue
+    from weighbridge.core import JsonValue, Observation
     from weighbridge.workflow._step_platform import Platform
     from weighbridge.workflow._step_watch import Watched
 
 __all__ = [
+    "find_changed_since",
     "list_undeclared",
     "to_completeness",
 ]
 
 _KERNEL = ("/proc", "/sys", "/dev")
+_MEMORY = frozenset({"/dev/mem", "/dev/kmem", "/dev/port"})
+_SHARED = "/dev/shm"  # noqa: S108 - anybody's files, which are in memory
 
 
-def list_undeclared(
+def find_changed_since(
+    observation: Observation | None, covered: frozenset[str], *, since_ns: int
+) -> frozenset[str]:
+    """Return which files of the source were read and are not as the source says any more.
+
+    What the step itself wrote is left out: it may have read it before.
+
+    Args:
+        observation: What was seen.
+        covered: What the source accounts for.
+        since_ns: When the source was looked at.
+    """
+    if observation is None:
+        return frozenset()
+    reads = covered.intersection(observation.reads).difference(observation.writes)
+    return frozenset(path for path in reads if _is_changed(path, since_ns))
+
+
+def _is_changed(path: str, since_ns: int) -> bool:
+    try:
+        return os.stat(path).st_ctime_ns >= since_ns  # noqa: PTH116 - asked of each file
+    except OSError:
+        return True
+
+
+def list_undeclared(  # noqa: PLR0913 - each is one thing that accounts for files
     watched: Watched,
     declared: Iterable[Path],
     platform: Platform,
     covered: frozenset[str],
     *,
+    since_ns: int,
     outside: frozenset[str] = frozenset(),
     cache: DigestCache | None = None,
 ) -> tuple[Dependency, ...]:
-    """Return what was read and not declared, each with the digest that it has now.
+    """Return what was read and not declared, each with its digest.
 
-    What the step wrote is read, whatever the cache says of it.
+    What was written or changed since the step began has none: nobody knows what was read.
 
     Args:
         watched: What was seen.
         declared: Inputs and the script.
         platform: Accounts for the files of packages.
         covered: What the source accounts for.
+        since_ns: When the step began.
         outside: What lies in a declared folder and is not part of its digest.
         cache: Knows files that were hashed before.
     """
@@ -58,17 +88,31 @@ def list_undeclared(
     ]
     found = find_undeclared(
         watched.observation.reads,
-        roots=roots,
+        roots=(path for path in roots if path != _SHARED),
         known=covered | platform.files,
-        outside=outside,
+        outside=outside.union((_SHARED,), _list_disks(watched.observation.reads)),
         packages=platform.folders,
     )
     written = frozenset(watched.observation.writes)
-    return tuple(_hash_undeclared(path, None if path in written else cache) for path in found)
+    return tuple(
+        _hash_undeclared(path, cache, since_ns=since_ns, is_written=path in written)
+        for path in found
+    )
 
 
-def _hash_undeclared(path: str, cache: DigestCache | None) -> Dependency:
+def _list_disks(reads: Iterable[str]) -> frozenset[str]:
+    """Return which of the devices hold files, or all of the memory."""
+    devices = (path for path in reads if path.startswith("/dev/"))
+    return frozenset(path for path in devices if path in _MEMORY or Path(path).is_block_device())
+
+
+def _hash_undeclared(
+    path: str, cache: DigestCache | None, *, since_ns: int, is_written: bool
+) -> Dependency:
     name, uri = printable(path), to_file_uri(path)
+    if is_written or (os.path.lexists(path) and _is_changed(path, since_ns)):
+        state = {"state": "changed since the step began; what was read is not known"}
+        return Dependency(name, {}, uri, role="undeclared", annotations=state)
     digest, is_cached = hash_file(path, cache)
     if not digest:
         state = {"state": "gone, unreadable, changing or no regular file"}

@@ -155,9 +155,11 @@ def prepare_grant(
     """
     kept_apart = [Path.cwd(), *readable, *hidden]
     writable = []
+    held = []
     for output in outputs:
         if os.path.exists(output.path):  # noqa: PTH110 - false, too, where nobody may look
             writable.append(output.path.absolute())
+            held += [str(output.path)] if _holds_anything(output.path) else []
             continue
         folder = Path(os.path.realpath(output.path.parent))
         for path in kept_apart:
@@ -168,9 +170,19 @@ def prepare_grant(
                     "folder of its own, or make the output first, as an empty file or folder"
                 )
         folder.mkdir(parents=True, exist_ok=True)
+        held += [str(folder)] if _holds_anything(folder) else []
         writable.append(folder)
     return Grant(
         tuple(path.absolute() for path in readable),
         tuple(writable),
         tuple(path.absolute() for path in hidden),
+        tuple(dict.fromkeys(held)),
     )
+
+
+def _holds_anything(path: Path) -> bool:
+    """Tell whether there is anything to read; where nobody may look, nobody may read."""
+    try:
+        return any(path.iterdir()) if path.is_dir() else path.stat().st_size > 0
+    except OSError:
+        return False

@@ -29,13 +29,13 @@ from weighbridge.provenance import (
     verify_confined,
 )
 from weighbridge.workflow._step_monitor import (
-    Monitor,
     Observe,
     choose_monitor,
     open_monitor,
     refuse_silence,
 )
 from weighbridge.workflow._step_process import describe_end, run_process
+from weighbridge.workflow._step_streams import Streams, add_streams, look_at_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,11 +54,13 @@ class Grant:
         readable: Its inputs and its program.
         writable: Where its outputs go; these exist.
         hidden: What it must not be able to read, such as the key.
+        held: Which of the writable held something before the step began, by path.
     """
 
     readable: tuple[Path, ...]
     writable: tuple[Path, ...]
     hidden: tuple[Path, ...] = ()
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Watched:
         gaps: Why something may have been missed or not kept out, in words.
         own: Our own files that the monitor saw being read, to put the walls up.
         denied: What the walls denied it, by path; None: there are walls, and nobody saw it.
+        sees_all: Whether whatever it read is in the observation.
     """
 
     completeness: Completeness
@@ -82,6 +85,7 @@ class Watched:
     gaps: tuple[str, ...] = ()
     own: tuple[Path, ...] = ()
     denied: tuple[str, ...] | None = ()
+    sees_all: bool = False
 
 
 def run_watched(
@@ -113,6 +117,7 @@ def run_watched(
     baseline = build_baseline(command, environment)
     walls: Confinement | None = None
     launch: ConfinedLaunch | None = None
+    streams = look_at_streams()
     with ExitStack() as stack:
         watch = stack.enter_context(open_monitor(monitor, limits=limits))
         argv, variables = tuple(command), dict(environment)
@@ -146,19 +151,39 @@ def run_watched(
     if code:
         raise _fail(code, denied)
     refuse_silence(monitor, watch)
+    if observation is not None:
+        observation = add_streams(observation, streams)
+    sees_all = bool(monitor.strace) and observation is not None and not observation.gaps
     gaps = (
         *monitor.gaps,
         *(describe_gaps(how, walls) if how and walls else ()),
         *(observation.gaps if observation else ()),
+        *(_describe_unseen(grant, walls, streams, observation) if walls and not sees_all else ()),
     )
     return Watched(
-        _classify(observation, monitor, enforced=launch is not None),
+        _classify(sees_all=sees_all, enforced=launch is not None),
         baseline,
         observation,
         type(how).__name__.lower() if how else "",
         gaps,
         own,
         denied,
+        sees_all,
+    )
+
+
+def _describe_unseen(
+    grant: Grant | None,
+    walls: Confinement,
+    streams: Streams,
+    observation: Observation | None,
+) -> tuple[str, ...]:
+    """Say what walls let a step read that is no input, where no monitor sees whether it did."""
+    handed = streams.describe((*walls.readable, *walls.writable)) if observation is None else ()
+    held = grant.held if grant else ()
+    return (
+        *handed,
+        *(f"{printable(path)} was there before, and the step could read it" for path in held),
     )
 
 
@@ -197,12 +222,10 @@ def _list_own(launch: ConfinedLaunch) -> tuple[Path, ...]:
     return (*scripts, *(entry.path for entry in find_program_paths(Path(sys.executable))))
 
 
-def _classify(observation: Observation | None, monitor: Monitor, *, enforced: bool) -> Completeness:
+def _classify(*, sees_all: bool, enforced: bool) -> Completeness:
     if enforced:
         return Completeness.ENFORCED
-    if monitor.strace and observation is not None and not observation.gaps:
-        return Completeness.OBSERVED
-    return Completeness.DECLARED
+    return Completeness.OBSERVED if sees_all else Completeness.DECLARED
 
 
 def _choose_walls() -> Landlock | Bubblewrap:

@@ -112,7 +112,7 @@ def test_a_call_with_a_folder_tells_where_the_process_is() -> None:
         f"rename({q('x')}, {q('y')}) = 0",
         f"renameat2({fd('/d', 5)}, {q('x')}, AT_FDCWD, {q('z')}, RENAME_NOREPLACE) = 0",
     )
-    assert seen.reads == ("/else/a",)
+    assert seen.reads == ("/d/x", "/else/a", "/else/x")
     assert seen.writes == ("/d/x", "/else/x", "/else/y", "/else/z")
 
 
@@ -138,7 +138,13 @@ def test_a_rename_that_may_have_happened_hides_nothing() -> None:
         f"rename({q('/n/data')}, {q('/n/own')}) = ?",
         opened("/n/own"),
     )
-    assert seen.reads == ("/n/own",)
+    assert seen.reads == ("/n/data", "/n/own")
+
+
+def test_the_memory_of_a_process_that_is_not_watched_leaves_a_gap() -> None:
+    assert see(opened("/proc/1/mem")).gaps == ()  # its own
+    for path in ("/proc/4711/mem", "/proc/4711/task/4712/mem"):
+        assert see(opened(path)).gaps == ("it opened the memory of a process that was not watched",)
 
 
 def test_append_and_update_read_what_was_there() -> None:
