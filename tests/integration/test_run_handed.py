@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import IO, Any
@@ -149,6 +150,15 @@ def test_source_that_somebody_else_changes_meanwhile(place: Path) -> None:
         found = list_undeclared(run(place, "--", "sh", "-c", code))
     assert str(place / "same.py") not in found
     assert not found[str(place / "used.py")].get("digest")
+
+
+def test_a_process_that_is_left_behind_is_a_gap(place: Path) -> None:
+    code = "touch out/a; sleep 20 >/dev/null 2>&1 & echo $! > out/pid"
+    said = get_completeness(run(place, "--observe", "none", "--", "sh", "-c", code))
+    os.kill(int((place / "out" / "pid").read_text()), signal.SIGKILL)
+    assert any("ran on after it ended" in gap for gap in said["gaps"])
+    alone = get_completeness(run(place, "--observe", "none", "--", "touch", "out/a"))
+    assert not alone["gaps"]
 
 
 def test_parameters_bear_no_secrets(place: Path) -> None:

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
-__all__ = ["EndedBySignal", "describe_end", "end_by_signal", "run_process"]
+__all__ = [
+    "EndedBySignal",
+    "describe_end",
+    "describe_left",
+    "end_by_signal",
+    "list_children",
+    "run_process",
+]
 
 _GRACE_S = 10
 _NAP_S = 0.02
@@ -104,6 +111,30 @@ def run_process(
         except KeyboardInterrupt as interrupt:
             _end_all(process, before, getattr(interrupt, "number", signal.SIGINT))
             raise
+
+
+def list_children() -> frozenset[int]:
+    """Return the processes whose parent this one is; those of a step that are left over, too."""
+    return frozenset(_list_children())
+
+
+def describe_left(before: frozenset[int]) -> tuple[str, ...]:
+    """Say how many processes a step left running, if they can be found here.
+
+    Args:
+        before: What :func:`list_children` said before the step.
+    """
+    if not _is_adopting():
+        return ()
+    mine = os.getpid()
+    left = [
+        pid
+        for pid, parent, is_dead in _list_processes()
+        if parent == mine and not is_dead and pid not in before
+    ]
+    if not left:
+        return ()
+    return (f"{len(left)} of its processes ran on after it ended, and could still read and write",)
 
 
 def describe_end(code: int) -> str:

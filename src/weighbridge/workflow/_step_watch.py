@@ -34,7 +34,12 @@ from weighbridge.workflow._step_monitor import (
     open_monitor,
     refuse_silence,
 )
-from weighbridge.workflow._step_process import describe_end, run_process
+from weighbridge.workflow._step_process import (
+    describe_end,
+    describe_left,
+    list_children,
+    run_process,
+)
 from weighbridge.workflow._step_streams import Streams, add_streams, look_at_streams
 
 if TYPE_CHECKING:
@@ -140,7 +145,9 @@ def run_watched(
             descriptors = launch.descriptors
         if isinstance(watch, StraceWatch):
             argv = tuple(build_strace_command(argv, log=watch.log, program=monitor.strace))
+        before = list_children()
         code = run_process(argv, variables, descriptors)
+        left = describe_left(before)
         if launch is not None:
             verify_confined(launch)
         observation = None if watch is None else judge(watch.finish())
@@ -158,6 +165,7 @@ def run_watched(
         *monitor.gaps,
         *(describe_gaps(how, walls) if how and walls else ()),
         *(observation.gaps if observation else ()),
+        *left,
         *(_describe_unseen(grant, walls, streams, observation) if walls and not sees_all else ()),
     )
     return Watched(

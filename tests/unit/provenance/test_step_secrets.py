@@ -190,6 +190,9 @@ def test_the_number_of_arguments_stays_and_redacting_again_changes_nothing(argv:
 ENVIRON = {
     "PATH": "/usr/bin",
     "HOME": "/root",
+    "PWD": "/root",
+    "OLDPWD": "/",
+    "MYSQL_PWD": "abc",
     "OMP_NUM_THREADS": "4",
     "PYTHONHASHSEED": "0",
     "TOKENIZERS_PARALLELISM": "false",
