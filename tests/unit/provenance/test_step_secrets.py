@@ -214,6 +214,8 @@ ENVIRON = {
     "PROJECT_URL": "https://example.com/a",
 }
 KEPT = {
+    "PWD",
+    "OLDPWD",
     "PATH",
     "HOME",
     "OMP_NUM_THREADS",
