@@ -158,7 +158,7 @@ def test_a_device_as_input_or_output(place: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "words", "code"),
     [
-        ("true", "out does not exist", 2),
+        ("true", "the output 'model' is not at out", 2),
         ("mkdir out", "out", 2),
         ("mkfifo out", "is a named pipe", 2),
         (f"{MAKE}; ln -s /etc/passwd out/x", "is a symbolic link", 2),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from weighbridge.cli._options import print_json
+from weighbridge.cli._options import print_json, to_count
 from weighbridge.core import printable
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def show_recorded(
     for line in (*_tell(recorded), *notes):
         click.echo(f"  {line}", err=True)
     for output in recorded.outputs:
-        carried = f", {output.carried:,} claims carried" if output.carried else ""
+        carried = f", {to_count(output.carried, 'claim')} carried" if output.carried else ""
         click.echo(f"  {printable(output.name)}: {output.digest}", err=True)
         click.echo(f"    claims: {printable(str(output.claims))}{carried}", err=True)
     if store:

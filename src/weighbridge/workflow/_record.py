@@ -19,6 +19,7 @@ from weighbridge.core import (
     Subject,
     printable,
 )
+from weighbridge.errors import InputError
 from weighbridge.provenance import (
     SCAI_TYPE,
     build_provenance,
@@ -42,6 +43,7 @@ from weighbridge.workflow._step_claims import (
     list_claims_files,
 )
 from weighbridge.workflow._step_facts import (
+    list_folders,
     list_undeclared,
     to_completeness,
 )
@@ -314,7 +316,10 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
             "variables": _to_texts(setting.environment),
             "removed": [_to_text(name) for name in outcome.removed],
         },
-        "problems": list(map(_to_text, (*setting.problems, *platform.problems, *said))),
+        "problems": [
+            _to_text(words)
+            for words in (*setting.problems, *platform.problems, *watched.notes, *said)
+        ],
     }
     record = StepRecord(
         kind=plan.kind,
@@ -338,7 +343,8 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         source=source.uri if source else "",
         source_path=printable(source.path) if source else "",
     )
-    bundles = _seal(record, subjects, watched, platform, seal=seal)
+    folders = list_folders(watched, setting.files, (item.path for item in outputs), platform)
+    bundles = _seal(record, subjects, watched, platform, folders=folders, seal=seal)
     carried = collect_claims(setting.inputs, limits=limits) if plan.carry else ()
     return Recorded(
         bundles[-1],
@@ -369,6 +375,11 @@ def hash_outputs(
     """
     subjects = []
     for output in outputs:
+        if not os.path.lexists(output.path):
+            raise InputError(
+                f"the output {output.name!r} is not at {printable(str(output.path))}, though the "
+                "step ended well; nothing is claimed; correct the path, then run again"
+            )
         weighed, _ = weigh_cached(
             output.path, cache, executor=executor, limits=limits, progress=progress, read_all=True
         )
@@ -406,12 +417,13 @@ def _seal(
     watched: Watched,
     platform: Platform,
     *,
+    folders: frozenset[str],
     seal: Signer,
 ) -> tuple[Bundle, ...]:
     """Sign what the monitor saw, what the step ran on, and last what names both: the provenance."""
     beside: list[tuple[str, Statement]] = []
     if watched.observation is not None:
-        trace = build_trace(watched.observation, subjects, record=record)
+        trace = build_trace(watched.observation, subjects, record=record, folders=folders)
         beside.append(("runtime-trace", trace))
     if platform.environment:
         scai = to_scai(_to_texts(platform.environment), producer=record.builder)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._step_watch import Watched
 
 __all__ = [
+    "list_folders",
     "list_undeclared",
     "to_completeness",
 ]
@@ -49,22 +50,34 @@ def list_undeclared(
     """
     if watched.observation is None:
         return ()
-    roots = [
-        *_KERNEL,
-        *(os.path.realpath(path) for path in declared),
-        *(os.path.realpath(entry.path) for entry in watched.baseline),
-        *(str(entry.path) for entry in watched.baseline),
-        *(os.path.realpath(path) for path in watched.own),
-    ]
     found = find_undeclared(
         watched.observation.reads,
-        roots=roots,
+        roots=_list_roots(watched, declared),
         known=covered | platform.files,
         outside=outside,
         packages=platform.folders,
     )
     written = frozenset(watched.observation.writes)
     return tuple(_hash_undeclared(path, None if path in written else cache) for path in found)
+
+
+def list_folders(
+    watched: Watched, declared: Iterable[Path], outputs: Iterable[Path], platform: Platform
+) -> frozenset[str]:
+    """Return the folders whose files the record accounts for, so that a trace may count them."""
+    made = map(os.path.realpath, outputs)
+    return frozenset((*_list_roots(watched, declared), *made, *platform.folders))
+
+
+def _list_roots(watched: Watched, declared: Iterable[Path]) -> tuple[str, ...]:
+    """Return the files and folders that are declared, or that every step needs."""
+    return (
+        *_KERNEL,
+        *(os.path.realpath(path) for path in declared),
+        *(os.path.realpath(entry.path) for entry in watched.baseline),
+        *(str(entry.path) for entry in watched.baseline),
+        *(os.path.realpath(path) for path in watched.own),
+    )
 
 
 def _hash_undeclared(path: str, cache: DigestCache | None) -> Dependency:

@@ -36,6 +36,7 @@ from weighbridge.workflow._step_monitor import (
     refuse_silence,
 )
 from weighbridge.workflow._step_process import describe_end, run_process
+from weighbridge.workflow._step_stdin import find_stdin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,6 +74,7 @@ class Watched:
         gaps: Why something may have been missed or not kept out, in words.
         own: Our own files that the monitor saw being read, to put the walls up.
         denied: What the walls denied it, by path; None: there are walls, and nobody saw it.
+        notes: What else is to be said, in sentences.
     """
 
     completeness: Completeness
@@ -82,6 +84,7 @@ class Watched:
     gaps: tuple[str, ...] = ()
     own: tuple[Path, ...] = ()
     denied: tuple[str, ...] | None = ()
+    notes: tuple[str, ...] = ()
 
 
 def run_watched(
@@ -104,12 +107,14 @@ def run_watched(
         judge: Adds gaps to what was seen, also if the step failed.
 
     Raises:
-        InputError: The command cannot be started.
+        InputError: The command cannot be started, or its standard input is a file outside of the
+            walls.
         IncompleteError: It cannot be watched or kept inside walls here, as was asked.
         StepFailedError: It failed.
     """
     monitor = choose_monitor(observe, command, environment)
     how = None if grant is None else _choose_walls()
+    stdin = find_stdin(None if grant is None else grant.readable)
     baseline = build_baseline(command, environment)
     walls: Confinement | None = None
     launch: ConfinedLaunch | None = None
@@ -135,10 +140,10 @@ def run_watched(
             descriptors = launch.descriptors
         if isinstance(watch, StraceWatch):
             argv = tuple(build_strace_command(argv, log=watch.log, program=monitor.strace))
-        code = run_process(argv, variables, descriptors)
+        code = run_process(argv, variables, descriptors, has_stdin=not stdin.is_kept_out)
         if launch is not None:
             verify_confined(launch)
-        observation = None if watch is None else judge(watch.finish())
+        observation = None if watch is None else stdin.add_to(judge(watch.finish()))
     own = _list_own(launch) if launch else ()
     denied: tuple[str, ...] | None = ()
     if walls is not None and how is not None:
@@ -149,7 +154,7 @@ def run_watched(
     gaps = (
         *monitor.gaps,
         *(describe_gaps(how, walls) if how and walls else ()),
-        *(observation.gaps if observation else ()),
+        *(observation.gaps if observation else stdin.gaps),
     )
     return Watched(
         _classify(observation, monitor, enforced=launch is not None),
@@ -159,6 +164,7 @@ def run_watched(
         gaps,
         own,
         denied,
+        stdin.notes,
     )
 
 
