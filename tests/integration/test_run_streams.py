@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -195,3 +196,29 @@ def test_a_data_set_is_one_entry_of_the_trace(place: Path) -> None:
     built = provenance["predicate"]["buildDefinition"]
     assert {"set", *apart} <= {item["name"] for item in built["resolvedDependencies"]}
     assert len((place / "out" / "claims.jsonl").read_bytes()) < 40_000
+
+
+@needs_strace
+def test_very_many_undeclared_files_are_recorded_by_folder(place: Path) -> None:
+    (place / "images").mkdir()
+    for number in range(10_001):
+        (place / "images" / str(number)).touch()
+    script = "cat other.txt images/* > out/x"
+    said = read(start(place, script, "--json"))
+    assert len(said["undeclared"]) == 10_002
+    trace, *_, provenance = read_statements(place)
+    built = provenance["predicate"]["buildDefinition"]
+    found = {
+        item["name"]: item
+        for item in built["resolvedDependencies"]
+        if item["annotations"].get("role") == "undeclared"
+    }
+    assert set(found) == {str(place), str(place / "images")}
+    nothing = hashlib.sha256().hexdigest()
+    lines = sorted(f"{place}/images/{number}" for number in range(10_001))
+    listed = "".join(f"{nothing} {path}\0" for path in lines).encode()
+    images = found[str(place / "images")]
+    assert images["digest"]["sha256"] == hashlib.sha256(listed).hexdigest()
+    assert images["annotations"]["files"] == "10001"
+    assert built["internalParameters"]["completeness"]["undeclared"] == "10002"
+    assert len(json.dumps(trace)) < 20_000

@@ -205,7 +205,7 @@ def _join_completeness(
     groups = [take_facts(rank.record, "completeness") for rank in ranks]
     weakest = min((Completeness(str(group["class"])) for group in groups), key=lambda c: c.rank)
     unknown = any(not str(group.get("undeclared", "")).isdigit() for group in groups)
-    undeclared = sum(item.role == "undeclared" for item in materials)
+    undeclared = sum(_count_files(item) for item in materials if item.role == "undeclared")
     connections = {c for group in groups for c in read_texts(group.get("connections"))}
     denied = [group.get("denied") for group in groups]
     all_denied = {name for names in denied if isinstance(names, list) for name in map(str, names)}
@@ -224,6 +224,12 @@ def _join_completeness(
             ranks, everyone, lambda r: read_texts(take_facts(r.record, "completeness").get("gaps"))
         ),
     }
+
+
+def _count_files(item: Dependency) -> int:
+    """Return how many files an entry stands for; a folder of very many says it."""
+    said = item.annotations.get("files", "1")
+    return int(said) if said.isascii() and said.isdigit() else 1
 
 
 def _one(values: set[str]) -> str:

@@ -311,7 +311,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         "topology": dict(setting.topology),
         "determinism": _to_texts(choose_determinism(platform.environment, setting.environment)),
         "accelerator": _to_texts(name_accelerator(platform.environment)),
-        "completeness": to_completeness(watched, len(undeclared)),
+        "completeness": to_completeness(watched, len(undeclared.names)),
         "environment": {
             "variables": _to_texts(setting.environment),
             "removed": [_to_text(name) for name in outcome.removed],
@@ -336,7 +336,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
             *outcome.materials,
             *(source.to_dependencies() if source else ()),
             *platform.materials,
-            *undeclared,
+            *undeclared.dependencies,
         ),
         facts=facts,
         byproducts=outcome.byproducts,
@@ -344,6 +344,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         source_path=printable(source.path) if source else "",
     )
     folders = list_folders(watched, setting.files, (item.path for item in outputs), platform)
+    folders |= undeclared.folders
     bundles = _seal(record, subjects, watched, platform, folders=folders, seal=seal)
     carried = collect_claims(setting.inputs, limits=limits) if plan.carry else ()
     return Recorded(
@@ -352,7 +353,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
             outputs, subjects, bundles, carried=carried, store=setting.store, limits=limits
         ),
         watched.completeness,
-        tuple(item.name for item in undeclared),
+        undeclared.names,
         watched.gaps,
         outcome.removed,
         None if watched.denied is None else tuple(map(printable, watched.denied)),

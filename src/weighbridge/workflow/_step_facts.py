@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import describe_cached, hash_file
 from weighbridge.core import Dependency, printable
-from weighbridge.provenance import find_undeclared, to_file_uri
+from weighbridge.provenance import find_undeclared, group_by_folder, to_file_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from weighbridge.artifact import DigestCache
@@ -19,12 +21,30 @@ if TYPE_CHECKING:
     from weighbridge.workflow._step_watch import Watched
 
 __all__ = [
+    "Undeclared",
     "list_folders",
     "list_undeclared",
     "to_completeness",
 ]
 
+# So many are recorded by name; with more, nobody could read the record again.
+_MOST_UNDECLARED = 10_000
 _KERNEL = ("/proc", "/sys", "/dev")
+
+
+@dataclass(frozen=True, slots=True)
+class Undeclared:
+    """What was read and not declared.
+
+    Attributes:
+        names: Of each file, as it is printed; sorted.
+        dependencies: What is recorded of them: each file, or each folder of very many.
+        folders: Those folders.
+    """
+
+    names: tuple[str, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    folders: frozenset[str] = frozenset()
 
 
 def list_undeclared(
@@ -35,7 +55,7 @@ def list_undeclared(
     *,
     outside: frozenset[str] = frozenset(),
     cache: DigestCache | None = None,
-) -> tuple[Dependency, ...]:
+) -> Undeclared:
     """Return what was read and not declared, each with the digest that it has now.
 
     What the step wrote is read, whatever the cache says of it.
@@ -49,7 +69,7 @@ def list_undeclared(
         cache: Knows files that were hashed before.
     """
     if watched.observation is None:
-        return ()
+        return Undeclared()
     found = find_undeclared(
         watched.observation.reads,
         roots=_list_roots(watched, declared),
@@ -58,7 +78,16 @@ def list_undeclared(
         packages=platform.folders,
     )
     written = frozenset(watched.observation.writes)
-    return tuple(_hash_undeclared(path, None if path in written else cache) for path in found)
+    hashed = {path: _hash_undeclared(path, None if path in written else cache) for path in found}
+    names = tuple(item.name for item in hashed.values())
+    if len(found) <= _MOST_UNDECLARED:
+        return Undeclared(names, tuple(hashed.values()))
+    groups = group_by_folder(found, most=_MOST_UNDECLARED)
+    folders = tuple(
+        _join_undeclared(folder, {path: hashed[path] for path in paths})
+        for folder, paths in sorted(groups.items())
+    )
+    return Undeclared(names, folders, frozenset(groups))
 
 
 def list_folders(
@@ -88,6 +117,32 @@ def _hash_undeclared(path: str, cache: DigestCache | None) -> Dependency:
         return Dependency(name, {}, uri, role="undeclared", annotations=state)
     said = describe_cached(int(is_cached))
     return Dependency(name, {"sha256": digest}, uri, role="undeclared", annotations=said)
+
+
+def _join_undeclared(folder: str, hashed: Mapping[str, Dependency]) -> Dependency:
+    """Return one entry for many files: the sha256 of a line for each, sorted by its path's bytes.
+
+    A line is ``SHA256 PATH`` ended by NUL, with ``-`` for a digest that is not known.
+    """
+    total, unknown = hashlib.sha256(), 0
+    for path in sorted(hashed, key=os.fsencode):
+        digest = hashed[path].digest.get("sha256", "-")
+        unknown += digest == "-"
+        total.update(f"{digest} ".encode() + os.fsencode(path) + b"\0")
+    facts = {
+        "kind": "folder",
+        "files": str(len(hashed)),
+        "digestOf": "sha256 and path of each file",
+    }
+    if unknown:
+        facts["unknown"] = str(unknown)
+    return Dependency(
+        printable(folder),
+        {"sha256": total.hexdigest()},
+        to_file_uri(folder),
+        role="undeclared",
+        annotations=facts,
+    )
 
 
 def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:
