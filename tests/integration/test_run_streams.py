@@ -222,3 +222,25 @@ def test_very_many_undeclared_files_are_recorded_by_folder(place: Path) -> None:
     assert images["annotations"]["files"] == "10001"
     assert built["internalParameters"]["completeness"]["undeclared"] == "10002"
     assert len(json.dumps(trace)) < 20_000
+
+
+def test_what_a_blind_monitor_did_not_see_is_unknown(place: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("sh", "cat"):
+        (programs / name).symlink_to(shutil.which(name) or "")
+    env = {**os.environ, "PATH": str(programs)}  # where there is no strace
+    for options in ((), ("--enforce",)):
+        said = read(start(place, "cat data.csv > out/x", "--json", *options, env=env))
+        assert any("the audit hook did not come up" in gap for gap in said["gaps"])
+        assert said["denied"] == (None if options else [])
+        built = read_statements(place)[-1]["predicate"]["buildDefinition"]
+        known = built["internalParameters"]["completeness"]
+        assert (known["undeclared"], known["denied"]) == (
+            "unknown",
+            "unknown" if options else [],
+        )
+    shown = run_cli("inspect", "out/claims.jsonl", cwd=place).stdout
+    assert "command:  sh -c 'cat data.csv > out/x'" in shown
+    assert "inputs:   declared; read and not declared: unknown" in shown
+    assert "gap:      strace is not installed" in shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.cli._materials import describe_material, material_to_json
@@ -18,6 +20,7 @@ __all__ = ["claims_to_json", "claims_to_lines"]
 _MOST_SHOWN = 10
 _COMMIT_DIGITS = 12
 _MOST_DIGESTS = 3
+_CHANGES = {"true": "with changes", "false": "without changes"}
 
 
 def claims_to_lines(path: str, claims: Sequence[InspectedClaim]) -> Iterator[str]:
@@ -87,15 +90,19 @@ def _describe_step(record: StepRecord) -> Iterator[str]:
     roles = {item.role: item for item in record.materials}
     if commit := roles.get("source"):
         digits = printable(commit.digest.get("gitCommit", ""), limit=80)[:_COMMIT_DIGITS]
-        dirty = "with changes" if commit.annotations.get("dirty") == "true" else "without changes"
+        dirty = _CHANGES.get(commit.annotations.get("dirty", ""), "changes unknown")
         yield f"   code:     commit {digits}, {dirty} {printable(commit.uri)}".rstrip()
     yield f"   by:       {printable(record.builder)}"
     yield f"   when:     {_describe_times(record)}"
-    yield f"   command:  {printable(' '.join(record.entry_point))}"
+    yield f"   command:  {printable(shlex.join(record.entry_point))}"
     yield f"   inputs:   {_describe_completeness(record.facts.get('completeness'))}"
     undeclared = [_to_name(item) for item in record.materials if item.role == "undeclared"]
-    if undeclared:
-        yield from _list("read too:", undeclared)
+    yield from _list("read too:", undeclared)
+    for label, words in (("gap:", "gaps"), ("problem:", "problems")):
+        facts = record.facts if words == "problems" else record.facts.get("completeness")
+        said = facts.get(words) if isinstance(facts, Mapping) else None
+        if isinstance(said, (list, tuple)):
+            yield from _list(label, [printable(str(one), limit=400) for one in said])
 
 
 def _describe_completeness(said: Any) -> str:  # noqa: ANN401 - JSON of a stranger

@@ -112,7 +112,10 @@ def _to_json(recorded: workflow.Recorded) -> dict[str, JsonValue]:
 def _tell(recorded: workflow.Recorded) -> Iterator[str]:
     yield from _list_some("read and not declared", recorded.undeclared)
     if recorded.denied is None:
-        yield "what the walls denied it is not known without a monitor: use --observe auto"
+        yield (
+            "what the walls denied it is not known, since nothing watched it: use --observe auto, "
+            "with strace"
+        )
     else:
         yield from _list_some("denied by the walls", recorded.denied)
     yield from (f"gap: {gap}" for gap in recorded.gaps)

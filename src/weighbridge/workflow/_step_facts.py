@@ -155,6 +155,6 @@ def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:
         "network": "denied" if watched.enforcer else "not restricted",
         "connections": list(observation.connections) if observation else [],
         "denied": "unknown" if watched.denied is None else [printable(p) for p in watched.denied],
-        "undeclared": str(undeclared) if observation else "unknown",
+        "undeclared": "unknown" if observation is None or watched.is_blind else str(undeclared),
         "gaps": list(watched.gaps),
     }

@@ -75,6 +75,7 @@ class Watched:
         own: Our own files that the monitor saw being read, to put the walls up.
         denied: What the walls denied it, by path; None: there are walls, and nobody saw it.
         notes: What else is to be said, in sentences.
+        is_blind: Whether there was a monitor that saw nothing at all of the step.
     """
 
     completeness: Completeness
@@ -85,6 +86,7 @@ class Watched:
     own: tuple[Path, ...] = ()
     denied: tuple[str, ...] | None = ()
     notes: tuple[str, ...] = ()
+    is_blind: bool = False
 
 
 def run_watched(
@@ -148,6 +150,9 @@ def run_watched(
     denied: tuple[str, ...] | None = ()
     if walls is not None and how is not None:
         observation, denied = _find_denied(observation, walls, how, own)
+    is_blind = isinstance(watch, AuditWatch) and not watch.has_begun
+    if walls is not None and is_blind:
+        denied = None
     if code:
         raise _fail(code, denied)
     refuse_silence(monitor, watch)
@@ -165,6 +170,7 @@ def run_watched(
         own,
         denied,
         stdin.notes,
+        is_blind,
     )
 
 
@@ -190,7 +196,10 @@ def _find_denied(
 def _fail(code: int, denied: tuple[str, ...] | None) -> StepFailedError:
     what = f"the step {describe_end(code)}; its outputs are unclaimed"
     if denied is None:
-        what += "; what the walls denied it is not known without a monitor: use --observe auto"
+        what += (
+            "; what the walls denied it is not known, since nothing watched it: use --observe auto, "
+            "with strace"
+        )
     elif denied:
         more = f" and {len(denied) - 1:,} more" if len(denied) > 1 else ""
         what += f"; the walls denied it {printable(denied[0])}{more}: declare what it needs"
