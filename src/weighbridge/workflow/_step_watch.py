@@ -197,8 +197,8 @@ def _fail(code: int, denied: tuple[str, ...] | None) -> StepFailedError:
     what = f"the step {describe_end(code)}; its outputs are unclaimed"
     if denied is None:
         what += (
-            "; what the walls denied it is not known, since nothing watched it: use --observe auto, "
-            "with strace"
+            "; what the walls denied it is not known, since nothing watched it: use "
+            "--observe auto, with strace"
         )
     elif denied:
         more = f" and {len(denied) - 1:,} more" if len(denied) > 1 else ""
