@@ -263,6 +263,25 @@ def test_secrets_of_any_parameter(bare: Path) -> None:
     assert b"geheim" not in claim.payload
 
 
+def test_secrets_in_addresses(bare: Path) -> None:
+    place = "https://bob:geheim@host.example/d.csv"
+    lock = LOCK.format(dep="in", out="out").replace(
+        "    outs:\n",
+        f"    - path: {place}?X-Amz-Signature=geheim&token=geheim\n"
+        f"    - path: {place}?sig=geheim\n"
+        "    outs:\n",
+    )
+    (bare / "dvc.lock").write_text(lock)
+    run_bare(bare)
+    (statement,) = read_claims(bare, "out.claims.jsonl")
+    assert b"geheim" not in statement.payload
+    record = parse_provenance(statement)
+    names = ["./in", "https://host.example/d.csv", "https://host.example/d.csv-2"]
+    assert [item.name for item in record.inputs] == names
+    completeness: Any = record.facts["completeness"]
+    assert "https://host.example/d.csv is not here: no digest of it" in completeness["gaps"]
+
+
 def test_what_dvc_fetched(repo: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
