@@ -21,6 +21,10 @@ from weighbridge.signing import load_public_key, verify_bundle
 Run = Callable[..., str]
 START = "%weighbridge start --kind train -i data=data.csv -o model=w.bin --key k.key"
 LOAD = "%load_ext weighbridge"
+BLIND = (
+    "the monitor is an audit hook, which sees what Python opens: not what Rust, C and C++ read "
+    "(safetensors, pyarrow), nor what processes read in which the hook is not"
+)
 MAKE = "x = open('w.bin', 'w').write('w')"
 
 
@@ -118,7 +122,7 @@ def test_a_step_in_a_live_kernel(place: Path, kernel: Run) -> None:
     assert built["internalParameters"]["step"] == {"kind": "train", "name": "sft"}
     assert built["internalParameters"]["notebook"]["firstOfStep"] == "2"
     assert built["internalParameters"]["completeness"]["class"] == "declared"
-    assert built["internalParameters"]["completeness"]["gaps"] == []
+    assert built["internalParameters"]["completeness"]["gaps"] == [BLIND]
     builder = predicate["runDetails"]["builder"]["id"]
     assert builder == "https://weighbridge.dev/builders/notebook/v1"
     assert "hunter2" not in json.dumps(predicate)
@@ -146,6 +150,7 @@ def test_what_ran_before_and_silently_is_a_gap(place: Path, kernel: Run) -> None
     internal = read_provenance(place)["buildDefinition"]["internalParameters"]
     assert (internal["notebook"]["before"], internal["notebook"]["silent"]) == ("2", "1")
     assert internal["completeness"]["gaps"] == [
+        BLIND,
         "cells ran before Weighbridge was loaded (2); they are not listed",
         "a front end ran code silently (1x); it is not listed",
     ]
@@ -202,6 +207,19 @@ def test_an_input_that_changes(place: Path, kernel: Run) -> None:
     assert not (place / "w.bin.claims.jsonl").exists()
     assert "a step is open; cells recorded: 5" in kernel("%weighbridge status")
     assert "forgotten" in kernel("%weighbridge cancel")
+
+
+def test_a_step_that_goes_on_after_it_could_not_be_ended(place: Path, kernel: Run) -> None:
+    """Nothing watches what is read between the two ends, so that the record has to say so."""
+    kernel(LOAD)
+    kernel(START)
+    kernel("import os; os.mkdir('log')")
+    assert "w.bin does not exist" in kernel("%weighbridge end -o log=log")
+    kernel("open('log/l.txt', 'w').write(open('data.csv').read())")
+    kernel(MAKE)
+    assert kernel("%weighbridge end -o log=log").startswith("ok")
+    completeness = read_provenance(place)["buildDefinition"]["internalParameters"]["completeness"]
+    assert any("could not be ended" in gap for gap in completeness["gaps"])
 
 
 @pytest.mark.parametrize(

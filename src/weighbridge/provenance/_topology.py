@@ -33,7 +33,7 @@ _NAME = re.compile(r"rank-([0-9]{5})-of-([0-9]{5})\.json")
 _THIS_HOST = ("", "localhost", "127.0.0.1", "::1")
 # torchrun's run id where nobody gave one: the same for everybody.
 _NO_RUN_ID = "none"
-# How many processes a launcher started on this machine, as torchrun, Open MPI, MPICH and MVAPICH say.
+# How many processes are on this machine, as torchrun, Open MPI, MPICH and MVAPICH say.
 _LOCAL_SIZES = (
     "LOCAL_WORLD_SIZE",
     "OMPI_COMM_WORLD_LOCAL_SIZE",

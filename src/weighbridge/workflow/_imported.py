@@ -56,6 +56,8 @@ __all__ = [
 
 _NO_WORD = re.compile(r"[^\w.\-/]", re.ASCII)
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://\S+")
+# What kept the step from anything, where it ran, nobody here knows.
+_ELSEWHERE = {"enforcer": "unknown", "network": "unknown", "denied": "unknown"}
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -250,7 +252,7 @@ def claim_imported(step: ImportedStep, *, seal: Signer, limits: Limits) -> Recor
         finished_at=step.finished_at,
         invocation=step.invocation or f"urn:uuid:{uuid.uuid4()}",
         materials=step.materials,
-        facts={"completeness": to_completeness(watched, 0), **step.facts},
+        facts={"completeness": {**to_completeness(watched, 0), **_ELSEWHERE}, **step.facts},
         source=step.source.uri if step.source else "",
         source_path=step.source.path if step.source else "",
     )

@@ -85,7 +85,7 @@ def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:
         "monitor": observation.monitor if observation else "",
         "enforcer": watched.enforcer,
         "network": "denied" if watched.enforcer else "not restricted",
-        "connections": list(observation.connections) if observation else [],
+        "connections": list(observation.connections) if observation else "unknown",
         "denied": "unknown" if watched.denied is None else [printable(p) for p in watched.denied],
         "undeclared": str(undeclared) if observation else "unknown",
         "gaps": list(watched.gaps),
