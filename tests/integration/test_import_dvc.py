@@ -263,6 +263,29 @@ def test_secrets_of_any_parameter(bare: Path) -> None:
     assert b"geheim" not in claim.payload
 
 
+@pytest.mark.parametrize(
+    ("plan", "gaps"),
+    [
+        ("{cmd: cp in out, deps: [./in]}", []),
+        ("{cmd: [cp in out], deps: ['${x}', in]}", []),
+        ("{cmd: 'cp ${x} out', deps: [in]}", []),
+        (
+            "{cmd: cp in out, deps: [in, hidden]}",
+            ["hidden is a dependency in dvc.yaml and not in dvc.lock"],
+        ),
+        ("{cmd: cp x out}", ["the command in dvc.yaml is another than the one in dvc.lock"]),
+    ],
+)
+def test_what_is_planned_and_not_in_the_record(bare: Path, plan: str, gaps: list[str]) -> None:
+    (bare / "dvc.lock").write_text(LOCK.format(dep="in", out="out"))
+    (bare / "dvc.yaml").write_text(f"stages: {{train: {plan}}}\n")
+    done = run_bare(bare)
+    assert done["by_name"]["train"]["gaps"][1:] == gaps
+    (statement,) = read_claims(bare, "out.claims.jsonl")
+    completeness: Any = parse_provenance(statement).facts["completeness"]
+    assert completeness["gaps"][1:] == gaps
+
+
 def test_secrets_in_addresses(bare: Path) -> None:
     place = "https://bob:geheim@host.example/d.csv"
     lock = LOCK.format(dep="in", out="out").replace(
