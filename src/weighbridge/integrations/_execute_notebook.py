@@ -293,6 +293,7 @@ def _execute(data: bytes, label: str, result: str, state: mmap.mmap) -> int:
     except SystemExit:
         words, code = "asked the kernel to exit", _FAILED
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough: the rest tidies up
         words, code = "was interrupted", _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever it is, the notebook did not end well
         words, code = f"could not be run, {type(error).__name__}: {error}"[:_MOST_SHOWN], _FAILED

@@ -21,7 +21,7 @@ def is_uri(text: str) -> bool:
     Source:
         RFC 3986, appendix A.
     """
-    return not text.endswith(":") and _URI.fullmatch(text) is not None
+    return bool(text.partition(":")[2]) and _URI.fullmatch(text) is not None
 
 
 def to_uri(text: str) -> str:
