@@ -116,3 +116,5 @@ def _show_stage(stage: ImportedStage) -> None:
         click.echo(f"    {stage.answer.value}: {printable(reason, limit=1000)}", err=True)
     if stage.recorded is not None:
         show_recorded(stage.recorded)
+        for gap in stage.recorded.gaps:
+            click.echo(f"    gap: {printable(gap)}", err=True)

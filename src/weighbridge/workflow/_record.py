@@ -24,9 +24,6 @@ from weighbridge.provenance import (
     SCAI_TYPE,
     build_provenance,
     build_trace,
-    check_names,
-    check_parameters,
-    check_step,
     choose_determinism,
     choose_environment,
     name_accelerator,
@@ -48,6 +45,7 @@ from weighbridge.workflow._step_facts import (
     to_completeness,
 )
 from weighbridge.workflow._step_inputs import Output, StepInput, hash_inputs, refuse_changed
+from weighbridge.workflow._step_plan import check_plan
 from weighbridge.workflow._step_platform import Platform, choose_platform, find_platforms
 
 if TYPE_CHECKING:
@@ -240,11 +238,7 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
         IncompleteError: The disk is full, the store does not answer, or the parameters are more
             than a record holds.
     """
-    check_step(plan.kind, plan.builder, inputs=plan.inputs, parameters=plan.parameters)
-    check_names(plan.inputs, what="input")
-    check_names(plan.outputs, what="output")
-    check_names([plan.name or plan.kind], what="entire step")
-    check_parameters(plan.parameters, limits=limits)
+    check_plan(plan, limits=limits)
     store = choose_store(plan.store, limits=limits)
     check_claiming(plan.outputs, plan.inputs, store=store, carry=plan.carry, limits=limits)
     inputs = hash_inputs(

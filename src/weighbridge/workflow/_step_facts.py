@@ -153,7 +153,7 @@ def to_completeness(watched: Watched, undeclared: int) -> dict[str, JsonValue]:
         "monitor": observation.monitor if observation else "",
         "enforcer": watched.enforcer,
         "network": "denied" if watched.enforcer else "not restricted",
-        "connections": list(observation.connections) if observation else [],
+        "connections": list(observation.connections) if observation else "unknown",
         "denied": "unknown" if watched.denied is None else [printable(p) for p in watched.denied],
         "undeclared": "unknown" if observation is None or watched.is_blind else str(undeclared),
         "gaps": list(watched.gaps),
