@@ -78,21 +78,32 @@ def test_a_file_that_is_redirected_to_a_step_was_read(place: Path) -> None:
     assert (place / "out" / "taken").read_text() == "x,y\n1,2\n"
 
 
-def test_a_pipe_that_a_step_may_read_is_a_gap(place: Path) -> None:
-    said = read(start(place, TAKE, "--json", given=b"from anywhere"))
-    assert said["completeness"] == "declared"
-    assert any("standard input" in gap and "/dev/null" in gap for gap in said["gaps"])
-    assert (place / "out" / "taken").read_text() == "from anywhere"
+@pytest.mark.parametrize("options", [(), ("--enforce",), ("--observe", "none")])
+def test_a_pipe_is_kept_from_the_step(place: Path, options: tuple[str, ...]) -> None:
+    said = read(start(place, TAKE, "--json", *options, given=b"from anywhere"))
+    assert (place / "out" / "taken").read_text() == ""
+    assert "the step was given an empty one; declare a file with -i" in said["warnings"][0]
+    assert not any("standard input" in gap for gap in said["gaps"])
+    built = read_statements(place)[-1]["predicate"]["buildDefinition"]["internalParameters"]
+    assert said["warnings"][0] in built["problems"]
+    told = start(place, TAKE, *options, given=b"from anywhere").stderr
+    assert b"warning: the standard input was no file" in told
 
 
-def test_a_file_without_a_name_is_a_gap(place: Path) -> None:
+@needs_strace
+def test_a_pipe_that_nobody_reads_costs_no_class(place: Path) -> None:
+    said = read(start(place, "cp data.csv out", "--json", given=b""))
+    assert (said["completeness"], said["undeclared"]) == ("observed", [])
+
+
+def test_a_file_without_a_name_is_kept_from_the_step(place: Path) -> None:
     with (place / "gone").open("w+b") as stream:
         stream.write(b"x")
         stream.seek(0)
         (place / "gone").unlink()
         said = read(start(place, TAKE, "--json", stdin=stream))
-    assert said["completeness"] == "declared"
-    assert any("standard input" in gap for gap in said["gaps"])
+    assert (place / "out" / "taken").read_text() == ""
+    assert said["warnings"]
 
 
 def test_nothing_to_read_is_no_gap(place: Path) -> None:
@@ -109,9 +120,6 @@ def test_no_stream_leads_through_the_walls(place: Path) -> None:
     assert done.returncode == 2
     assert b"other.txt, which is no input of the step; declare it" in done.stderr
     assert not (place / "out" / "taken").exists()
-    said = read(start(place, TAKE, "--enforce", "--json", given=b"from anywhere"))
-    assert (place / "out" / "taken").read_text() == ""
-    assert any("was kept from the step" in gap for gap in said["gaps"])
     with (place / "data.csv").open("rb") as stream:
         read(start(place, TAKE, "--enforce", "--json", stdin=stream))
     assert (place / "out" / "taken").read_text() == "x,y\n1,2\n"

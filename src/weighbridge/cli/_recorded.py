@@ -94,6 +94,7 @@ def _to_json(recorded: workflow.Recorded) -> dict[str, JsonValue]:
         "rank": recorded.rank or None,
         "undeclared": list(recorded.undeclared),
         "gaps": list(recorded.gaps),
+        "warnings": list(recorded.warnings),
         "denied": None if recorded.denied is None else list(recorded.denied),
         "removed_variables": list(recorded.removed),
         "outputs": [
@@ -118,6 +119,7 @@ def _tell(recorded: workflow.Recorded) -> Iterator[str]:
         )
     else:
         yield from _list_some("denied by the walls", recorded.denied)
+    yield from (f"warning: {words}" for words in recorded.warnings)
     yield from (f"gap: {gap}" for gap in recorded.gaps)
     if recorded.removed:
         names = ", ".join(map(printable, recorded.removed))

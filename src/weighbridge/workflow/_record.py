@@ -125,6 +125,7 @@ class Recorded:
         removed: Variables that the step was not given, since they hold secrets.
         denied: What the walls denied it, by path; None if there were walls and nobody saw it.
         rank: Which rank of how many it was, ``2/4``; empty if it was the whole step.
+        warnings: What happened otherwise than its author may think, in sentences.
     """
 
     bundle: Bundle
@@ -135,6 +136,7 @@ class Recorded:
     removed: tuple[str, ...] = ()
     denied: tuple[str, ...] | None = ()
     rank: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +353,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         watched.gaps,
         outcome.removed,
         None if watched.denied is None else tuple(map(printable, watched.denied)),
+        warnings=watched.warnings,
     )
 
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["StandardInput", "find_stdin"]
 
 _STDIN = 0
+_KEPT_OUT = (
+    "the standard input was no file with a name, so nobody could tell what came from it, and the "
+    "step was given an empty one; declare a file with -i, and redirect that"
+)
 _NULL = os.makedev(1, 3)  # Linux, admin-guide/devices.txt
 
 
@@ -29,28 +33,29 @@ class StandardInput:
 
     Attributes:
         path: The file that it is, absolute; empty if it is none.
-        gaps: What can come from it and is not recorded, in words.
-        notes: What else is to be said of it.
+        notes: What is to be said of it, in sentences.
         is_kept_out: Whether the step gets an empty one instead.
     """
 
     path: str = ""
-    gaps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     is_kept_out: bool = False
 
     def add_to(self, observation: Observation) -> Observation:
         """Return what a monitor saw, and this: a file counts as read."""
         reads = sorted({*observation.reads, *([self.path] if self.path else ())})
-        return replace(observation, reads=tuple(reads), gaps=(*observation.gaps, *self.gaps))
+        return replace(observation, reads=tuple(reads))
 
 
 def find_stdin(readable: Iterable[Path] | None = None) -> StandardInput:
     """Look at what this process would hand over to a step as its standard input.
 
+    A file with a name is handed over, and a terminal. A pipe, a socket or a file without a name is
+    not: nobody could tell what came from it. A build has no use for it, and many launchers and CI
+    services have one there by accident.
+
     Args:
-        readable: What a step inside walls may read; None: there are no walls. Inside them nothing
-            is handed over but such a file, a terminal, or nothing.
+        readable: What a step inside walls may read; None: there are no walls.
 
     Raises:
         InputError: There are walls, and it is a file outside of them.
@@ -67,29 +72,19 @@ def find_stdin(readable: Iterable[Path] | None = None) -> StandardInput:
         said = "the standard input was a terminal, and what was typed there is not recorded"
         return StandardInput(notes=(said,))
     path = _find_path(status) if stat.S_ISREG(status.st_mode) else ""
-    if readable is not None:
-        return _keep_inside(path, readable)
-    if path:
-        return StandardInput(path)
-    said = (
-        "what came from the standard input is not recorded, since it is no file with a name; "
-        "redirect it from an input, or from /dev/null"
-    )
-    return StandardInput(gaps=(said,))
-
-
-def _keep_inside(path: str, readable: Iterable[Path]) -> StandardInput:
-    """Return what a step inside walls gets."""
     if not path:
-        said = "the standard input was no file, and was kept from the step: it got an empty one"
-        return StandardInput(gaps=(said,), is_kept_out=True)
-    real = Path(path)
-    if any(Path(os.path.realpath(one)) in (real, *real.parents) for one in readable):
-        return StandardInput(path)
-    raise InputError(
-        f"the standard input is {printable(path)}, which is no input of the step; declare it with "
-        "-i NAME=PATH, or redirect the standard input from /dev/null"
-    )
+        return StandardInput(notes=(_KEPT_OUT,), is_kept_out=True)
+    if readable is not None:
+        _refuse_outside(Path(path), readable)
+    return StandardInput(path)
+
+
+def _refuse_outside(path: Path, readable: Iterable[Path]) -> None:
+    if not any(Path(os.path.realpath(one)) in (path, *path.parents) for one in readable):
+        raise InputError(
+            f"the standard input is {printable(str(path))}, which is no input of the step; declare "
+            "it with -i NAME=PATH, or redirect the standard input from /dev/null"
+        )
 
 
 def _find_path(status: os.stat_result) -> str:

@@ -75,6 +75,7 @@ class Watched:
         own: Our own files that the monitor saw being read, to put the walls up.
         denied: What the walls denied it, by path; None: there are walls, and nobody saw it.
         notes: What else is to be said, in sentences.
+        warnings: What of that whoever started it has to be told.
         is_blind: Whether there was a monitor that saw nothing at all of the step.
     """
 
@@ -86,6 +87,7 @@ class Watched:
     own: tuple[Path, ...] = ()
     denied: tuple[str, ...] | None = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     is_blind: bool = False
 
 
@@ -159,7 +161,7 @@ def run_watched(
     gaps = (
         *monitor.gaps,
         *(describe_gaps(how, walls) if how and walls else ()),
-        *(observation.gaps if observation else stdin.gaps),
+        *(observation.gaps if observation else ()),
     )
     return Watched(
         _classify(observation, monitor, enforced=launch is not None),
@@ -170,6 +172,7 @@ def run_watched(
         own,
         denied,
         stdin.notes,
+        stdin.notes if stdin.is_kept_out else (),
         is_blind,
     )
 
