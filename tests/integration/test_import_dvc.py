@@ -263,6 +263,48 @@ def test_secrets_of_any_parameter(bare: Path) -> None:
     assert b"geheim" not in claim.payload
 
 
+@pytest.mark.parametrize(
+    ("plan", "gaps"),
+    [
+        ("{cmd: cp in out, deps: [./in]}", []),
+        ("{cmd: [cp in out], deps: ['${x}', in]}", []),
+        ("{cmd: 'cp ${x} out', deps: [in]}", []),
+        (
+            "{cmd: cp in out, deps: [in, hidden]}",
+            ["hidden is a dependency in dvc.yaml and not in dvc.lock"],
+        ),
+        ("{cmd: cp x out}", ["the command in dvc.yaml is another than the one in dvc.lock"]),
+    ],
+)
+def test_what_is_planned_and_not_in_the_record(bare: Path, plan: str, gaps: list[str]) -> None:
+    (bare / "dvc.lock").write_text(LOCK.format(dep="in", out="out"))
+    (bare / "dvc.yaml").write_text(f"stages: {{train: {plan}}}\n")
+    done = run_bare(bare)
+    assert done["by_name"]["train"]["gaps"][1:] == gaps
+    (statement,) = read_claims(bare, "out.claims.jsonl")
+    completeness: Any = parse_provenance(statement).facts["completeness"]
+    assert completeness["gaps"][1:] == gaps
+
+
+def test_secrets_in_addresses(bare: Path) -> None:
+    place = "https://bob:geheim@host.example/d.csv"
+    lock = LOCK.format(dep="in", out="out").replace(
+        "    outs:\n",
+        f"    - path: {place}?X-Amz-Signature=geheim&token=geheim\n"
+        f"    - path: {place}?sig=geheim\n"
+        "    outs:\n",
+    )
+    (bare / "dvc.lock").write_text(lock)
+    run_bare(bare)
+    (statement,) = read_claims(bare, "out.claims.jsonl")
+    assert b"geheim" not in statement.payload
+    record = parse_provenance(statement)
+    names = ["./in", "https://host.example/d.csv", "https://host.example/d.csv-2"]
+    assert [item.name for item in record.inputs] == names
+    completeness: Any = record.facts["completeness"]
+    assert "https://host.example/d.csv is not here: no digest of it" in completeness["gaps"]
+
+
 def test_what_dvc_fetched(repo: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -161,8 +162,28 @@ def test_a_dataset_that_is_elsewhere_here(place: Place, made: Place, database: s
     digest = wb.hash(place.folder / "hub").compute_digest().hex
     assert inputs["dataset/hub"].digest == {"sha256": digest}
     done = run(place, place.run, database, *options, "-i", "nothing=hub", code=2)
-    assert "cloud, hub, odd, rows" in done["reason"]
+    assert "cloud, hub, odd, rows, rows-2" in done["reason"]
+    # Another dataset of that name is not what was named.
+    run(place, place.run, database, *options, "-i", "rows=hub")
+    inputs = {item.name: item for item in read_record(place, "scores.claims.jsonl").inputs}
+    assert inputs["dataset/rows"].digest == {"sha256": digest}
+    assert inputs["dataset/rows-2"].digest == {}
     run(place, place.run, database, *options, "-i", "hub=scores", code=2)
+
+
+def test_a_run_that_ended_before_it_began(place: Place, made: Place, tmp_path: Path) -> None:
+    store = Path(shutil.copytree(made.folder / "mlruns", tmp_path / "other"))
+    (meta,) = store.glob(f"*/{place.files['finished']}/meta.yaml")
+    text = meta.read_text().replace(str(made.folder / "mlruns"), str(store))
+    meta.write_text(re.sub(r"end_time: \d+", "end_time: 1000", text))
+    run(place, place.files["finished"], str(store), "-o", "scores=scores")
+    record = read_record(place, "scores.claims.jsonl")
+    assert (record.started_at, record.finished_at) == (None, None)
+    problems: Any = record.facts["problems"]
+    assert "MLflow says that the run ended before it began: neither is recorded" in problems
+    completeness: Any = record.facts["completeness"]
+    for name in ("connections", "denied", "enforcer", "network", "undeclared"):
+        assert completeness[name] == "unknown", "nobody here saw where it ran"
 
 
 def test_what_is_here_has_to_be_the_runs(place: Place, made: Place, database: str) -> None:

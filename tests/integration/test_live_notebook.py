@@ -204,6 +204,19 @@ def test_an_input_that_changes(place: Path, kernel: Run) -> None:
     assert "forgotten" in kernel("%weighbridge cancel")
 
 
+def test_a_step_that_goes_on_after_it_could_not_be_ended(place: Path, kernel: Run) -> None:
+    """Nothing watches what is read between the two ends, so that the record has to say so."""
+    kernel(LOAD)
+    kernel(START)
+    kernel("import os; os.mkdir('log')")
+    assert "w.bin does not exist" in kernel("%weighbridge end -o log=log")
+    kernel("open('log/l.txt', 'w').write(open('data.csv').read())")
+    kernel(MAKE)
+    assert kernel("%weighbridge end -o log=log").startswith("ok")
+    completeness = read_provenance(place)["buildDefinition"]["internalParameters"]["completeness"]
+    assert any("could not be ended" in gap for gap in completeness["gaps"])
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -115,6 +115,20 @@ def test_a_rank_speaks_of_its_report_and_of_its_place(ended: Path) -> None:
     assert not (ended / "out/model/claims.jsonl").exists()
 
 
+def test_an_output_that_is_elsewhere_is_said_to_be(place: Path) -> None:
+    """The ranks signed where they wrote; only whoever gathers says that this is it."""
+    (place / "other").write_text("other")
+    given = ("gather", RANKS, "--key", "k.key", "-o", "model=other")
+    said = run_cli(*given, cwd=place, env=clean_environ())
+    assert said.returncode == 0
+    words = "'model' was hashed at file:other, and the ranks wrote it to file:out/model"
+    assert words in said.stderr
+    line = (place / "other.claims.jsonl").read_bytes().splitlines()[-1]
+    payload = parse_bundle(line, what="claim", limits=DEFAULT_LIMITS).envelope.payload
+    problems: Any = parse_provenance(parse_statement(payload)).facts["problems"]
+    assert any(words in problem for problem in problems)
+
+
 def test_without_carrying_only_the_aggregate_is_there(place: Path) -> None:
     gather(place, "--no-carry")
     assert len((place / "out/model/claims.jsonl").read_bytes().splitlines()) == 1
@@ -373,6 +387,33 @@ def test_a_rank_that_fails_leaves_nothing_behind(place: Path) -> None:
     assert not list((place / RANKS).glob("rank-00001*"))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (("--kind", "bake"), "not a kind of step"),
+        (("-i", "more=dataa"), "dataa does not exist"),
+        (("-i", "more=hf://a/b"), "add its digest"),
+        (("--builder", "me"), "not a URI"),
+        (("-o", "folder of the ranks=out/x"), "choose another name"),
+    ],
+)
+def test_what_a_rank_left_is_not_lost_by_a_mistake(
+    place: Path, wrong: tuple[str, ...], words: str
+) -> None:
+    env = clean_environ(RANK="1", WORLD_SIZE="4")
+    done = start_rank(place, 1, "--job", "j1", *wrong, env=env, step=("true",))
+    said = done.communicate(timeout=60)[1]
+    assert (done.returncode, words in said) == (2, True), said
+    gather(place)
+
+
+def test_what_a_rank_left_is_not_lost_without_a_program(place: Path) -> None:
+    env = clean_environ(RANK="1", WORLD_SIZE="4")
+    done = start_rank(place, 1, "--job", "j1", env=env, step=("no-such-program",))
+    assert "there is no program" in done.communicate(timeout=60)[1]
+    gather(place)
+
+
 def test_rank_0_waits_only_so_long(place: Path) -> None:
     """Reports of an earlier run under the same name of the job are no reports of this one."""
     env = clean_environ(RANK="0", WORLD_SIZE="4")
@@ -437,7 +478,7 @@ def test_a_rank_is_started_once(place: Path) -> None:
     (place / "go").touch()
     said = [process.communicate(timeout=60)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2], said
-    assert any("another process has reported for rank 1" in words for words in said)
+    assert any("another process has reported for rank 1" in words for words in said), said
 
 
 # What torchrun does, torch.distributed.elastic: a session of its own for each worker.

@@ -79,23 +79,6 @@ def test_an_input_on_standard_input_is_declared(place: Path) -> None:
     assert get_completeness(predicate)["class"] == "observed"
 
 
-def test_a_pipe_on_standard_input_is_not_observed(place: Path) -> None:
-    said = get_completeness(run(place, "--", "sh", "-c", "cat > out/a", data=b"from nowhere"))
-    assert said["class"] == "declared"
-    assert "standard input was a pipe" in "".join(said["gaps"])
-
-
-@pytest.mark.parametrize("observe", ["none", "audit", "strace"])
-def test_walls_do_not_hide_what_was_handed_over(place: Path, observe: str) -> None:
-    other = place.parent / "elsewhere" / "set.txt"
-    command = (bare_python(), "-c", "open('out/a', 'w').write(open(0).read())")
-    with other.open("rb") as stream:
-        predicate = run(place, "--enforce", "--observe", observe, "--", *command, stdin=stream)
-    gaps = "".join(get_completeness(predicate)["gaps"])
-    assert (str(other) in gaps) is (observe == "none")
-    assert (str(other) in list_undeclared(predicate)) is (observe != "none")
-
-
 @pytest.mark.parametrize("observe", ["none", "audit", "strace"])
 def test_what_an_output_held_before_could_be_read(place: Path, observe: str) -> None:
     (place / "out" / "checkpoint").write_text("from an earlier run")

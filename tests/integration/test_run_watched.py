@@ -329,7 +329,7 @@ def test_what_the_walls_denied_is_named(place: Path, observe: str) -> None:
     known = provenance["predicate"]["buildDefinition"]["internalParameters"]["completeness"]
     assert known["denied"] == ("unknown" if denied is None else said["denied"])
     if denied is None:
-        assert "is not known without a monitor: use --observe auto" in failed["reason"]
+        assert "is not known, since nothing watched it: use --observe auto" in failed["reason"]
         return
     assert f"  denied: {names[1]}\n" in failed["stderr"]
     assert "the walls denied it" in failed["reason"]

@@ -173,6 +173,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     notes = [f"not of a rank, and left alone: {name}" for name in ignored]
     if gathered.junk_count:
         notes.append(f"lines among the ranks' claims that are no claims: {gathered.junk_count:,}")
+    notes += [printable(words, limit=1000) for words in gathered.moved]
     show_recorded(
         gathered.recorded,
         f"{gathered.world_size:,} ranks of the job {printable(gathered.job)}",
@@ -183,6 +184,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             "world_size": gathered.world_size,
             "ignored": [*ignored],
             "junk_count": gathered.junk_count,
+            "moved": [printable(words, limit=1000) for words in gathered.moved],
         },
         notes=notes,
     )

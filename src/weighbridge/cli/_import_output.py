@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from weighbridge.cli._options import to_count
 from weighbridge.cli._warnings import warn
 from weighbridge.core import Answer, printable
 
@@ -102,7 +103,7 @@ def recorded_to_json(recorded: Recorded | None) -> dict[str, JsonValue]:
 def show_recorded(recorded: Recorded) -> None:
     """Say what was claimed, on stderr."""
     for output in recorded.outputs:
-        carried = f", {output.carried:,} claims carried" if output.carried else ""
+        carried = f", {to_count(output.carried, 'claim')} carried" if output.carried else ""
         click.echo(f"    {printable(output.name)}: {output.digest}", err=True)
         click.echo(f"      claims: {printable(str(output.claims))}{carried}", err=True)
 
@@ -115,3 +116,5 @@ def _show_stage(stage: ImportedStage) -> None:
         click.echo(f"    {stage.answer.value}: {printable(reason, limit=1000)}", err=True)
     if stage.recorded is not None:
         show_recorded(stage.recorded)
+        for gap in stage.recorded.gaps:
+            click.echo(f"    gap: {printable(gap)}", err=True)

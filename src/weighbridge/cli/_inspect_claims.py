@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.cli._materials import describe_material, material_to_json
-from weighbridge.core import printable
+from weighbridge.core import Completeness, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from weighbridge.core import Dependency, JsonValue, StepRecord, Subject
     from weighbridge.workflow import InspectedClaim
@@ -68,12 +70,18 @@ def _describe(number: int, claim: InspectedClaim) -> Iterator[str]:
 
 
 def _describe_times(record: StepRecord) -> str:
-    if record.started_at is None:
-        return "not recorded"
-    began = f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC"
-    if record.finished_at is None:
-        return began
+    began, ended = (
+        f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
+        for moment in (record.started_at, record.finished_at)
+    )
+    if record.started_at is None or record.finished_at is None:
+        known = (
+            f"began {began}, end not recorded" if began else f"ended {ended}, begin not recorded"
+        )
+        return known if began or ended else "not recorded"
     duration_s = (record.finished_at - record.started_at).total_seconds()
+    if duration_s < 0:
+        return f"began {began}, and ended before that, {ended}"
     return f"{began}, for {duration_s:,.0f} s"
 
 
@@ -84,25 +92,45 @@ def _describe_subject(subject: Subject) -> str:
 def _describe_step(record: StepRecord) -> Iterator[str]:
     inputs = [f"{_to_digest(item.digest)}  {_to_name(item)}" for item in record.inputs]
     yield from _list("from:", inputs or ["nothing that was declared"])
-    roles = {item.role: item for item in record.materials}
-    if commit := roles.get("source"):
-        digits = printable(commit.digest.get("gitCommit", ""), limit=80)[:_COMMIT_DIGITS]
-        dirty = "with changes" if commit.annotations.get("dirty") == "true" else "without changes"
-        yield f"   code:     commit {digits}, {dirty} {printable(commit.uri)}".rstrip()
+    sources = [item for item in record.materials if item.role == "source"]
+    yield from _list("code:", [_describe_source(item) for item in sources])
     yield f"   by:       {printable(record.builder)}"
     yield f"   when:     {_describe_times(record)}"
-    yield f"   command:  {printable(' '.join(record.entry_point))}"
+    yield f"   command:  {printable(shlex.join(record.entry_point))}"
     yield f"   inputs:   {_describe_completeness(record.facts.get('completeness'))}"
+    yield from _list("gap:", _read_gaps(record.facts.get("completeness")))
     undeclared = [_to_name(item) for item in record.materials if item.role == "undeclared"]
-    if undeclared:
-        yield from _list("read too:", undeclared)
+    yield from _list("read too:", undeclared)
+    yield from _list("problem:", _read_texts(record.facts.get("problems", ())))
 
 
 def _describe_completeness(said: Any) -> str:  # noqa: ANN401 - JSON of a stranger
     if not isinstance(said, dict):
         return "unknown"
     found, count = (printable(str(said.get(name, "unknown"))) for name in ("class", "undeclared"))
+    if found not in list(Completeness):
+        found = f"unknown, since {found!r} is no class"
     return f"{found}; read and not declared: {count}"
+
+
+def _read_gaps(said: Any) -> Sequence[str]:  # noqa: ANN401 - JSON of a stranger
+    return _read_texts(said.get("gaps", ()) if isinstance(said, dict) else ())
+
+
+def _read_texts(said: Any) -> Sequence[str]:  # noqa: ANN401 - JSON of a stranger
+    if not isinstance(said, Sequence) or isinstance(said, str):
+        return (f"not told as a list: {printable(str(said), limit=200)}",)
+    return [printable(str(one), limit=400) for one in said]
+
+
+def _describe_source(source: Dependency) -> str:
+    """Return a commit; whether something differs from it is unknown unless it is said."""
+    digits = printable(source.digest.get("gitCommit", ""), limit=80)[:_COMMIT_DIGITS]
+    state = {"true": "with changes", "false": "without changes"}.get(
+        source.annotations.get("dirty", ""), "changes unknown"
+    )
+    where = "" if source.name == "source" else f", {printable(source.name, limit=80)}"
+    return f"commit {digits or 'unknown'}, {state}{where} {printable(source.uri)}".rstrip()
 
 
 def _list(label: str, items: Sequence[str]) -> Iterator[str]:

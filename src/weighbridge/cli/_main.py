@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from importlib import import_module
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import click
@@ -84,7 +86,7 @@ def run(arguments: Sequence[str] | None) -> int:
     """Run the command line; return its exit code."""
     _open_missing_streams()
     given = sys.argv[1:] if arguments is None else arguments
-    as_json = "--json" in given
+    as_json = "--json" in takewhile(lambda word: word != "--", given)  # behind it is another's
     try:
         code = (
             cli.main(args=given, prog_name="weighbridge", standalone_mode=False, color=colour())
@@ -212,4 +214,5 @@ def _tell_programs(
 
 
 def _say(message: str) -> None:
-    click.echo(f"{click.style('weighbridge:', bold=True)} {message}", err=True, color=colour())
+    with suppress(OSError):  # the exit code says it, too
+        click.echo(f"{click.style('weighbridge:', bold=True)} {message}", err=True, color=colour())

@@ -107,9 +107,9 @@ def colour() -> bool | None:
     return False if unwanted else None
 
 
-def to_count(files: int) -> str:
+def to_count(number: int, what: str = "file") -> str:
     """Return ``1 file`` or ``3,000 files``."""
-    return f"{files:,} file{'' if files == 1 else 's'}"
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def terminal() -> dict[str, Any]:

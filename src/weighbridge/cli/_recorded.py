@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from weighbridge.cli._options import print_json
+from weighbridge.cli._options import print_json, to_count
 from weighbridge.core import printable
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def show_recorded(
     for line in (*_tell(recorded), *notes):
         click.echo(f"  {line}", err=True)
     for output in recorded.outputs:
-        carried = f", {output.carried:,} claims carried" if output.carried else ""
+        carried = f", {to_count(output.carried, 'claim')} carried" if output.carried else ""
         click.echo(f"  {printable(output.name)}: {output.digest}", err=True)
         click.echo(f"    claims: {printable(str(output.claims))}{carried}", err=True)
     if store:
@@ -94,6 +94,7 @@ def _to_json(recorded: workflow.Recorded) -> dict[str, JsonValue]:
         "rank": recorded.rank or None,
         "undeclared": list(recorded.undeclared),
         "gaps": list(recorded.gaps),
+        "warnings": list(recorded.warnings),
         "denied": None if recorded.denied is None else list(recorded.denied),
         "removed_variables": list(recorded.removed),
         "outputs": [
@@ -112,9 +113,13 @@ def _to_json(recorded: workflow.Recorded) -> dict[str, JsonValue]:
 def _tell(recorded: workflow.Recorded) -> Iterator[str]:
     yield from _list_some("read and not declared", recorded.undeclared)
     if recorded.denied is None:
-        yield "what the walls denied it is not known without a monitor: use --observe auto"
+        yield (
+            "what the walls denied it is not known, since nothing watched it: use --observe auto, "
+            "with strace"
+        )
     else:
         yield from _list_some("denied by the walls", recorded.denied)
+    yield from (f"warning: {words}" for words in recorded.warnings)
     yield from (f"gap: {gap}" for gap in recorded.gaps)
     if recorded.removed:
         names = ", ".join(map(printable, recorded.removed))

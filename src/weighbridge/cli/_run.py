@@ -11,6 +11,7 @@ from weighbridge.cli._rank_options import RANK_OPTIONS, rank_options
 from weighbridge.cli._recorded import output_option, show_recorded, to_pairs
 from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import SIGNER_OPTIONS, signer_options
+from weighbridge.cli._streams import keep_stdout
 from weighbridge.cli._trust_options import offline_option
 
 __all__ = ["command"]
@@ -118,7 +119,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         ranks=ranks,
         store=store,
     )
-    with workflow.end_by_signal(), show_progress("hashing") as progress:
+    with workflow.end_by_signal(), keep_stdout(as_json), show_progress("hashing") as progress:
         recorded = workflow.run_step(
             command,
             plan,

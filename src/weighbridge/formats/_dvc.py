@@ -99,11 +99,15 @@ class DvcPlan:
         folder: ``wdir``, which the paths in ``dvc.lock`` start from; ``.`` if nothing is said.
         is_several: Whether it stands for several stages, ``foreach`` or ``matrix``.
         is_frozen: Whether DVC does not run it again.
+        commands: What shall run, as it is written.
+        dependencies: What it shall take in, as it is written.
     """
 
     folder: str = "."
     is_several: bool = False
     is_frozen: bool = False
+    commands: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +176,22 @@ def parse_dvc_pipeline(data: bytes, *, what: str, limits: Limits) -> dict[str, D
             folder=_to_text(template.get("wdir"), what) or ".",
             is_several=is_several,
             is_frozen=_is_true(template.get("frozen")),
+            commands=_list_names(template.get("cmd")),
+            dependencies=_list_names(template.get("deps")),
         )
     return plans
+
+
+def _list_names(node: YamlNode | None) -> tuple[str, ...]:
+    """Return what is named, one by one or in a list, with or without options."""
+    items = node.items if isinstance(node, YamlSequence) else () if node is None else (node,)
+    names: list[str] = []
+    for item in items:
+        if isinstance(item, YamlText):
+            names += [] if item.is_null else [item.value]
+        elif isinstance(item, YamlMapping):
+            names += item.items
+    return tuple(names)
 
 
 def parse_dvc_file(data: bytes, *, what: str, limits: Limits) -> DvcFile:

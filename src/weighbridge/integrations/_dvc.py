@@ -232,7 +232,11 @@ class _Import:
         assert stage.recorded is not None  # noqa: S101 - check() refuses those without
         recorded = stage.recorded
         elsewhere = [item.name for item in inputs if item.examined is None]
-        gaps = [_GAP, *(f"{printable(name)} is not here: no digest of it" for name in elsewhere)]
+        gaps = [
+            _GAP,
+            *stage.gaps,
+            *(f"{printable(name)} is not here: no digest of it" for name in elsewhere),
+        ]
         facts: dict[str, JsonValue] = {
             "imported": {
                 "from": "dvc",

@@ -73,6 +73,7 @@ class Stage:
         is_frozen: Whether DVC does not run it again.
         problem: Why it cannot be taken for what ran, as half a sentence; empty if it can.
         contradicts: Whether that is because DVC's files contradict themselves or each other.
+        gaps: What is planned and is not in the record, in sentences.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Stage:
     is_frozen: bool = False
     problem: str = ""
     contradicts: bool = False
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,24 @@ def _place_stage(
         _place_all(root, folder, stage.outputs),
         documents,
         is_frozen=plan.is_frozen,
+        gaps=_find_gaps(stage, plan),
     )
+
+
+def _find_gaps(stage: DvcStage, plan: DvcPlan) -> tuple[str, ...]:
+    """Say what ``dvc.yaml`` has and ``dvc.lock`` has not, as far as DVC does not compute it."""
+    there = {posixpath.normpath(entry.path) for entry in stage.dependencies}
+    lacking = [
+        printable(name)
+        for name in plan.dependencies
+        if "${" not in name and posixpath.normpath(name) not in there
+    ]
+    gaps = [f"{name} is a dependency in {PIPELINE} and not in {LOCK}" for name in lacking]
+    is_computed = any("${" in command for command in plan.commands)
+    planned, ran = ([c.strip() for c in commands] for commands in (plan.commands, stage.commands))
+    if planned and not is_computed and planned != ran:
+        gaps.append(f"the command in {PIPELINE} is another than the one in {LOCK}")
+    return tuple(gaps)
 
 
 def _read_file(root: Path, name: str, limits: Limits) -> Stage:

@@ -55,6 +55,8 @@ class _Session:
         self._log = CellLog(max(0, int(shell.execution_count) - 1))
         self._step: step | None = None
         self._first = 0
+        self._named: dict[str, str] = {}
+        self._has_failed_to_end = False
 
     def connect(self) -> None:
         for event, callback in self._callbacks():
@@ -122,7 +124,7 @@ class _Session:
         )
         self._first = max(0, len(self._log.cells) - 1)
         begun.__enter__()
-        self._step = begun
+        self._step, self._named, self._has_failed_to_end = begun, {}, False
         _tell(f"{printable(given.kind)} step begun; inputs hashed: {len(given.inputs):,}")
 
     def _end(self, words: list[str]) -> None:
@@ -136,7 +138,9 @@ class _Session:
                     f"there is no output {name!r} yet; make it, and end the step again"
                 )
         for name, path in outputs.items():
-            ended.output(name, path)
+            if self._named.get(name) != path:  # it may have been named before the end failed
+                ended.output(name, path)
+                self._named[name] = path
         self._record(ended)
         self._step = None
 
@@ -161,6 +165,7 @@ class _Session:
             byproducts=(Dependency("cells", digest, annotations={"count": str(len(log.cells))}),),
             gaps=self._list_gaps(),
         )
+        self._has_failed_to_end = True  # nothing watches any more, whatever comes of it
         ended.__exit__(None, None, None)
         recorded = ended.recorded
         assert recorded is not None  # noqa: S101 - __exit__ raised otherwise
@@ -177,6 +182,10 @@ class _Session:
             gaps.append(f"cells ran before Weighbridge was loaded ({before}); they are not listed")
         if silent:
             gaps.append(f"a front end ran code silently ({silent}x); it is not listed")
+        if self._has_failed_to_end:
+            gaps.append(
+                "the step went on after it could not be ended; it was not watched from then"
+            )
         return tuple(gaps)
 
     def _describe(self) -> list[str]:

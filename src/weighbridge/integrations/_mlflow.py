@@ -8,7 +8,6 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +27,8 @@ from weighbridge.workflow import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from weighbridge.core import JsonValue
     from weighbridge.core.ports import Executor, Progress, StrPath
@@ -84,7 +84,8 @@ def import_mlflow(  # noqa: PLR0913 - each is one thing that a user may say
         tracking_uri: A folder (``mlruns``), ``sqlite:///FILE`` or ``http(s)://HOST``.
         kind: What the run did: ``train``, ``evaluate``, ...; MLflow does not say.
         outputs: Path of an artifact in the run, to its path here.
-        inputs: Name of a dataset in the run, to its path here. A dataset that is not named and was
+        inputs: Name of a dataset in the run, to its path here; the second of one name is
+            ``NAME-2``. A dataset that is not named and was
             logged with a path in the current folder is looked for there.
         key: A private key in PEM; or give ``signer``.
         signer: As for ``sign``.
@@ -114,6 +115,7 @@ def import_mlflow(  # noqa: PLR0913 - each is one thing that a user may say
     taken, gaps = work.take_in(inputs or {})
     fetched = [name for name, path in names.items() if not os.path.lexists(path)]
     made = {name: work.make(name, path) for name, path in names.items()}
+    began, ended = _find_times(run)
     step = ImportedStep(
         kind=kind,
         name=run.name or run.run_id,
@@ -124,8 +126,8 @@ def import_mlflow(  # noqa: PLR0913 - each is one thing that a user may say
         outputs=made,
         materials=_list_materials(run, tracking_uri),
         invocation=_to_invocation(run.run_id),
-        started_at=run.started_at,
-        finished_at=run.finished_at,
+        started_at=began,
+        finished_at=ended,
         facts=_list_facts(run),
         gaps=(_GAP, *gaps),
         carry=carry,
@@ -150,19 +152,16 @@ class _Work:
         self, given: Mapping[str, StrPath]
     ) -> tuple[tuple[ImportedInput, ...], tuple[str, ...]]:
         """Return what the run took in, and what is not known of it."""
-        known = {dataset.name for dataset in self.run.datasets}
+        named = _number(self.run.datasets)
         for name in given:
-            if name not in known:
+            if name not in named:
                 raise InputError(
                     f"the run took in no dataset {printable(name)!r}; it has "
-                    f"{', '.join(sorted(map(printable, known))[:10]) or 'none'}"
+                    f"{', '.join(sorted(map(printable, named))[:10]) or 'none'}"
                 )
-        found, gaps, count = [], [], Counter[str]()
-        for dataset in self.run.datasets:
-            count[dataset.name] += 1
-            number = f"-{count[dataset.name]}" if count[dataset.name] > 1 else ""
-            name = f"dataset/{dataset.name}{number}"
-            item, gap = self._take_dataset(dataset, name, given.get(dataset.name))
+        found, gaps = [], []
+        for name, dataset in named.items():
+            item, gap = self._take_dataset(dataset, f"dataset/{name}", given.get(name))
             found.append(item)
             gaps.append(gap)
         for index, model in enumerate(dict.fromkeys(self.run.models), 1):
@@ -252,6 +251,18 @@ class _temporary:  # noqa: N801 - read as a verb's object: with _temporary(folde
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def _number(datasets: Iterable[MlflowDataset]) -> dict[str, MlflowDataset]:
+    """Return datasets by name; the second of one name is ``NAME-2``, so that each has its own."""
+    named: dict[str, MlflowDataset] = {}
+    for dataset in datasets:
+        name, number = dataset.name, 1
+        while name in named:
+            number += 1
+            name = f"{dataset.name}-{number}"
+        named[name] = dataset
+    return named
+
+
 def _check_name(name: str) -> str:
     """Return the path of an artifact in a run, if it is one inside."""
     inside = posixpath.normpath(name)
@@ -319,11 +330,19 @@ def _list_facts(run: MlflowRun) -> dict[str, JsonValue]:
     problems = []
     if run.started_at is None or run.finished_at is None:
         problems.append("MLflow does not say when the run began and ended")
+    elif run.finished_at < run.started_at:
+        problems.append("MLflow says that the run ended before it began: neither is recorded")
     said: dict[str, JsonValue] = {"from": "mlflow", "run": run.run_id}
     for tag in ("mlflow.user", "mlflow.source.type", "mlflow.project.entryPoint"):
         if run.tags.get(tag):
             said[tag] = printable(run.tags[tag])
     return {"imported": said, "problems": problems}
+
+
+def _find_times(run: MlflowRun) -> tuple[datetime | None, datetime | None]:
+    """Return when the run began and ended; neither if that cannot be."""
+    began, ended = run.started_at, run.finished_at
+    return (None, None) if began and ended and ended < began else (began, ended)
 
 
 def _to_invocation(run_id: str) -> str:

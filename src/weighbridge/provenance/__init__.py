@@ -88,7 +88,7 @@ if TYPE_CHECKING:
         parse_report_name,
         to_ranges,
     )
-    from weighbridge.provenance._undeclared import find_undeclared
+    from weighbridge.provenance._undeclared import find_undeclared, group_by_folder
     from weighbridge.provenance._uris import to_file_uri
 
 __all__ = [
@@ -138,6 +138,7 @@ __all__ = [
     "find_strace",
     "find_topology",
     "find_undeclared",
+    "group_by_folder",
     "is_lock_file",
     "is_remote",
     "join_ranks",
@@ -229,7 +230,7 @@ _MODULES = {
         "parse_report_name",
         "to_ranges",
     ),
-    "_undeclared": ("find_undeclared",),
+    "_undeclared": ("find_undeclared", "group_by_folder"),
     "_uris": ("to_file_uri",),
 }
 

@@ -82,8 +82,9 @@ def check_rank(report: RankReport, record: StepRecord) -> None:
     completeness = take_facts(record, "completeness")
     if completeness.get("class") not in [item.value for item in Completeness]:
         raise ParseError("its provenance does not say how complete its inputs are")
-    for name in ("gaps", "connections"):
-        read_texts(completeness.get(name))
+    read_texts(completeness.get("gaps"))
+    if completeness.get("connections") != "unknown":
+        read_texts(completeness.get("connections"))
     for name in ("environment", "determinism", "accelerator"):
         take_facts(record, name)
     read_texts(record.facts.get("problems"))

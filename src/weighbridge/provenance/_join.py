@@ -33,7 +33,12 @@ _JOINED = frozenset(
 
 
 def join_ranks(
-    ranks: Sequence[VerifiedRank], *, builder: str, invocation: str, finished_at: datetime
+    ranks: Sequence[VerifiedRank],
+    *,
+    builder: str,
+    invocation: str,
+    finished_at: datetime,
+    problems: Sequence[str] = (),
 ) -> StepRecord:
     """Return the record of the job that ``ranks`` were; their order is nothing.
 
@@ -47,6 +52,7 @@ def join_ranks(
         builder: A URI that names who joins them; empty: as the ranks say.
         invocation: A URI that names this one run.
         finished_at: When the outputs were hashed, aware.
+        problems: What whoever joins them has to say besides, in sentences.
 
     Raises:
         InputError: Two inputs would have one name.
@@ -72,7 +78,7 @@ def join_ranks(
         finished_at=finished_at,
         invocation=invocation,
         materials=tuple(materials),
-        facts=_join_facts(ranks, everyone, materials),
+        facts=_join_facts(ranks, everyone, materials, problems),
         byproducts=tuple(
             Dependency(
                 name_report(rank.report.rank, len(ranks)).removesuffix(".json"),
@@ -140,7 +146,10 @@ def _name_apart(
 
 
 def _join_facts(
-    ranks: Sequence[VerifiedRank], everyone: frozenset[int], materials: Sequence[Dependency]
+    ranks: Sequence[VerifiedRank],
+    everyone: frozenset[int],
+    materials: Sequence[Dependency],
+    problems: Sequence[str],
 ) -> dict[str, JsonValue]:
     variables = [_to_texts(take_facts(r.record, "environment").get("variables")) for r in ranks]
     removed = {
@@ -159,7 +168,10 @@ def _join_facts(
         "accelerator": _differing(ranks, "accelerator"),
         "completeness": _join_completeness(ranks, everyone, materials),
         "environment": {"variables": _keep_common(variables), "removed": sorted(removed)},
-        "problems": _label(ranks, everyone, lambda r: read_texts(r.record.facts.get("problems"))),
+        "problems": [
+            *_label(ranks, everyone, lambda r: read_texts(r.record.facts.get("problems"))),
+            *problems,
+        ],
     }
     if len({rank.record.entry_point for rank in ranks}) > 1:
         points: dict[tuple[str, ...], list[int]] = {}
@@ -205,17 +217,18 @@ def _join_completeness(
     groups = [take_facts(rank.record, "completeness") for rank in ranks]
     weakest = min((Completeness(str(group["class"])) for group in groups), key=lambda c: c.rank)
     unknown = any(not str(group.get("undeclared", "")).isdigit() for group in groups)
-    undeclared = sum(item.role == "undeclared" for item in materials)
-    connections = {c for group in groups for c in read_texts(group.get("connections"))}
+    undeclared = sum(_count_files(item) for item in materials if item.role == "undeclared")
+    connections = [group.get("connections") for group in groups]
+    all_connections = {c for names in connections if isinstance(names, list) for c in names}
     denied = [group.get("denied") for group in groups]
     all_denied = {name for names in denied if isinstance(names, list) for name in map(str, names)}
     return {
         "class": weakest.value,
         **{name: _one({str(g.get(name, "")) for g in groups}) for name in ("monitor", "enforcer")},
-        "network": "denied"
-        if all(group.get("network") == "denied" for group in groups)
-        else "not restricted",
-        "connections": sorted(connections),
+        "network": _join_network({str(group.get("network")) for group in groups}),
+        "connections": sorted(map(str, all_connections))
+        if all(isinstance(names, list) for names in connections)
+        else "unknown",
         "denied": sorted(all_denied)
         if all(isinstance(names, list) for names in denied)
         else "unknown",
@@ -224,6 +237,19 @@ def _join_completeness(
             ranks, everyone, lambda r: read_texts(take_facts(r.record, "completeness").get("gaps"))
         ),
     }
+
+
+def _count_files(item: Dependency) -> int:
+    """Return how many files an entry stands for; a folder of very many says it."""
+    said = item.annotations.get("files", "1")
+    return int(said) if said.isascii() and said.isdigit() else 1
+
+
+def _join_network(said: set[str]) -> str:
+    """Return what all were denied, or what at least one was not; else it is not known."""
+    if said == {"denied"}:
+        return "denied"
+    return "not restricted" if said <= {"denied", "not restricted"} else "unknown"
 
 
 def _one(values: set[str]) -> str:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from weighbridge._version import __version__
 from weighbridge.core import Statement, printable
 from weighbridge.errors import InputError
+from weighbridge.provenance._accesses import list_accesses
 from weighbridge.provenance._inputs import to_reference
-from weighbridge.provenance._uris import is_uri, to_file_uri
+from weighbridge.provenance._uris import is_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from weighbridge.core import Dependency, JsonValue, Observation, StepRecord, Subject
 
@@ -110,13 +112,24 @@ def build_provenance(record: StepRecord, subjects: Sequence[Subject]) -> Stateme
 
 
 def build_trace(
-    observation: Observation, subjects: Sequence[Subject], *, record: StepRecord
+    observation: Observation,
+    subjects: Sequence[Subject],
+    *,
+    record: StepRecord,
+    folders: AbstractSet[str] = frozenset(),
 ) -> Statement:
     """Return the statement that says what a monitor saw of the step that made ``subjects``.
+
+    Args:
+        observation: What it saw.
+        subjects: What came out.
+        record: What else is known of the step; what nobody declared is always listed by name.
+        folders: Absolute paths of folders whose files may be counted instead of listed.
 
     Source:
         in-toto Attestation Framework, runtime-trace v0.1.
     """
+    apart = {item.name for item in record.materials if item.role == "undeclared"}
     predicate: dict[str, JsonValue] = {
         "monitor": {"type": observation.monitor, "tracePolicy": {"policy": "files and network"}},
         "monitoredProcess": {
@@ -128,12 +141,9 @@ def build_trace(
             "process": [],
             "network": [{"name": printable(name)} for name in observation.connections],
             "fileAccess": [
-                *(_to_access(name, "read") for name in observation.reads),
-                *(_to_access(name, "write") for name in observation.writes),
-                *(
-                    _to_access(name, "denied")
-                    for name in sorted({refusal.path for refusal in observation.refusals})
-                ),
+                *list_accesses(observation.reads, "read", folders=folders, apart=apart),
+                *list_accesses(observation.writes, "write", folders=folders, apart=apart),
+                *list_accesses({refusal.path for refusal in observation.refusals}, "denied"),
             ],
         },
         "metadata": {
@@ -141,12 +151,6 @@ def build_trace(
         },
     }
     return Statement.build(subjects, predicate_type=_TRACE_TYPE, predicate=predicate)
-
-
-def _to_access(path: str, access: str) -> dict[str, JsonValue]:
-    """Return a file that was touched; a ResourceDescriptor must have an address or a digest."""
-    uri = to_file_uri(path)
-    return {"name": printable(path), "uri": uri, "annotations": {"access": access}}
 
 
 def _to_predicate(record: StepRecord) -> dict[str, JsonValue]:

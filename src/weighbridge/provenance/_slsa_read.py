@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["parse_provenance"]
 
 _EXTERNAL = frozenset({"entryPoint", "parameters", "inputs", "source"})
+_SOURCE = frozenset({"uri", "path"})
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
 
 
@@ -26,11 +27,13 @@ def parse_provenance(statement: Statement) -> StepRecord:
 
     The record says what the statement says. Whether that is so, its signature, the trust in whoever
     made it, and the digests decide. What SLSA tells readers to ignore is ignored; an external
-    parameter that is not known is refused, as it could have changed everything.
+    parameter that is not known is refused, as it could have changed everything, and so is an input
+    that was asked for and of which nothing says what came.
 
     Raises:
         ParseError: It is no provenance, of a build type that is not ours, has an external
-            parameter that is not known, or a field that is missing or not of its type.
+            parameter that is not known, an input that is not among the dependencies, or a field
+            that is missing or not of its type.
 
     Source:
         SLSA v1.0, Build Provenance, parsing rules; Verifying artifacts, step 2.
@@ -41,26 +44,24 @@ def parse_provenance(statement: Statement) -> StepRecord:
     definition = _take(statement.predicate, "buildDefinition", dict)
     details = _take(statement.predicate, "runDetails", dict)
     external = _take(definition, "externalParameters", dict)
-    for name in external:
-        if name not in _EXTERNAL:
-            raise ParseError(
-                f"{printable(name, limit=80)!r} is an external parameter that is not known",
-                where="buildDefinition.externalParameters",
-            )
+    _refuse_unknown(external, _EXTERNAL)
     facts = _take(definition, "internalParameters", dict, {})
     dependencies = tuple(
         _parse_descriptor(item, f"resolvedDependencies[{index}]")
         for index, item in enumerate(_take(definition, "resolvedDependencies", list, []))
     )
+    inputs = tuple(item for item in dependencies if item.role not in OWN_ROLES)
+    _refuse_unresolved(_to_text_map(_take(external, "inputs", dict, {}), "inputs"), inputs)
     metadata = _take(details, "metadata", dict)
     source = _take(external, "source", dict, {})
+    _refuse_unknown(source, _SOURCE)
     return StepRecord(
         kind=_parse_kind(_take(definition, "buildType", str)),
         name=_take(_take(facts, "step", dict, {}), "name", str, ""),
         builder=_take(_take(details, "builder", dict), "id", str),
         entry_point=tuple(_to_texts(_take(external, "entryPoint", list), "entryPoint")),
         parameters=_to_text_map(_take(external, "parameters", dict, {}), "parameters"),
-        inputs=tuple(item for item in dependencies if item.role not in OWN_ROLES),
+        inputs=inputs,
         materials=tuple(item for item in dependencies if item.role in OWN_ROLES),
         started_at=_parse_time(metadata, "startedOn"),
         finished_at=_parse_time(metadata, "finishedOn"),
@@ -73,6 +74,26 @@ def parse_provenance(statement: Statement) -> StepRecord:
         source=_take(source, "uri", str, ""),
         source_path=_take(source, "path", str, ""),
     )
+
+
+def _refuse_unknown(external: Mapping[str, Any], known: frozenset[str]) -> None:
+    for name in external:
+        if name not in known:
+            raise ParseError(
+                f"{printable(name, limit=80)!r} is an external parameter that is not known",
+                where="buildDefinition.externalParameters",
+            )
+
+
+def _refuse_unresolved(asked: Mapping[str, str], inputs: tuple[Dependency, ...]) -> None:
+    """Refuse an input that was asked for and of which no dependency says what came."""
+    found = {item.name for item in inputs}
+    for name in asked:
+        if name not in found:
+            raise ParseError(
+                f"the input {printable(name, limit=80)!r} is not among the dependencies",
+                where="buildDefinition.externalParameters.inputs",
+            )
 
 
 def _take(value: Mapping[str, Any], name: str, kind: type, default: Any = None) -> Any:  # noqa: ANN401 - JSON

@@ -33,6 +33,21 @@ _NAME = re.compile(r"rank-([0-9]{5})-of-([0-9]{5})\.json")
 _THIS_HOST = ("", "localhost", "127.0.0.1", "::1")
 # torchrun's run id where nobody gave one: the same for everybody.
 _NO_RUN_ID = "none"
+# How many processes are on this machine, as torchrun, Open MPI, MPICH and MVAPICH say.
+_LOCAL_SIZES = (
+    "LOCAL_WORLD_SIZE",
+    "OMPI_COMM_WORLD_LOCAL_SIZE",
+    "MPI_LOCALNRANKS",
+    "MV2_COMM_WORLD_LOCAL_SIZE",
+)
+# Which of how many processes this is to launchers whose word is not taken without being asked for.
+_TASKS = (
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("PMI_RANK", "PMI_SIZE"),
+    ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
+)
+_MOST_PARENTS = 64
+_PARENT = 1  # field 4 of /proc/PID/stat, counted behind the name
 _START_TIME = 19  # field 22 of /proc/PID/stat, counted behind the name
 
 
@@ -83,11 +98,12 @@ def find_topology(rank: str, job: str, environ: Mapping[str, str]) -> Topology |
 
     Raises:
         InputError: Rank and size do not fit or are no numbers, one of them is missing, or no name
-            of the job can be found that the ranks on other machines would find too.
+            of the job can be found that the ranks on other machines would find too. Or nobody says
+            a rank, and this is one of several processes of mpirun or srun.
 
     Source:
         torch.distributed.elastic, ``LocalElasticAgent._start_workers``, for torchrun's variables;
-        srun(1), output environment variables.
+        srun(1), output environment variables; mpirun(1) of Open MPI; MPICH, Hydra.
     """
     numbers = _read_numbers(rank, environ)
     if numbers is None:
@@ -150,6 +166,7 @@ def _read_numbers(rank: str, environ: Mapping[str, str]) -> tuple[int, int] | No
     found = {name: environ.get(name, "") for name in ("RANK", "WORLD_SIZE")}
     given = [name for name, value in found.items() if value]
     if not given:
+        _refuse_task(environ)
         return None
     if len(given) == 1:
         (missing,) = set(found) - set(given)
@@ -165,6 +182,17 @@ def _read_numbers(rank: str, environ: Mapping[str, str]) -> tuple[int, int] | No
             )
     numbers = int(found["RANK"]), int(found["WORLD_SIZE"])
     return None if numbers == (0, 1) else numbers
+
+
+def _refuse_task(environ: Mapping[str, str]) -> None:
+    """Refuse one of several processes that nobody calls a rank: each would claim all of it."""
+    for rank, size in _TASKS:
+        number, count = environ.get(rank, ""), environ.get(size, "")
+        if _NUMBER.fullmatch(number) and _NUMBER.fullmatch(count) and int(count) > 1:
+            raise InputError(
+                f"this is one of {int(count):,} processes, as {size} says; say --rank "
+                f"{number}/{count}, or --rank none for a step that one process does alone"
+            )
 
 
 def _check_job(job: str) -> str:
@@ -193,9 +221,11 @@ def _identify_launcher(environ: Mapping[str, str], world_size: int) -> str:
     """Return a name for what started the ranks of this machine; nothing elsewhere has it.
 
     That is the parent process for torchrun, which puts each rank into a session of its own, and the
-    session for a shell, which may put a shell between.
+    session for a shell, which may put a shell between. Where that is a process of the rank itself,
+    such as a script around it, it is the nearest above that is none.
     """
-    local, address = environ.get("LOCAL_WORLD_SIZE", ""), environ.get("MASTER_ADDR", "")
+    local = next((environ[name] for name in _LOCAL_SIZES if environ.get(name)), "")
+    address = environ.get("MASTER_ADDR", "")
     is_here = local == str(world_size) if local else address in _THIS_HOST
     if not is_here:
         raise InputError(
@@ -206,8 +236,12 @@ def _identify_launcher(environ: Mapping[str, str], world_size: int) -> str:
     process = os.getppid() if "TORCHELASTIC_RUN_ID" in environ else os.getsid(0)
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        stat = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
-        start = stat.rpartition(")")[2].split()[_START_TIME]
+        for _ in range(_MOST_PARENTS):
+            fields = _read_stat(process)
+            if not _is_of_rank(process) or int(fields[_PARENT]) == 0:
+                break
+            process = int(fields[_PARENT])
+        start = fields[_START_TIME]
     except (OSError, ValueError, IndexError) as error:
         raise InputError(
             "nothing says which job this is; name it with --job, the same for all ranks and "
@@ -215,6 +249,21 @@ def _identify_launcher(environ: Mapping[str, str], world_size: int) -> str:
         ) from error
     name = hashlib.sha256(f"{boot} {process} {start}".encode()).hexdigest()
     return f"launcher:{name[:32]}"
+
+
+def _read_stat(process: int) -> list[str]:
+    """Return the fields behind the name."""
+    text = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
+    return text.rpartition(")")[2].split()
+
+
+def _is_of_rank(process: int) -> bool:
+    """Tell whether a process was started as a rank; what may not be looked at was not."""
+    try:
+        variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return any(variable.startswith(b"RANK=") for variable in variables)
 
 
 def _choose_number(environ: Mapping[str, str], *names: str) -> str:

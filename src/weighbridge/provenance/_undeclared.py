@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
 
-__all__ = ["find_undeclared"]
+__all__ = ["find_undeclared", "group_by_folder"]
 
 _CACHE = "/__pycache__/"
 
@@ -43,6 +43,21 @@ def find_undeclared(
             and not _is_below(path, folders, apart)
         )
     )
+
+
+def group_by_folder(paths: Iterable[str], *, most: int) -> dict[str, list[str]]:
+    """Return absolute paths by folder: the one that each is in, unless these are too many.
+
+    Then they are cut off at the same depth, as deep as gives no more than ``most``.
+    """
+    folders = [(path, path.split("/")[:-1]) for path in paths]
+    depth = max((len(parts) for _, parts in folders), default=1)
+    while depth > 1 and len({tuple(parts[:depth]) for _, parts in folders}) > most:
+        depth -= 1
+    groups: dict[str, list[str]] = {}
+    for path, parts in folders:
+        groups.setdefault("/".join(parts[:depth]) or "/", []).append(path)
+    return groups
 
 
 def _find_source(path: str) -> str:

@@ -25,7 +25,7 @@ from weighbridge.workflow._ranks import FOLDER, record_rank
 from weighbridge.workflow._record import Recorded, claim_outputs, hash_outputs
 from weighbridge.workflow._signers import choose_signer
 from weighbridge.workflow._step_claims import check_claiming, choose_store
-from weighbridge.workflow._step_inputs import check_outputs
+from weighbridge.workflow._step_inputs import check_outputs, describe_path
 from weighbridge.workflow._trust import load_verifier
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Gathered:
         world_size: How many ranks.
         ignored: Names in the folder that are no rank's, sorted.
         junk_count: How many lines of the ranks' claims files are no claims; they were not copied.
+        moved: Which outputs were hashed at another place than the ranks wrote to, in sentences.
     """
 
     recorded: Recorded
@@ -63,6 +64,7 @@ class Gathered:
     world_size: int
     ignored: tuple[str, ...] = ()
     junk_count: int = 0
+    moved: tuple[str, ...] = ()
 
 
 def gather_ranks(  # noqa: PLR0913 - each is one thing that a user may say
@@ -115,6 +117,8 @@ def gather_ranks(  # noqa: PLR0913 - each is one thing that a user may say
         IncompleteError: A service that signing needs does not answer.
     """
     folder = to_path(ranks, what=FOLDER)
+    if FOLDER in outputs:
+        raise InputError(f"no output of ranks is called {FOLDER!r}; name it as the ranks did")
     made = check_outputs({**outputs, FOLDER: folder}, {})[:-1]
     if not made:
         raise InputError("a step without an output leaves nothing to speak of; name one")
@@ -272,12 +276,14 @@ def _join(  # noqa: PLR0913 - as for record_step
         )
     if builder:
         check_step(first.report.kind, builder, inputs=(), parameters={})
+    moved = _find_moved(first.report.outputs, outputs)
     subjects = hash_outputs(outputs, executor=executor, limits=limits, progress=progress)
     record = join_ranks(
         reading.ranks,
         builder=builder,
         invocation=f"urn:uuid:{uuid.uuid4()}",
         finished_at=datetime.now(UTC),
+        problems=moved,
     )
     bundle = seal.sign(build_provenance(record, subjects))
     carried = reading.claims if carry else ()
@@ -290,6 +296,18 @@ def _join(  # noqa: PLR0913 - as for record_step
         len(reading.ranks),
         reading.ignored,
         reading.junk_count,
+        moved,
+    )
+
+
+def _find_moved(said: Mapping[str, str], outputs: tuple[Output, ...]) -> tuple[str, ...]:
+    """Say which outputs were hashed at another place than the ranks wrote to."""
+    found = ((o.name, describe_path(o.path)) for o in outputs)
+    return tuple(
+        f"the output {printable(name)!r} was hashed at {printable(here)}, and the ranks wrote it "
+        f"to {printable(said[name])}; that it is the same, only whoever joined them says"
+        for name, here in found
+        if here != said[name]
     )
 
 

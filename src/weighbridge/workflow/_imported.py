@@ -7,6 +7,7 @@ tool says of them has to hold for the same bytes, which whoever imports finds ou
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -53,6 +54,10 @@ __all__ = [
     "read_step_source",
     "strip_address",
 ]
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://\S+")
+# What kept the step from anything, where it ran, nobody here knows.
+_ELSEWHERE = {"enforcer": "unknown", "network": "unknown", "denied": "unknown"}
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -110,7 +115,8 @@ class ImportedInput:
     """One thing that a step took in.
 
     Attributes:
-        name: What it is called; each name once.
+        name: What it is called; each name once. It may be an address, which is recorded without
+            user, password and query.
         role: What it was to the step.
         examined: As it is here; None for what is elsewhere, which then has no digest.
         uri: Where it is, for what is elsewhere.
@@ -226,7 +232,7 @@ def claim_imported(step: ImportedStep, *, seal: Signer, limits: Limits) -> Recor
         ArtifactChangedError: An input or output changed since it was hashed.
         LimitExceededError: A claims file would be too large.
     """
-    inputs = tuple(_to_input(item) for item in step.inputs)
+    inputs = _to_inputs(step.inputs)
     outputs = tuple(Output(name, item.path) for name, item in step.outputs.items())
     made = (
         StepInput(Dependency(name, {}), item.path, item.tree) for name, item in step.outputs.items()
@@ -234,10 +240,10 @@ def claim_imported(step: ImportedStep, *, seal: Signer, limits: Limits) -> Recor
     refuse_changed((*inputs, *made), limits=limits)
     _refuse_overlap(step)
     subjects = [Subject(name, {"sha256": o.digest.hex}) for name, o in step.outputs.items()]
-    watched = Watched(Completeness.DECLARED, (), gaps=step.gaps)
+    watched = Watched(Completeness.DECLARED, (), gaps=tuple(map(_clean, step.gaps)))
     record = StepRecord(
         kind=step.kind,
-        name=step.name,
+        name=_clean(step.name),
         builder=step.builder,
         entry_point=tuple(_redact_command(line) for line in step.entry_point),
         parameters={n: redact_parameter(n, value) for n, value in step.parameters.items()},
@@ -246,7 +252,7 @@ def claim_imported(step: ImportedStep, *, seal: Signer, limits: Limits) -> Recor
         finished_at=step.finished_at,
         invocation=step.invocation or f"urn:uuid:{uuid.uuid4()}",
         materials=step.materials,
-        facts={"completeness": to_completeness(watched, 0), **step.facts},
+        facts={"completeness": {**to_completeness(watched, 0), **_ELSEWHERE}, **step.facts},
         source=step.source.uri if step.source else "",
         source_path=step.source.path if step.source else "",
     )
@@ -283,6 +289,26 @@ def _carry(inputs: tuple[StepInput, ...], limits: Limits) -> tuple[bytes, ...]:
             shown = printable(item.dependency.name)
             raise InputError(f"the claims file of {shown} is a symbolic link; put the file there")
     return collect_claims(inputs, limits=limits)
+
+
+def _to_inputs(items: Iterable[ImportedInput]) -> tuple[StepInput, ...]:
+    """Return what is recorded; names that differ only in what is not written down are numbered."""
+    found: dict[str, StepInput] = {}
+    for item in items:
+        clean = name = _clean(item.name)
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{clean}-{number}"
+        found[name] = _to_input(replace(item, name=name))
+    return tuple(found.values())
+
+
+def _clean(text: str) -> str:
+    """Return words or a name without what is secret in the addresses in them."""
+    if "://" not in text:
+        return text
+    return redact_text(_ADDRESS.sub(lambda match: strip_address(match[0]), text))
 
 
 def _to_input(item: ImportedInput) -> StepInput:

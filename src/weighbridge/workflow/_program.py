@@ -129,8 +129,16 @@ def _find_notebook(command: Sequence[str]) -> int | None:
 def _find_program(name: str, environment: Mapping[str, str]) -> str:
     program = shutil.which(name, path=environment.get("PATH", os.defpath))
     if program is None:
-        raise InputError(f"there is no program {printable(name)}; check the command behind --")
+        raise InputError(f"there is no program {printable(name)}; {_advise(name)}")
     return program
+
+
+def _advise(name: str) -> str:
+    if not os.path.isfile(name):  # noqa: PTH113 - it may be no path at all
+        return "check the command behind --"
+    if name.endswith(".py"):
+        return "it is a script: put the interpreter before it, as in -- python SCRIPT"
+    return "there is a file of this name, but it cannot be run: say ./NAME, and make it executable"
 
 
 def _choose_python(words: Sequence[str], environment: Mapping[str, str], *, limits: Limits) -> str:

@@ -22,6 +22,7 @@ from weighbridge.provenance import (
 from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._record import record_step
 from weighbridge.workflow._step_inputs import Output, check_outputs, describe_path
+from weighbridge.workflow._step_plan import check_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +84,8 @@ def begin_rank(
         None if the step is no rank of several.
 
     Raises:
-        InputError: Which rank of which job it is cannot be told; there is no output to name the
+        InputError: The plan cannot be recorded, so that nothing is removed; which rank of which job
+            it is cannot be told; there is no output to name the
             folder by; the folder overlaps with an input or output, or cannot be written; rank 0
             is to join the others and cannot verify what they sign.
         LimitExceededError: There is too much in the folder.
@@ -107,7 +109,10 @@ def begin_rank(
             "a rank names its outputs before it begins, or the folder of the ranks; otherwise "
             "say that it is no rank of a distributed step"
         )
+    if FOLDER in plan.outputs:
+        raise InputError(f"an output of a rank cannot be called {FOLDER!r}; choose another name")
     check_outputs({**plan.outputs, FOLDER: folder}, plan.inputs)
+    check_plan(plan, limits=limits)  # whoever mistyped something loses nothing
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in list_names(folder, limits=limits):
@@ -186,18 +191,7 @@ def record_rank(  # noqa: PLR0913 - as for record_step
             ended_at=datetime.now(UTC),
         )
     )
-    if os.path.lexists(place.report):
-        raise InputError(
-            f"another process has reported for rank {topology.rank} of {topology.world_size} since "
-            "this one began; start each rank once, or say --rank none for a step within a rank"
-        )
-    write_document(
-        place.report,
-        data,
-        limit_name="max_report_bytes",
-        limit_bytes=limits.max_report_bytes,
-        overwrite=False,
-    )
+    _write_report(place, data, limits=limits)
     try:
         recorded = record_step(
             plan,
@@ -216,6 +210,30 @@ def record_rank(  # noqa: PLR0913 - as for record_step
                 file.unlink()
         raise
     return replace(recorded, rank=f"{topology.rank}/{topology.world_size}")
+
+
+def _write_report(place: RankPlace, data: bytes, *, limits: Limits) -> None:
+    """Write the report, if no other process has for this rank.
+
+    Raises:
+        InputError: One has, or it cannot be written.
+    """
+    try:
+        write_document(
+            place.report,
+            data,
+            limit_name="max_report_bytes",
+            limit_bytes=limits.max_report_bytes,
+            overwrite=False,
+        )
+    except InputError as error:
+        if not os.path.lexists(place.report):
+            raise
+        topology = place.topology
+        raise InputError(
+            f"another process has reported for rank {topology.rank} of {topology.world_size} since "
+            "this one began; start each rank once, or say --rank none for a step within a rank"
+        ) from error
 
 
 def _refuse_other(recorded: Recorded, data: bytes) -> None:

@@ -20,13 +20,11 @@ from weighbridge.core import (
     Subject,
     printable,
 )
+from weighbridge.errors import InputError
 from weighbridge.provenance import (
     SCAI_TYPE,
     build_provenance,
     build_trace,
-    check_names,
-    check_parameters,
-    check_step,
     choose_determinism,
     choose_environment,
     name_accelerator,
@@ -45,10 +43,12 @@ from weighbridge.workflow._step_claims import (
 )
 from weighbridge.workflow._step_facts import (
     find_changed_since,
+    list_folders,
     list_undeclared,
     to_completeness,
 )
 from weighbridge.workflow._step_inputs import Output, StepInput, hash_inputs, refuse_changed
+from weighbridge.workflow._step_plan import check_plan
 from weighbridge.workflow._step_platform import Platform, choose_platform, find_platforms
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class Recorded:
         removed: Variables that the step was not given, since they hold secrets.
         denied: What the walls denied it, by path; None if there were walls and nobody saw it.
         rank: Which rank of how many it was, ``2/4``; empty if it was the whole step.
+        warnings: What happened otherwise than its author may think, in sentences.
     """
 
     bundle: Bundle
@@ -138,6 +139,7 @@ class Recorded:
     removed: tuple[str, ...] = ()
     denied: tuple[str, ...] | None = ()
     rank: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,11 +246,7 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
             than a record holds.
     """
     since_ns = time.time_ns()
-    check_step(plan.kind, plan.builder, inputs=plan.inputs, parameters=plan.parameters)
-    check_names(plan.inputs, what="input")
-    check_names(plan.outputs, what="output")
-    check_names([plan.name or plan.kind], what="entire step")
-    check_parameters(plan.parameters, limits=limits)
+    check_plan(plan, limits=limits)
     store = choose_store(plan.store, limits=limits)
     check_claiming(plan.outputs, plan.inputs, store=store, carry=plan.carry, limits=limits)
     inputs = hash_inputs(
@@ -323,12 +321,15 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
         "topology": dict(setting.topology),
         "determinism": _to_texts(choose_determinism(platform.environment, setting.environment)),
         "accelerator": _to_texts(name_accelerator(platform.environment)),
-        "completeness": to_completeness(watched, len(undeclared)),
+        "completeness": to_completeness(watched, len(undeclared.names)),
         "environment": {
             "variables": _to_texts(setting.environment),
             "removed": [_to_text(name) for name in outcome.removed],
         },
-        "problems": list(map(_to_text, (*setting.problems, *platform.problems, *said))),
+        "problems": [
+            _to_text(words)
+            for words in (*setting.problems, *platform.problems, *watched.notes, *said)
+        ],
     }
     record = StepRecord(
         kind=plan.kind,
@@ -345,14 +346,16 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
             *outcome.materials,
             *(source.to_dependencies() if source else ()),
             *platform.materials,
-            *undeclared,
+            *undeclared.dependencies,
         ),
         facts=facts,
         byproducts=outcome.byproducts,
         source=source.uri if source else "",
         source_path=printable(source.path) if source else "",
     )
-    bundles = _seal(record, subjects, watched, platform, seal=seal)
+    folders = list_folders(watched, setting.files, (item.path for item in outputs), platform)
+    folders |= undeclared.folders
+    bundles = _seal(record, subjects, watched, platform, folders=folders, seal=seal)
     carried = collect_claims(setting.inputs, limits=limits) if plan.carry else ()
     return Recorded(
         bundles[-1],
@@ -360,10 +363,11 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
             outputs, subjects, bundles, carried=carried, store=setting.store, limits=limits
         ),
         watched.completeness,
-        tuple(item.name for item in undeclared),
+        undeclared.names,
         watched.gaps,
         outcome.removed,
         None if watched.denied is None else tuple(map(printable, watched.denied)),
+        warnings=watched.warnings,
     )
 
 
@@ -383,6 +387,11 @@ def hash_outputs(
     """
     subjects = []
     for output in outputs:
+        if not os.path.lexists(output.path):
+            raise InputError(
+                f"the output {output.name!r} is not at {printable(str(output.path))}, though the "
+                "step ended well; nothing is claimed; correct the path, then run again"
+            )
         weighed, _ = weigh_cached(
             output.path, cache, executor=executor, limits=limits, progress=progress, read_all=True
         )
@@ -420,12 +429,13 @@ def _seal(
     watched: Watched,
     platform: Platform,
     *,
+    folders: frozenset[str],
     seal: Signer,
 ) -> tuple[Bundle, ...]:
     """Sign what the monitor saw, what the step ran on, and last what names both: the provenance."""
     beside: list[tuple[str, Statement]] = []
     if watched.observation is not None:
-        trace = build_trace(watched.observation, subjects, record=record)
+        trace = build_trace(watched.observation, subjects, record=record, folders=folders)
         beside.append(("runtime-trace", trace))
     if platform.environment:
         scai = to_scai(_to_texts(platform.environment), producer=record.builder)

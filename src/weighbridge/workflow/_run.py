@@ -85,13 +85,13 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     outputs = check_outputs(plan.outputs, plan.inputs)
     environment, removed = clean_environment(os.environ)
     seal = choose_signer(signer, key, limits=limits)
-    place = begin_rank(plan, os.environ, seal=seal, limits=limits)
     executor = executor or ThreadExecutor()
     cache = find_step_cache(plan.inputs, os.environ, wanted=digest_cache)
     keep_from_outputs(cache, (output.path for output in outputs))
     environment[CACHE_VARIABLE] = "off"  # what runs inside the step is not to write it
     removed = tuple(name for name in removed if name != CACHE_VARIABLE)
     with open_program(command, outputs, environment, limits=limits) as program:
+        place = begin_rank(plan, os.environ, seal=seal, limits=limits)
         setting = prepare_step(
             place.widen(plan) if place else plan,
             find_interpreter(program.argv, environment),

@@ -80,7 +80,11 @@ def end_by_signal() -> Iterator[None]:
 
 
 def run_process(
-    argv: Sequence[str], environment: Mapping[str, str], descriptors: Sequence[int] = ()
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    descriptors: Sequence[int] = (),
+    *,
+    has_stdin: bool = True,
 ) -> int:
     """Run a program to its end and return its exit code; negative for a signal.
 
@@ -91,6 +95,7 @@ def run_process(
         argv: The program, found on the ``PATH`` of ``environment``, and its arguments.
         environment: Its variables, and no others.
         descriptors: What it inherits besides the standard streams.
+        has_stdin: Whether it inherits standard input, and not an empty one.
 
     Raises:
         InputError: It cannot be started.
@@ -99,7 +104,10 @@ def run_process(
     before = frozenset(_list_children())
     try:
         process = subprocess.Popen(  # noqa: S603 - what the user asked for, no shell
-            list(argv), env=dict(environment), pass_fds=tuple(descriptors)
+            list(argv),
+            env=dict(environment),
+            pass_fds=tuple(descriptors),
+            stdin=None if has_stdin else subprocess.DEVNULL,
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -40,7 +40,7 @@ from weighbridge.workflow._step_process import (
     list_children,
     run_process,
 )
-from weighbridge.workflow._step_streams import Streams, add_streams, look_at_streams
+from weighbridge.workflow._step_stdin import find_stdin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -81,6 +81,9 @@ class Watched:
         own: Our own files that the monitor saw being read, to put the walls up.
         denied: What the walls denied it, by path; None: there are walls, and nobody saw it.
         sees_all: Whether whatever it read is in the observation.
+        notes: What else is to be said, in sentences.
+        warnings: What of that whoever started it has to be told.
+        is_blind: Whether there was a monitor that saw nothing at all of the step.
     """
 
     completeness: Completeness
@@ -91,6 +94,9 @@ class Watched:
     own: tuple[Path, ...] = ()
     denied: tuple[str, ...] | None = ()
     sees_all: bool = False
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    is_blind: bool = False
 
 
 def run_watched(
@@ -113,16 +119,17 @@ def run_watched(
         judge: Adds gaps to what was seen, also if the step failed.
 
     Raises:
-        InputError: The command cannot be started.
+        InputError: The command cannot be started, or its standard input is a file outside of the
+            walls.
         IncompleteError: It cannot be watched or kept inside walls here, as was asked.
         StepFailedError: It failed.
     """
     monitor = choose_monitor(observe, command, environment)
     how = None if grant is None else _choose_walls()
+    stdin = find_stdin(None if grant is None else grant.readable)
     baseline = build_baseline(command, environment)
     walls: Confinement | None = None
     launch: ConfinedLaunch | None = None
-    streams = look_at_streams()
     with ExitStack() as stack:
         watch = stack.enter_context(open_monitor(monitor, limits=limits))
         argv, variables = tuple(command), dict(environment)
@@ -146,27 +153,28 @@ def run_watched(
         if isinstance(watch, StraceWatch):
             argv = tuple(build_strace_command(argv, log=watch.log, program=monitor.strace))
         before = list_children()
-        code = run_process(argv, variables, descriptors)
+        code = run_process(argv, variables, descriptors, has_stdin=not stdin.is_kept_out)
         left = describe_left(before)
         if launch is not None:
             verify_confined(launch)
-        observation = None if watch is None else judge(watch.finish())
+        observation = None if watch is None else stdin.add_to(judge(watch.finish()))
     own = _list_own(launch) if launch else ()
     denied: tuple[str, ...] | None = ()
     if walls is not None and how is not None:
         observation, denied = _find_denied(observation, walls, how, own)
+    is_blind = isinstance(watch, AuditWatch) and not watch.has_begun
+    if walls is not None and is_blind:
+        denied = None
     if code:
         raise _fail(code, denied)
     refuse_silence(monitor, watch)
-    if observation is not None:
-        observation = add_streams(observation, streams)
     sees_all = bool(monitor.strace) and observation is not None and not observation.gaps
     gaps = (
         *monitor.gaps,
         *(describe_gaps(how, walls) if how and walls else ()),
         *(observation.gaps if observation else ()),
         *left,
-        *(_describe_unseen(grant, walls, streams, observation) if walls and not sees_all else ()),
+        *(_describe_held(grant) if grant and not sees_all else ()),
     )
     return Watched(
         _classify(sees_all=sees_all, enforced=launch is not None),
@@ -177,21 +185,16 @@ def run_watched(
         own,
         denied,
         sees_all,
+        stdin.notes,
+        stdin.notes if stdin.is_kept_out else (),
+        is_blind,
     )
 
 
-def _describe_unseen(
-    grant: Grant | None,
-    walls: Confinement,
-    streams: Streams,
-    observation: Observation | None,
-) -> tuple[str, ...]:
+def _describe_held(grant: Grant) -> tuple[str, ...]:
     """Say what walls let a step read that is no input, where no monitor sees whether it did."""
-    handed = streams.describe((*walls.readable, *walls.writable)) if observation is None else ()
-    held = grant.held if grant else ()
-    return (
-        *handed,
-        *(f"{printable(path)} was there before, and the step could read it" for path in held),
+    return tuple(
+        f"{printable(path)} was there before, and the step could read it" for path in grant.held
     )
 
 
@@ -217,7 +220,10 @@ def _find_denied(
 def _fail(code: int, denied: tuple[str, ...] | None) -> StepFailedError:
     what = f"the step {describe_end(code)}; its outputs are unclaimed"
     if denied is None:
-        what += "; what the walls denied it is not known without a monitor: use --observe auto"
+        what += (
+            "; what the walls denied it is not known, since nothing watched it: use "
+            "--observe auto, with strace"
+        )
     elif denied:
         more = f" and {len(denied) - 1:,} more" if len(denied) > 1 else ""
         what += f"; the walls denied it {printable(denied[0])}{more}: declare what it needs"

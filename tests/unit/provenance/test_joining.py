@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -280,6 +281,31 @@ def test_what_steps_say_of_themselves_stays_if_all_say_it() -> None:
     facts = join(ranks).facts
     assert facts["notebook"] == {"cells": "3"}
     assert "seed" not in facts
+
+
+@pytest.mark.parametrize(
+    ("said", "network", "connections"),
+    [
+        ((("denied", []), ("denied", ["a"])), "denied", ["a"]),
+        ((("denied", []), ("not restricted", "unknown")), "not restricted", "unknown"),
+        ((("denied", []), ("unknown", "unknown")), "unknown", "unknown"),
+    ],
+)
+def test_what_one_rank_does_not_know_nobody_knows(
+    said: tuple[tuple[str, object], ...], network: str, connections: object
+) -> None:
+    ranks = [
+        make_rank(
+            rank,
+            2,
+            completeness={
+                "class": "declared", "network": denied, "connections": seen, "gaps": []
+            },
+        )
+        for rank, (denied, seen) in enumerate(said)
+    ]  # fmt: skip
+    completeness: Any = join(ranks).facts["completeness"]
+    assert (completeness["network"], completeness["connections"]) == (network, connections)
 
 
 def test_an_input_that_is_called_like_a_shard() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -21,7 +22,9 @@ BOTH = {"RANK": "2", "WORLD_SIZE": "4"}
         ("auto", {}),
         ("auto", {"RANK": "", "WORLD_SIZE": ""}),
         ("auto", {"RANK": "0", "WORLD_SIZE": "1"}),
-        ("auto", {"SLURM_PROCID": "2", "SLURM_NTASKS": "4"}),
+        ("auto", {"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}),
+        ("auto", {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"}),
+        ("none", {"OMPI_COMM_WORLD_RANK": "2", "OMPI_COMM_WORLD_SIZE": "4"}),
         ("none", BOTH),
         ("none", {"RANK": "x"}),
     ],
@@ -44,6 +47,9 @@ def test_no_rank_of_several(rank: str, environ: dict[str, str]) -> None:
         ("auto", {"RANK": "٢", "WORLD_SIZE": "4"}, "no number"),
         ("auto", {"RANK": "0", "WORLD_SIZE": "100000"}, "1 to 99,999"),
         ("auto", {"RANK": "0", "WORLD_SIZE": "9" * 5000}, "no number"),
+        ("auto", {"SLURM_PROCID": "2", "SLURM_STEP_NUM_TASKS": "4"}, "--rank 2/4, or --rank none"),
+        ("auto", {"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "4"}, "one of 4 processes"),
+        ("auto", {"PMI_RANK": "1", "PMI_SIZE": "2"}, "--rank 1/2"),
         ("2", BOTH, "R/N"),
         ("2/4/8", BOTH, "R/N"),
         ("/", BOTH, "R/N"),
@@ -75,7 +81,12 @@ def test_what_the_launcher_calls_the_job(environ: dict[str, str], job: str) -> N
 
 
 def test_a_job_of_several_machines_needs_a_name() -> None:
-    for more in ({"MASTER_ADDR": "node7"}, {"LOCAL_WORLD_SIZE": "2"}):
+    for more in (
+        {"MASTER_ADDR": "node7"},
+        {"LOCAL_WORLD_SIZE": "2"},
+        {"OMPI_COMM_WORLD_LOCAL_SIZE": "2"},
+        {"MPI_LOCALNRANKS": "1"},
+    ):
         with pytest.raises(InputError, match="several machines"):
             find_topology("auto", "", {**BOTH, **more})
         assert find_topology("auto", "j", {**BOTH, **more}) is not None
@@ -147,3 +158,25 @@ def test_ranges_say_exactly_these_ranks(ranks: set[int]) -> None:
         first, _, last = part.partition("-")
         said.update(range(int(first), int(last or first) + 1))
     assert said == ranks
+
+
+@pytest.mark.parametrize("wrapper", ["", "cd . && {}; true", "cd . && sh -c '{}; true'; true"])
+def test_a_script_around_a_rank_is_not_what_launched_it(wrapper: str) -> None:
+    """torchrun gives each rank a session of its own, and a script puts processes between."""
+    code = "import os; from weighbridge.provenance import find_topology as f; "
+    code += "print(f(chr(97) + chr(117) + chr(116) + chr(111), str(), os.environ).job)"
+    words = f'{sys.executable} -c "{code}"'
+    jobs = {
+        subprocess.run(
+            ["sh", "-c", wrapper.format(words) if wrapper else words],
+            check=True,
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, **variables, "RANK": str(rank), "WORLD_SIZE": "2"},
+        ).stdout.strip()
+        for rank in range(2)
+        for variables in ({"TORCHELASTIC_RUN_ID": "none"}, {})
+    }
+    assert len(jobs) == 1, jobs
+    assert jobs.pop().startswith("launcher:")
