@@ -87,7 +87,7 @@ def list_undeclared(  # noqa: PLR0913 - each is one thing that accounts for file
 ) -> Undeclared:
     """Return what was read and not declared, each with its digest.
 
-    What was written or changed since the step began has none: nobody knows what was read.
+    What changed since the step began has none: nobody knows what was read.
 
     Args:
         watched: What was seen.
@@ -152,10 +152,10 @@ def _hash_undeclared(
     path: str, cache: DigestCache | None, *, since_ns: int, is_written: bool
 ) -> Dependency:
     name, uri = printable(path), to_file_uri(path)
-    if is_written or (os.path.lexists(path) and _is_changed(path, since_ns)):
+    if os.path.lexists(path) and _is_changed(path, since_ns):
         state = {"state": "changed since the step began; what was read is not known"}
         return Dependency(name, {}, uri, role="undeclared", annotations=state)
-    digest, is_cached = hash_file(path, cache)
+    digest, is_cached = hash_file(path, None if is_written else cache)
     if not digest:
         state = {"state": "gone, unreadable, changing or no regular file"}
         return Dependency(name, {}, uri, role="undeclared", annotations=state)
