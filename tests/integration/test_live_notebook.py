@@ -184,7 +184,7 @@ def test_one_cell_as_a_step(place: Path, kernel: Run) -> None:
 def test_an_output_that_is_not_there_yet(place: Path, kernel: Run) -> None:
     kernel(LOAD)
     kernel(START)
-    assert "w.bin does not exist" in kernel("%weighbridge end")
+    assert "is not at w.bin" in kernel("%weighbridge end")
     assert "there is no output 'log' yet" in kernel("%weighbridge end -o log=log.txt")
     kernel(MAKE)
     kernel("x = open('log.txt', 'w').write('done')")
@@ -209,7 +209,7 @@ def test_a_step_that_goes_on_after_it_could_not_be_ended(place: Path, kernel: Ru
     kernel(LOAD)
     kernel(START)
     kernel("import os; os.mkdir('log')")
-    assert "w.bin does not exist" in kernel("%weighbridge end -o log=log")
+    assert "is not at w.bin" in kernel("%weighbridge end -o log=log")
     kernel("open('log/l.txt', 'w').write(open('data.csv').read())")
     kernel(MAKE)
     assert kernel("%weighbridge end -o log=log").startswith("ok")

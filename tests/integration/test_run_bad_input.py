@@ -463,7 +463,7 @@ def test_what_is_around_is_out_of_reach(place: Path, tmp_path: Path) -> None:
             "cat other.claims.jsonl",
             "echo '{}' >> out/w.claims.jsonl",
             "cat /proc/$PPID/environ",
-            f'{PYTHON} -c "{connect}"',
+            f'python3 -c "{connect}" 2> /dev/null',
             'test -n "$SSH_AUTH_SOCK"',
         ):
             given = ("-i", "d=data.csv", "-o", "m=out/w", "--enforce")
