@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import WeighbridgeError
@@ -17,13 +18,12 @@ from weighbridge.provenance import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from weighbridge.artifact import DigestCache
     from weighbridge.core import Dependency, Limits, Observation
     from weighbridge.core.ports import Executor
-    from weighbridge.provenance import Interpreter
 
 __all__ = ["Platform", "choose_platform", "find_platforms"]
 
@@ -42,6 +42,7 @@ class Platform:
         folders: Real paths of the folders of installed packages.
         problems: What does not hold or is not known, in sentences.
         mark: A file that whoever runs on it reads; empty if the step runs on it for sure.
+        look: Looks at what a step may have run on, once it is known that it did.
     """
 
     materials: tuple[Dependency, ...] = ()
@@ -50,6 +51,7 @@ class Platform:
     folders: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
     mark: str = ""
+    look: Callable[[], Platform] | None = None
 
 
 def find_platforms(
@@ -62,8 +64,9 @@ def find_platforms(
 ) -> tuple[Platform, ...]:
     """Look at the machine and at each interpreter that a step may run on.
 
-    A command that is no Python may start one, so those that it would find by name are looked at:
-    what the walls and the list of undeclared files let through has to be in the record.
+    A command that is no Python may start one, so those that it would find by name are looked at
+    when it has ended, unless a monitor saw that it started none: what the walls and the list of
+    undeclared files let through has to be in the record.
 
     Args:
         python: The step's interpreter; None: its command is no Python.
@@ -77,7 +80,10 @@ def find_platforms(
     if python is not None:
         return (machine, _look_at(python, looking, asks_libraries=True))
     others = (
-        _look_at(program, looking, asks_libraries=False)
+        Platform(
+            mark=_find_mark(program),
+            look=partial(_look_at, program, looking, asks_libraries=False),
+        )
         for program in list_interpreters(environment)
     )
     return (machine, *others)
@@ -93,6 +99,7 @@ def choose_platform(platforms: Sequence[Platform], observation: Observation | No
     sees_all = observation is not None and not observation.gaps
     reads = frozenset(observation.reads) if observation is not None and sees_all else None
     used = [one for one in platforms if not one.mark or reads is None or one.mark in reads]
+    used = [_look_now(one, observation) for one in used]
     materials: list[Dependency] = []
     for item in (item for one in used for item in one.materials):
         if item.role == "package" or item not in materials:
@@ -136,12 +143,22 @@ def _look_at(program: Path, looking: _Looking, *, asks_libraries: bool) -> Platf
         packages.recorded,
         packages.folders,
         problems,
-        "" if asks_libraries else _find_mark(interpreter),
     )
 
 
-def _find_mark(interpreter: Interpreter) -> str:
-    """Return what is read whenever the interpreter starts, and by no other one."""
-    if interpreter.prefix != interpreter.base_prefix:
-        return os.path.realpath(interpreter.prefix / "pyvenv.cfg")
-    return str(interpreter.executable)
+def _look_now(platform: Platform, observation: Observation | None) -> Platform:
+    """Look at what was left for later; that the step changed it meanwhile is told."""
+    if platform.look is None:
+        return platform
+    found = platform.look()
+    writes = () if observation is None else observation.writes
+    if any(path.startswith(tuple(f"{folder}/" for folder in found.folders)) for path in writes):
+        said = "the step wrote into folders of packages, which were looked at afterwards"
+        return replace(found, problems=(*found.problems, said))
+    return found
+
+
+def _find_mark(program: Path) -> str:
+    """Return what is read whenever an interpreter starts, and by no other one."""
+    settings = program.parent.parent / "pyvenv.cfg"
+    return os.path.realpath(settings if settings.is_file() else program)
