@@ -13,12 +13,12 @@ from urllib.parse import quote
 from weighbridge.artifact import describe_cached, read_document
 from weighbridge.core import DEFAULT_LIMITS, Dependency, parse_json, printable
 from weighbridge.errors import WeighbridgeError
-from weighbridge.provenance._record_files import check_files, find_unlisted
+from weighbridge.provenance._record_files import check_files, find_unlisted, join_names
 from weighbridge.provenance._records import parse_metadata, parse_record
 from weighbridge.provenance._secrets import strip_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from weighbridge.artifact import DigestCache
     from weighbridge.core import Limits
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Packages", "read_packages"]
 
 _SEPARATORS = re.compile(r"[-_.]+")
-_SHOWN = 5
 _SYSTEM_PACKAGES = Path("/usr/lib/python3/dist-packages")  # dpkg's own; Debian, PEP 668
 _DIRECT_URL_BYTES = 64 * 1024
 
@@ -115,7 +114,7 @@ def read_packages(
         problems += _tell_problems(distribution, check)
     without = [d.shown for d in found if not (d.record_digest or d.problem)]
     if without:
-        problems.append(f"no RECORD lists the files of {_join(without)}; they are not checked")
+        problems.append(f"no RECORD lists the files of {join_names(without)}; they are not checked")
     listed = frozenset(path for check in checks for path in check.listed)
     loose, said = find_unlisted({d.folder for d in found}, listed, limits=limits)
     verified = frozenset(path for check in checks for path in check.verified)
@@ -280,9 +279,11 @@ def _tell_problems(distribution: _Distribution, check: Checked) -> list[str]:
     shown = distribution.shown
     said = [f"{shown}: {distribution.problem}"] if distribution.problem else []
     if check.changed:
-        said.append(f"{shown}: not as its RECORD says: {_join(check.changed)}; install it again")
+        said.append(
+            f"{shown}: not as its RECORD says: {join_names(check.changed)}; install it again"
+        )
     if check.missing:
-        said.append(f"{shown}: missing: {_join(check.missing)}; install it again")
+        said.append(f"{shown}: missing: {join_names(check.missing)}; install it again")
     said += [f"{shown}: {words}" for words in check.unknown]
     origin = distribution.origin or {}
     if "editable" in origin:
@@ -291,9 +292,3 @@ def _tell_problems(distribution: _Distribution, check: Checked) -> list[str]:
             "no RECORD lists its files, declare that folder as an input"
         )
     return said
-
-
-def _join(names: Sequence[str]) -> str:
-    """Return the first names and the number of the others."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(printable, names[:_SHOWN])) + more

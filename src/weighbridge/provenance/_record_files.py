@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weighbridge.core.ports import Executor
     from weighbridge.provenance._records import RecordedFile
 
-__all__ = ["Checked", "check_files", "find_unlisted"]
+__all__ = ["Checked", "check_files", "find_unlisted", "join_names"]
 
 # Links are followed: installers put links into a cache, and what counts is what is imported. A
 # pipe or a device gives other bytes than RECORD says, or none, without being waited for.
@@ -178,7 +178,7 @@ def _find_unhashed(rows: Iterable[RecordedFile]) -> list[str]:
         and not row.name.endswith((".pyc", ".pyo"))
         and row.name.rpartition("/")[2] not in {"RECORD", "RECORD.jws", "RECORD.p7s"}
     ]
-    return [f"its RECORD gives no digest for {_join(names)}"] if names else []
+    return [f"its RECORD gives no digest for {join_names(names)}"] if names else []
 
 
 def _cut(files: Iterable[_File]) -> Iterator[list[_File]]:
@@ -300,7 +300,7 @@ def _collect(
 
 
 def _tell_unreadable(names: Sequence[str]) -> tuple[str, ...]:
-    return (f"cannot be read: {_join(names)}",) if names else ()
+    return (f"cannot be read: {join_names(names)}",) if names else ()
 
 
 def _hash_loose(
@@ -318,7 +318,7 @@ def _hash_loose(
             digest={"sha256": hashlib.sha256(data).hexdigest()},
             role="package-file",
         )
-    said = f"in {printable(base)}, in no RECORD and not hashed: {_join(not_read)}"
+    said = f"in {printable(base)}, in no RECORD and not hashed: {join_names(not_read)}"
     return found, [said] if not_read else []
 
 
@@ -363,9 +363,11 @@ def _tell_unlisted(
     shown = printable(base)
     said = []
     if planted:
-        said.append(f"in {shown}, inside packages whose RECORD does not list it: {_join(planted)}")
+        said.append(
+            f"in {shown}, inside packages whose RECORD does not list it: {join_names(planted)}"
+        )
     if strangers:
-        said.append(f"in {shown}, folders of which no RECORD lists a file: {_join(strangers)}")
+        said.append(f"in {shown}, folders of which no RECORD lists a file: {join_names(strangers)}")
     return said
 
 
@@ -376,7 +378,7 @@ def _walk_files(folder: str) -> Iterator[str]:
         yield from (p for name in folders if os.path.islink(p := f"{parent}/{name}"))  # noqa: PTH114
 
 
-def _join(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """Return the first names and the number of the others."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(map(printable, names[:_SHOWN])) + more
