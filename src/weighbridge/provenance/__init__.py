@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from weighbridge.provenance._interpreter import (
         Interpreter,
         find_interpreter,
+        is_python,
         list_interpreters,
         read_interpreter,
     )
@@ -140,6 +141,7 @@ __all__ = [
     "find_undeclared",
     "group_by_folder",
     "is_lock_file",
+    "is_python",
     "is_remote",
     "join_ranks",
     "list_interpreters",
@@ -186,6 +188,7 @@ _MODULES = {
     "_interpreter": (
         "Interpreter",
         "find_interpreter",
+        "is_python",
         "list_interpreters",
         "read_interpreter",
     ),

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Limits
 
-__all__ = ["Interpreter", "find_interpreter", "list_interpreters", "read_interpreter", "run_probe"]
+__all__ = [
+    "Interpreter",
+    "find_interpreter",
+    "is_python",
+    "list_interpreters",
+    "read_interpreter",
+    "run_probe",
+]
 
 # Runs in Python 3.6 and later, in whatever the step uses.
 _PROBE = r"""
@@ -107,14 +114,14 @@ def find_interpreter(argv: Sequence[str], environ: Mapping[str, str]) -> Path | 
     found = shutil.which(argv[0], path=search)
     if found is None:
         return None
-    if _PYTHON.fullmatch(Path(found).name):
+    if is_python(found):
         return Path(found)
     try:
         program = find_named(read_head(found), lambda name: shutil.which(name, path=search))
     except OSError:
         return None
     runs = program is not None and os.access(program, os.X_OK)
-    return program if program and runs and _PYTHON.fullmatch(program.name) else None
+    return program if program and runs and is_python(program.name) else None
 
 
 def list_interpreters(environ: Mapping[str, str]) -> tuple[Path, ...]:
@@ -128,6 +135,11 @@ def list_interpreters(environ: Mapping[str, str]) -> tuple[Path, ...]:
     found = [shutil.which(name, path=search) for name in ("python3", "python")]
     programs = [Path(program).absolute() for program in found if program is not None]
     return tuple({(p.parent, os.path.realpath(p)): p for p in reversed(programs)}.values())
+
+
+def is_python(program: str) -> bool:
+    """Tell by its name whether a program is a Python: ``python``, ``/usr/bin/python3.13t``."""
+    return _PYTHON.fullmatch(Path(program).name) is not None
 
 
 def read_interpreter(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from weighbridge.artifact import read_document
 from weighbridge.core import Dependency, printable
 from weighbridge.errors import ArtifactChangedError, InputError, MissingExtraError
-from weighbridge.provenance import find_script, read_interpreter
+from weighbridge.provenance import find_script, is_python, read_interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Program", "open_program", "refuse_other"]
 
 _SUFFIX = ".ipynb"
-_PYTHON = re.compile(r"(?:python|pypy)[0-9.]*t?")
 _PACKAGES = ("nbclient", "nbformat", "ipykernel")
 # By path, for an interpreter that may have no Weighbridge.
 _EXECUTOR = Path(__file__).resolve().parent.parent / "integrations" / "_execute_notebook.py"
@@ -123,7 +121,7 @@ def _find_notebook(command: Sequence[str]) -> int | None:
     if command[0].endswith(_SUFFIX):
         return 0
     named = len(command) > 1 and command[1].endswith(_SUFFIX)
-    return 1 if named and _PYTHON.fullmatch(Path(command[0]).name) else None
+    return 1 if named and is_python(command[0]) else None
 
 
 def _find_program(name: str, environment: Mapping[str, str]) -> str:
