@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import read_claims, read_document
+from weighbridge.artifact import identify, read_claims, read_document
 from weighbridge.core import parse_bundle, printable
 from weighbridge.errors import InputError, ParseError, VerificationError, WeighbridgeError
 from weighbridge.provenance import (
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from weighbridge.artifact import Identity
     from weighbridge.core import Bundle, Limits, VerifiedStatement
     from weighbridge.signing import Verifier
 
@@ -162,12 +163,11 @@ def _name_claims(report: Path) -> Path:
     return report.with_name(f"{report.name}{CLAIMS_END}")
 
 
-def _identify(path: Path) -> object:
+def _identify(path: Path) -> Identity | None:
     try:
-        status = path.lstat()
+        return identify(path.lstat())
     except OSError:
         return None
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _read_rank(source: RankSource, path: Path, numbers: tuple[int, int], *, at: datetime) -> _Found:
