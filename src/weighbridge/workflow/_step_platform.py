@@ -75,10 +75,9 @@ def find_platforms(
         limits: Bound them.
         cache: Knows files that were hashed before.
     """
-    machine = Platform(list_runtime(None, cache=cache), describe_environment(None, environment))
     looking = _Looking(environment, executor, limits, cache)
     if python is not None:
-        return (machine, _look_at(python, looking, asks_libraries=True))
+        return (_look_at(python, looking, asks_libraries=True),)
     others = (
         Platform(
             mark=_find_mark(program),
@@ -86,7 +85,7 @@ def find_platforms(
         )
         for program in list_interpreters(environment)
     )
-    return (machine, *others)
+    return (_look_around(looking), *others)
 
 
 def choose_platform(platforms: Sequence[Platform], observation: Observation | None) -> Platform:
@@ -123,12 +122,19 @@ class _Looking:
     cache: DigestCache | None
 
 
+def _look_around(looking: _Looking) -> Platform:
+    """Return the machine, without an interpreter."""
+    materials = list_runtime(None, cache=looking.cache)
+    return Platform(materials, describe_environment(None, looking.environment))
+
+
 def _look_at(program: Path, looking: _Looking, *, asks_libraries: bool) -> Platform:
     environment, limits, cache = looking.environment, looking.limits, looking.cache
     try:
         interpreter = read_interpreter(program, environ=environment, limits=limits)
     except WeighbridgeError as error:
-        return Platform(problems=(f"what the step runs on is not known: {error}",))
+        words = f"what the step runs on is not known: {error}"
+        return replace(_look_around(looking), problems=(words,))
     packages = read_packages(interpreter, executor=looking.executor, limits=limits, cache=cache)
     facts, problems = describe_environment(interpreter, environment), packages.problems
     if _TELLING & {item.name.lower() for item in packages.dependencies}:

@@ -43,8 +43,9 @@ class StandardInput:
 
     def add_to(self, observation: Observation) -> Observation:
         """Return what a monitor saw, and this: a file counts as read."""
-        reads = sorted({*observation.reads, *([self.path] if self.path else ())})
-        return replace(observation, reads=tuple(reads))
+        if not self.path:
+            return observation
+        return replace(observation, reads=tuple(sorted({*observation.reads, self.path})))
 
 
 def find_stdin(readable: Iterable[Path] | None = None) -> StandardInput:
