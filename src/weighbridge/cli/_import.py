@@ -14,8 +14,9 @@ from weighbridge.cli._import_output import (
     show_mlflow,
     to_exit,
 )
-from weighbridge.cli._options import FILE, json_option, print_json
+from weighbridge.cli._options import FILE, json_option, no_carry_option, print_json
 from weighbridge.cli._progress import show_progress
+from weighbridge.cli._recorded import to_pairs_by_last
 from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import SIGNER_OPTIONS, signer_options
 from weighbridge.cli._trust_options import offline_option
@@ -27,20 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _SECTIONS = {"Who signs": SIGNER_OPTIONS}
-
-
-def _to_pairs(
-    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
-) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for value in values:
-        name, _, rest = value.rpartition("=")
-        if not (name and rest):
-            raise click.BadParameter(f"{printable(value)} is not NAME=VALUE")
-        if name in pairs:
-            raise click.BadParameter(f"{printable(name)} is given twice")
-        pairs[name] = rest
-    return pairs
 
 
 def _to_kinds(
@@ -80,7 +67,7 @@ def command() -> None:
     metavar="URI",
     help=f"Who imports  [default: {integrations.DVC_BUILDER}]",
 )
-@click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
+@no_carry_option
 @signer_options
 @offline_option
 @json_option
@@ -133,7 +120,7 @@ def dvc(  # noqa: PLR0913 - each is one thing that a user may say
     "--output",
     "outputs",
     multiple=True,
-    callback=_to_pairs,
+    callback=to_pairs_by_last,
     metavar="ARTIFACT=PATH",
     help="An artifact of the run and where it is; fetched if it is not there; repeatable.",
 )
@@ -142,7 +129,7 @@ def dvc(  # noqa: PLR0913 - each is one thing that a user may say
     "--input",
     "inputs",
     multiple=True,
-    callback=_to_pairs,
+    callback=to_pairs_by_last,
     metavar="DATASET=PATH",
     help="Where a dataset of the run is; repeatable.",
 )
@@ -157,7 +144,7 @@ def dvc(  # noqa: PLR0913 - each is one thing that a user may say
     metavar="URI",
     help=f"Who imports  [default: {integrations.MLFLOW_BUILDER}]",
 )
-@click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
+@no_carry_option
 @signer_options
 @offline_option
 @json_option

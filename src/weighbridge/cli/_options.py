@@ -18,6 +18,7 @@ __all__ = [
     "artifact_argument",
     "colour",
     "json_option",
+    "no_carry_option",
     "print_json",
     "refuse_empty",
     "signature_option",
@@ -59,6 +60,13 @@ def signature_option(function: F) -> F:
         type=FILE,
         metavar="FILE",
         help="The signature file  [default: model.sig in a folder, NAME.sig beside a file]",
+    )(function)
+
+
+def no_carry_option(function: F) -> F:
+    """Add ``--no-carry``."""
+    return click.option(
+        "--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs."
     )(function)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from weighbridge import workflow
     from weighbridge.core import JsonValue
 
-__all__ = ["output_option", "show_recorded", "to_pairs"]
+__all__ = ["output_option", "show_recorded", "to_pairs", "to_pairs_by_last"]
 
 _MOST_SHOWN = 10
 
@@ -30,10 +30,27 @@ def to_pairs(
     Raises:
         BadParameter: Something else, or a name twice.
     """
+    return _collect_pairs(values, lambda value: value.partition("="))
+
+
+def to_pairs_by_last(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """Do the same where a name may hold ``=`` and a value may not.
+
+    Raises:
+        BadParameter: As :func:`to_pairs`.
+    """
+    return _collect_pairs(values, lambda value: value.rpartition("="))
+
+
+def _collect_pairs(
+    values: tuple[str, ...], split: Callable[[str], tuple[str, str, str]]
+) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for value in values:
-        name, equals, rest = value.partition("=")
-        if not (name and equals and rest):
+        name, _, rest = split(value)
+        if not (name and rest):
             raise click.BadParameter(f"{printable(value)} is not NAME=VALUE")
         if name in pairs:
             raise click.BadParameter(f"{printable(name)} is given twice")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from weighbridge import workflow
-from weighbridge.cli._options import json_option
+from weighbridge.cli._options import json_option, no_carry_option
 from weighbridge.cli._progress import show_progress
 from weighbridge.cli._rank_options import RANK_OPTIONS, rank_options
 from weighbridge.cli._recorded import output_option, show_recorded, to_pairs
@@ -76,7 +76,7 @@ _SECTIONS = {
 @click.option(
     "--store", metavar="STORE", help="Keep the claims in this folder as well: PATH or file:PATH."
 )
-@click.option("--no-carry", is_flag=True, help="Do not copy the inputs' claims to the outputs.")
+@no_carry_option
 @rank_options
 @signer_options
 @offline_option
