@@ -221,8 +221,9 @@ def _identify_launcher(environ: Mapping[str, str], world_size: int) -> str:
     """Return a name for what started the ranks of this machine; nothing elsewhere has it.
 
     That is the parent process for torchrun, which puts each rank into a session of its own, and the
-    session for a shell, which may put a shell between. Where that is a process of the rank itself,
-    such as a script around it, it is the nearest above that is none.
+    session for a shell, which may put a shell between; the parent again in a container whose
+    session began outside, since that has no number here. Where that is a process of the rank
+    itself, such as a script around it, it is the nearest above that is none.
     """
     local = next((environ[name] for name in _LOCAL_SIZES if environ.get(name)), "")
     address = environ.get("MASTER_ADDR", "")
@@ -233,7 +234,8 @@ def _identify_launcher(environ: Mapping[str, str], world_size: int) -> str:
             "--job, the same for all ranks and another for each run (for torchrun --rdzv-id does "
             "too)"
         )
-    process = os.getppid() if "TORCHELASTIC_RUN_ID" in environ else os.getsid(0)
+    session = 0 if "TORCHELASTIC_RUN_ID" in environ else os.getsid(0)
+    process = session or os.getppid()
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         for _ in range(_MOST_PARENTS):

@@ -104,16 +104,32 @@ def test_names_that_cannot_be_shown(job: str) -> None:
         find_topology("1/3", "", {"TORCHELASTIC_RUN_ID": job})
 
 
+ASK = (
+    f'{sys.executable} -c "from weighbridge.provenance import find_topology; '
+    "print(find_topology('0/2', '', {}).job + chr(10), end='')\""
+)
+
+
 def test_two_runs_on_one_machine_are_told_apart() -> None:
     """Each is a session of its own here, as of two terminals; its ranks agree."""
-    code = (
-        "from weighbridge.provenance import find_topology; "
-        "print(find_topology('0/2', '', {}).job + chr(10), end='')"
-    )
-    shell = f'({sys.executable} -c "{code}"; true) & {sys.executable} -c "{code}" & wait'
+    shell = f"({ASK}; true) & {ASK} & wait"
     runs = [
         subprocess.run(
             ["sh", "-c", shell], check=True, capture_output=True, text=True, start_new_session=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert [len(jobs) for jobs in runs] == [2, 2], runs
+    assert [len(set(jobs)) for jobs in runs] == [1, 1]
+    assert runs[0] != runs[1]
+
+
+def test_a_session_that_began_outside_the_container() -> None:
+    """It has the number 0 inside, where no process has that; so has the parent of the first."""
+    inside = ["bwrap", "--unshare-pid", "--dev-bind", "/", "/", "--proc", "/proc", "--", "sh", "-c"]
+    runs = [
+        subprocess.run(
+            [*inside, f"{ASK} & {ASK} & wait"], check=True, capture_output=True, text=True
         ).stdout.split()
         for _ in range(2)
     ]
