@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.core import DEFAULT_LIMITS, Observation, Refusal, printable
 from weighbridge.provenance._origins import Origins
-from weighbridge.provenance._strace_state import Watch, add, add_read, list_refusals, note, refuse
+from weighbridge.provenance._strace_state import (
+    Watch,
+    add,
+    add_read,
+    add_write,
+    list_refusals,
+    note,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -114,7 +122,7 @@ def _read(watch: Watch, path: bytes) -> None:
 
 
 def _write(watch: Watch, path: bytes) -> None:
-    add(watch, watch.writes, _locate(path))
+    add_write(watch, _locate(path))
 
 
 def _update(watch: Watch, path: bytes) -> None:
@@ -124,7 +132,7 @@ def _update(watch: Watch, path: bytes) -> None:
 
 def _make(watch: Watch, path: bytes) -> None:
     path = _locate(path)
-    add(watch, watch.writes, path)
+    add_write(watch, path)
     watch.origins.make(path)
 
 

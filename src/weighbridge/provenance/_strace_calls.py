@@ -17,6 +17,7 @@ from weighbridge.provenance._strace_state import (
     Watch,
     add,
     add_read,
+    add_write,
     locate,
     note,
 )
@@ -117,10 +118,7 @@ def _open_file(watch: Watch, file: StraceFile, flags: frozenset[bytes]) -> None:
     is_empty = b"O_TRUNC" in flags or {b"O_CREAT", b"O_EXCL"} <= flags
     writes = b"O_RDONLY" not in flags or is_empty
     if writes and not file.is_deleted:
-        add(watch, watch.writes, file.path)
-        source = watch.origins.find(file.path)
-        if source:  # linked to from here, a file of before is written by its other name
-            add(watch, watch.writes, source)
+        add_write(watch, file.path)
         if is_empty and not _is_device(file.path):
             watch.origins.make(file.path)
     if b"O_WRONLY" not in flags and (not is_empty or _is_device(file.path)):

@@ -19,6 +19,7 @@ __all__ = [
     "Watch",
     "add",
     "add_read",
+    "add_write",
     "list_refusals",
     "locate",
     "note",
@@ -87,6 +88,14 @@ def add_read(watch: Watch, path: bytes, *, is_deleted: bool = False) -> None:
     source = watch.origins.find(path, is_deleted=is_deleted)
     if source:
         add(watch, watch.reads, source)
+
+
+def add_write(watch: Watch, path: bytes) -> None:
+    """Note that a file was written into: by this name and, linked to from here, its first one."""
+    add(watch, watch.writes, path)
+    source = watch.origins.find(path)
+    if source:
+        add(watch, watch.writes, source)
 
 
 def add(watch: Watch, paths: set[bytes], path: bytes) -> None:
