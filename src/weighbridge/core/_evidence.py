@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weighbridge.core._answer import Answer
     from weighbridge.core._digest import Digest
     from weighbridge.core._findings import ScanReport
+    from weighbridge.core._lineage import LineageReport
     from weighbridge.core._manifest import ArtifactKind, ManifestDiff
     from weighbridge.core._reading import ReadFailure
     from weighbridge.core._statement import Attribution
@@ -16,6 +21,8 @@ __all__ = [
     "ArtifactEvidence",
     "Card",
     "CardEvidence",
+    "DocumentCheck",
+    "DocumentEntry",
     "Evidence",
     "LicenseEvidence",
     "SignatureEvidence",
@@ -136,11 +143,55 @@ class LicenseEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentEntry:
+    """One thing that a document kept by hand says, held against the files and the lineage.
+
+    Attributes:
+        place: Where it stands: ``training_data[0].sha256``.
+        answer: PASS: it is so. FAIL: it is not so. UNKNOWN: nothing here tells.
+        message: One sentence: what was compared with what.
+    """
+
+    place: str
+    answer: Answer
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentCheck:
+    """A document that people keep by hand, such as ``provenance.yaml``, and how it compares.
+
+    Attributes:
+        path: As the user gave it; for people.
+        entries: What it says, in its order.
+        problem: Why it cannot be read; empty if it can.
+    """
+
+    path: str
+    entries: tuple[DocumentEntry, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known about an artifact when it is judged."""
+    """All that is known about an artifact when it is judged.
+
+    Attributes:
+        artifact: What weighing gave.
+        signature: What its signature file says.
+        scan: What was found in it.
+        card: Its model card.
+        license: The licence that it declares.
+        lineage: What it was made from, as far as verified statements tell; None if nobody looked.
+        files: POSIX path to sha256 in hex of each file that was hashed.
+        document: What a document kept by hand says; None if none was given.
+    """
 
     artifact: ArtifactEvidence
     signature: SignatureEvidence
     scan: ScanReport
     card: CardEvidence
     license: LicenseEvidence
+    lineage: LineageReport | None = None
+    files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    document: DocumentCheck | None = None

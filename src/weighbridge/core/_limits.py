@@ -28,6 +28,7 @@ class Limits:
         max_source_bytes: Contents of source files that differ from the commit, hashed for a step.
         max_package_bytes: Contents of one installed package, hashed for a step.
         max_parameters_bytes: Names and values of a step's parameters together.
+        max_claims: Statements in one lineage.
         max_json_depth: Lists and objects inside each other, in any JSON, YAML or
             TOML.
         max_json_values: Values in one JSON document, counted by its separators.
@@ -64,6 +65,7 @@ class Limits:
     max_source_bytes: int = 1 * _GIB
     max_package_bytes: int = 16 * _GIB
     max_parameters_bytes: int = 4 * _MIB
+    max_claims: int = 200_000
     max_json_depth: int = 64
     max_json_values: int = 2_000_000
     max_card_bytes: int = 8 * _MIB

@@ -23,6 +23,9 @@ class RuleResult:
         reason: One sentence: why.
         names: The files concerned, if any; the most telling first.
         remedy: What to do next, one sentence; empty for a pass.
+        is_warning: Whether the policy says ``warn-only``: shown, and not counted in the verdict.
+        waiver: Why the policy lets this artifact in all the same, one sentence; empty if it does
+            not. ``answer`` is PASS then, and ``reason`` what it was before.
     """
 
     rule: str
@@ -30,6 +33,8 @@ class RuleResult:
     reason: str
     names: tuple[str, ...] = ()
     remedy: str = ""
+    is_warning: bool = False
+    waiver: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,8 @@ class Verdict:
     """The answer, and everything needed to understand it.
 
     Attributes:
-        answer: FAIL if any rule fails, else UNKNOWN if any is unknown, else PASS.
+        answer: FAIL if any rule fails, else UNKNOWN if any is unknown, else PASS; rules that only
+            warn do not count.
         rules: In the order of the policy; never empty.
         not_checked: What this verdict says nothing about.
         policy: The policy's name (its file's path, or ``built-in``), for people.
