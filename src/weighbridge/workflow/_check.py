@@ -35,7 +35,7 @@ from weighbridge.errors import (
 from weighbridge.export import CheckReport
 from weighbridge.formats import parse_card
 from weighbridge.licenses import find_license
-from weighbridge.policy import Policy, Signer, built_in_policy, evaluate, parse_policy
+from weighbridge.policy import Policy, built_in_policy, evaluate, parse_policy
 from weighbridge.scanning import build_inspector, conclude
 from weighbridge.signing import (
     SignedManifest,
@@ -44,15 +44,9 @@ from weighbridge.signing import (
     verify_bundle,
 )
 from weighbridge.workflow._paths import to_optional_path, to_path
+from weighbridge.workflow._policy_trust import load_verifiers
 from weighbridge.workflow._scan import changes_as_failures
 from weighbridge.workflow._signatures import find_signature_path, read_bundle
-from weighbridge.workflow._trust import (
-    CertificateTrust,
-    KeylessTrust,
-    KeyTrust,
-    Trust,
-    load_verifier,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,7 +106,7 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     policy_file = to_optional_path(policy, what="policy")
     rules = load_policy(policy_file, limits=limits)
     judged_at = datetime.now(UTC)
-    verifiers = _load_verifiers(rules, policy_file, limits, offline=offline)
+    verifiers = load_verifiers(rules, policy_file, limits=limits, offline=offline)
     target = find_signature_path(root, signature)
     bundle, problem = _read_signature(target, limits, named=signature is not None)
     claim = None
@@ -180,28 +174,6 @@ def load_policy(path: Path | None, *, limits: Limits) -> Policy:
         limit_bytes=limits.max_policy_bytes,
     )
     return parse_policy(data, name=str(path), limits=limits)
-
-
-def _load_verifiers(
-    rules: Policy, policy: Path | None, limits: Limits, *, offline: bool
-) -> dict[str, Verifier]:
-    """Load what the policy's signers are known by; paths are relative to the policy's folder."""
-    folder = policy.parent if policy is not None else Path()
-    return {
-        signer.name: load_verifier(_to_trust(signer), limits=limits, offline=offline, folder=folder)
-        for signer in rules.signers
-    }
-
-
-def _to_trust(signer: Signer) -> Trust:
-    if signer.certificate_authorities:
-        return CertificateTrust(
-            signer.certificate_authorities, signer.identity or None, signer.timestamp_authorities
-        )
-    if signer.issuer:
-        config = signer.trust_config or None
-        return KeylessTrust(signer.identity, signer.issuer, config, signer.instance)
-    return KeyTrust(signer.key, signer.timestamp_authorities)
 
 
 def _build_inspector(rules: Policy, limits: Limits) -> Inspector[_Inspection]:
