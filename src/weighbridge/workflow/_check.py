@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge._version import __version__
@@ -50,6 +49,7 @@ from weighbridge.workflow._signatures import find_signature_path, read_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from weighbridge.core import Attribution, Bundle
     from weighbridge.core.ports import ByteSource, Executor, Inspector, Progress, StrPath

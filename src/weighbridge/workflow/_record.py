@@ -38,8 +38,8 @@ from weighbridge.workflow._step_claims import (
     check_claiming,
     choose_store,
     claim_outputs,
-    read_carried,
     list_claims_files,
+    read_carried,
 )
 from weighbridge.workflow._step_facts import (
     find_changed_since,
@@ -70,9 +70,9 @@ __all__ = [
     "Setting",
     "StepPlan",
     "claim_outputs",
-    "read_carried",
     "hash_outputs",
     "prepare_step",
+    "read_carried",
     "record_step",
 ]
 

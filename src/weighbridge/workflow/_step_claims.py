@@ -26,8 +26,8 @@ __all__ = [
     "check_claiming",
     "choose_store",
     "claim_outputs",
-    "read_carried",
     "list_claims_files",
+    "read_carried",
 ]
 
 
