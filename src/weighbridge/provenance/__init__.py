@@ -31,7 +31,12 @@ if TYPE_CHECKING:
         to_scai,
     )
     from weighbridge.provenance._environment_read import parse_environment
-    from weighbridge.provenance._inputs import is_lock_file, is_remote, parse_remote_input
+    from weighbridge.provenance._inputs import (
+        check_address,
+        is_lock_file,
+        is_remote,
+        parse_remote_input,
+    )
     from weighbridge.provenance._interpreter import (
         Interpreter,
         find_interpreter,
@@ -120,6 +125,7 @@ __all__ = [
     "build_provenance",
     "build_strace_command",
     "build_trace",
+    "check_address",
     "check_names",
     "check_parameters",
     "check_rank",
@@ -187,7 +193,7 @@ _MODULES = {
     "_denied": ("find_denied", "take_attempts"),
     "_environment": ("SCAI_TYPE", "describe_environment", "describe_libraries", "to_scai"),
     "_environment_read": ("parse_environment",),
-    "_inputs": ("is_lock_file", "is_remote", "parse_remote_input"),
+    "_inputs": ("check_address", "is_lock_file", "is_remote", "parse_remote_input"),
     "_interpreter": (
         "Interpreter",
         "find_interpreter",

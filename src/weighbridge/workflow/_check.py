@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge._version import __version__
-from weighbridge.artifact import Weighed, read_document, weigh
+from weighbridge.artifact import read_document, weigh
 from weighbridge.core import (
     DEFAULT_LIMITS,
     PLAIN,
     ArtifactEvidence,
-    ArtifactKind,
     CardEvidence,
     Evidence,
     FileScan,
@@ -32,7 +31,6 @@ from weighbridge.errors import (
     WeighbridgeError,
 )
 from weighbridge.export import CheckReport
-from weighbridge.formats import parse_card
 from weighbridge.licenses import find_license
 from weighbridge.policy import Policy, built_in_policy, evaluate, parse_policy
 from weighbridge.scanning import build_inspector, conclude
@@ -42,6 +40,7 @@ from weighbridge.signing import (
     parse_signed_manifest,
     verify_bundle,
 )
+from weighbridge.workflow._cards import pick_card, read_card
 from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._policy_trust import load_verifiers
 from weighbridge.workflow._scan import changes_as_failures
@@ -57,7 +56,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_artifact"]
 
-_CARD_NAME = "README.md"
 _SPARE_ENTRIES = 10_000
 
 
@@ -126,7 +124,7 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     )
     failures = (*weighed.failures, *changes)
     manifest = None if failures else weighed.to_manifest()
-    card = _pick_card(weighed)
+    card = pick_card(weighed.tree.kind, (seen.card for seen in weighed.inspections))
     evidence = Evidence(
         artifact=ArtifactEvidence(
             path=str(path),
@@ -180,23 +178,9 @@ def _build_inspector(rules: Policy, limits: Limits) -> Inspector[_Inspection]:
     scanner = build_inspector(limits=limits, allowed=rules.allowed)
 
     def inspect(source: ByteSource) -> _Inspection:
-        card = None
-        if source.name == _CARD_NAME:
-            # One byte more than may be, so that the parser sees that it is too much.
-            data = source.read_at(0, limits.max_card_bytes + 1)
-            card = parse_card(data, file=source.name, limits=limits)
-        return _Inspection(scanner(source), card)
+        return _Inspection(scanner(source), read_card(source, limits=limits))
 
     return inspect
-
-
-def _pick_card(weighed: Weighed[_Inspection]) -> CardEvidence:
-    if weighed.tree.kind is ArtifactKind.FILE:
-        return CardEvidence(None, problem="a single file carries no model card")
-    for inspection in weighed.inspections:
-        if inspection.card is not None:
-            return inspection.card
-    return CardEvidence(None, problem=f"there is no {_CARD_NAME}")
 
 
 def _read_signature(target: Path, limits: Limits, *, named: bool) -> tuple[Bundle | None, str]:
