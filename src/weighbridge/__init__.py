@@ -28,11 +28,13 @@ if TYPE_CHECKING:
         SignerSpec,
         step,
     )
+    from weighbridge.workflow import accept_artifact as accept
     from weighbridge.workflow import check_artifact as check
     from weighbridge.workflow import create_key_files as keygen
     from weighbridge.workflow import export_public_key as public_key
     from weighbridge.workflow import gather_ranks as gather
     from weighbridge.workflow import hash_artifact as hash  # noqa: A004 - the command's name
+    from weighbridge.workflow import review_artifact as review
     from weighbridge.workflow import scan_artifact as scan
     from weighbridge.workflow import sign_artifact as sign
     from weighbridge.workflow import verify_artifact as verify
@@ -45,6 +47,7 @@ __all__ = [
     "Reuse",
     "SignerSpec",
     "__version__",
+    "accept",
     "check",
     "gather",
     "hash",
@@ -52,6 +55,7 @@ __all__ = [
     "import_mlflow",
     "keygen",
     "public_key",
+    "review",
     "scan",
     "sign",
     "step",
@@ -66,11 +70,13 @@ _NAMES = {
     "KeylessTrust": "KeylessTrust",
     "Reuse": "Reuse",
     "SignerSpec": "SignerSpec",
+    "accept": "accept_artifact",
     "check": "check_artifact",
     "gather": "gather_ranks",
     "hash": "hash_artifact",
     "keygen": "create_key_files",
     "public_key": "export_public_key",
+    "review": "review_artifact",
     "scan": "scan_artifact",
     "sign": "sign_artifact",
     "step": "step",

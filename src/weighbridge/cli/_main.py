@@ -35,6 +35,7 @@ __all__ = ["cli", "run", "to_exit_code"]
 
 # Name -> (module, what it does). Help is written from this table, so that it imports no command.
 _COMMANDS = {
+    "accept": ("_accept", "Accept a model without provenance, until a date."),
     "check": ("_check", "Judge whether a model may enter, by a policy."),
     "gather": ("_gather", "Join the ranks of a distributed step and sign what they made."),
     "hash": ("_hash", "Print the digest of a file or folder."),
@@ -42,6 +43,7 @@ _COMMANDS = {
     "inspect": ("_inspect", "Print what a signature file says; verify nothing."),
     "keygen": ("_keygen", "Make a key pair for signing."),
     "public-key": ("_public_key", "Write the public half of a signer's key."),
+    "review": ("_review", "Sign what a person found who looked at a model."),
     "run": ("_run", "Run a command as a step and sign what it made from what."),
     "scan": ("_scan", "Look for dangerous content; execute nothing."),
     "sign": ("_sign", "Sign a model (OpenSSF Model Signing)."),

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from weighbridge.core._paths import covers, parse_ignored, refuse_one
     from weighbridge.core._people import (
         HUMAN_REVIEW_TYPE,
+        MAX_LIFE,
         ROOT_ACCEPTANCE_TYPE,
         Decision,
         HumanReview,
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
         parse_acceptance,
         parse_review,
     )
+    from weighbridge.core._predicates import parse_time, to_time
     from weighbridge.core._reading import ReadFailure, ReadFailureKind
     from weighbridge.core._serialization import (
         DEFAULT_SHARD_BYTES,
@@ -112,6 +114,7 @@ if TYPE_CHECKING:
         build_summary,
         parse_summary,
     )
+    from weighbridge.core._test_result import TEST_RESULT_TYPE, parse_test_result
     from weighbridge.core._text import printable, to_size
     from weighbridge.core._trust import (
         MAX_BUILD_LEVEL,
@@ -129,10 +132,12 @@ __all__ = [
     "DEFAULT_SHARD_BYTES",
     "HUMAN_REVIEW_TYPE",
     "MAX_BUILD_LEVEL",
+    "MAX_LIFE",
     "PLAIN",
     "ROOT_ACCEPTANCE_TYPE",
     "SELF_SIGNED_BUILDERS",
     "SUMMARY_TYPE",
+    "TEST_RESULT_TYPE",
     "Answer",
     "ArtifactEvidence",
     "ArtifactKind",
@@ -222,10 +227,13 @@ __all__ = [
     "parse_review",
     "parse_statement",
     "parse_summary",
+    "parse_test_result",
+    "parse_time",
     "printable",
     "refuse_one",
     "to_json",
     "to_size",
+    "to_time",
     "worst",
 ]
 
@@ -274,6 +282,8 @@ _MODULES = {
     ),
     "_statement": ("Attribution", "Statement", "Subject", "VerifiedStatement", "parse_statement"),
     "_step": ("Completeness", "Dependency", "Observation", "Refusal", "StepRecord"),
+    "_predicates": ("parse_time", "to_time"),
+    "_test_result": ("TEST_RESULT_TYPE", "parse_test_result"),
     "_text": ("printable", "to_size"),
     "_lineage": (
         "Claim",
@@ -292,6 +302,7 @@ _MODULES = {
     ),
     "_people": (
         "HUMAN_REVIEW_TYPE",
+        "MAX_LIFE",
         "ROOT_ACCEPTANCE_TYPE",
         "Decision",
         "HumanReview",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -33,10 +34,23 @@ __all__ = [
 _MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
+_PAYLOAD = "dsseEnvelope.payload"
+_SIGNATURE = "dsseEnvelope.signatures[0]"
+
 # A bundle is a few strings, two of them long.
 _MAX_VALUES = 10_000
 _MAX_CERTIFICATES = 10
 _MAX_PROOFS = 10
+
+# As :meth:`Bundle.build` writes them for a bare key, to the last byte: most of what claims files
+# hold. Nothing in such a text can be read in a second way.
+_BUILT = re.compile(
+    rb'\{"mediaType":"' + re.escape(_MEDIA_TYPE.encode()) + rb'",'
+    rb'"verificationMaterial":\{"publicKey":\{"hint":"([0-9a-f]{0,128})"\},"tlogEntries":\[\]\},'
+    rb'"dsseEnvelope":\{"payload":"([A-Za-z0-9+/]++={0,2})",'
+    rb'"payloadType":"' + re.escape(_PAYLOAD_TYPE.encode()) + rb'",'
+    rb'"signatures":\[\{"sig":"([A-Za-z0-9+/]++={0,2})","keyid":""\}\]\}\}'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +237,11 @@ def parse_bundle(data: bytes, *, what: str, limits: Limits) -> Bundle:
         limit = limits.max_signature_bytes
         raise LimitExceededError("max_signature_bytes", limit=limit, actual=len(data), subject=what)
     reader = _Reader(what)
+    if built := _BUILT.fullmatch(data):
+        hint, payload, sig = built.groups()
+        signature = EnvelopeSignature(reader.base64(sig.decode(), f"{_SIGNATURE}.sig"))
+        envelope = Envelope(reader.base64(payload.decode(), _PAYLOAD), (signature,))
+        return Bundle(PublicKeyMaterial(hint.decode()), envelope, data)
     document = reader.fields(
         parse_json(data, what=what, limits=limits, max_values=_MAX_VALUES),
         where="",
@@ -316,11 +335,11 @@ def _parse_envelope(reader: _Reader, value: object) -> Envelope:
     if not isinstance(signatures, list) or len(signatures) != 1:
         count = len(signatures) if isinstance(signatures, list) else "no list of"
         reader.refuse(f"has {count} signatures; exactly one is wanted", f"{where}.signatures")
-    at = f"{where}.signatures[0]"
+    at = _SIGNATURE
     signature = reader.fields(signatures[0], where=at, known={"sig", "keyid"})
     sig = reader.base64(signature.get("sig"), f"{at}.sig")
     keyid = reader.text(signature.get("keyid"), f"{at}.keyid")
-    payload = reader.base64(envelope.get("payload"), f"{where}.payload")
+    payload = reader.base64(envelope.get("payload"), _PAYLOAD)
     return Envelope(payload, (EnvelopeSignature(sig, keyid),))
 
 

@@ -140,14 +140,17 @@ def parse_statement(payload: bytes, *, limits: Limits = DEFAULT_LIMITS) -> State
         limits: ``max_json_depth``, and ``max_entries`` for the number of values.
 
     Raises:
-        ParseError: Not JSON, another ``_type``, no subject, a subject without a digest in
-            lower-case hex, or no predicate.
+        ParseError: Not JSON, an integer beyond 2^53 (two readers could take it for two numbers),
+            another ``_type``, no subject, a subject without a digest in lower-case hex, or no
+            predicate.
 
     Source:
         in-toto Attestation Framework v1, Statement layer and parsing rules.
     """
     max_values = _VALUES_AN_ENTRY * (limits.max_entries + 100)
-    document = parse_json(payload, what=_WHAT, limits=limits, max_values=max_values)
+    document = parse_json(
+        payload, what=_WHAT, limits=limits, max_values=max_values, exact_integers=True
+    )
     if not isinstance(document, dict):
         raise ParseError(f"{_WHAT} is not a JSON object")
     if document.get("_type") != _STATEMENT_TYPE:

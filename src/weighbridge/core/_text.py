@@ -12,6 +12,8 @@ def printable(text: str, *, limit: int = 400) -> str:
     odd spaces, lone surrogates and unassigned code points are written as ``\xNN`` or ``\uNNNN``;
     what is longer than ``limit`` characters is cut and marked.
     """
+    if text.isprintable() and len(text) <= limit:
+        return text
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(char if char.isprintable() else _escape(char) for char in cut)
 

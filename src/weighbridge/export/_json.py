@@ -39,12 +39,16 @@ __all__ = [
 
 _SCHEMA_IDS = {
     "check-v1": "https://weighbridge.dev/schemas/check/v1",
+    "human-review-v1": "https://weighbridge.dev/schemas/human-review/v1",
     "manifest-v1": "https://weighbridge.dev/schemas/manifest/v1",
+    "root-acceptance-v1": "https://weighbridge.dev/schemas/root-acceptance/v1",
     "scan-v1": "https://weighbridge.dev/schemas/scan/v1",
 }
 
 
-def load_schema(name: Literal["check-v1", "manifest-v1", "scan-v1"]) -> JsonValue:
+def load_schema(
+    name: Literal["check-v1", "human-review-v1", "manifest-v1", "root-acceptance-v1", "scan-v1"],
+) -> JsonValue:
     """Return a JSON schema (2020-12) that ships with Weighbridge.
 
     Raises:

@@ -30,7 +30,13 @@ if TYPE_CHECKING:
         describe_libraries,
         to_scai,
     )
-    from weighbridge.provenance._inputs import is_lock_file, is_remote, parse_remote_input
+    from weighbridge.provenance._environment_read import parse_environment
+    from weighbridge.provenance._inputs import (
+        check_address,
+        is_lock_file,
+        is_remote,
+        parse_remote_input,
+    )
     from weighbridge.provenance._interpreter import (
         Interpreter,
         find_interpreter,
@@ -119,6 +125,7 @@ __all__ = [
     "build_provenance",
     "build_strace_command",
     "build_trace",
+    "check_address",
     "check_names",
     "check_parameters",
     "check_rank",
@@ -150,6 +157,7 @@ __all__ = [
     "name_report",
     "open_launch",
     "parse_audit",
+    "parse_environment",
     "parse_provenance",
     "parse_rank_report",
     "parse_remote_input",
@@ -184,7 +192,8 @@ _MODULES = {
     "_decisive": ("choose_determinism", "name_accelerator"),
     "_denied": ("find_denied", "take_attempts"),
     "_environment": ("SCAI_TYPE", "describe_environment", "describe_libraries", "to_scai"),
-    "_inputs": ("is_lock_file", "is_remote", "parse_remote_input"),
+    "_environment_read": ("parse_environment",),
+    "_inputs": ("check_address", "is_lock_file", "is_remote", "parse_remote_input"),
     "_interpreter": (
         "Interpreter",
         "find_interpreter",

@@ -10,7 +10,7 @@ from weighbridge.errors import InputError
 from weighbridge.provenance._secrets import redact_text
 from weighbridge.provenance._uris import is_uri
 
-__all__ = ["is_lock_file", "is_remote", "parse_remote_input", "to_reference"]
+__all__ = ["check_address", "is_lock_file", "is_remote", "parse_remote_input", "to_reference"]
 
 _LOCK_FILE = re.compile(
     r"uv\.lock|poetry\.lock|pdm\.lock|Pipfile\.lock|pylock(?:\.[^.]+)?\.toml|pixi\.lock"
@@ -38,6 +38,29 @@ def is_remote(text: str) -> bool:
     return _SCHEME.match(text) is not None
 
 
+def check_address(text: str, *, what: str) -> None:
+    """Refuse an address that no record may hold.
+
+    Args:
+        text: From the user.
+        what: What is there, for messages: ``input 'data'``.
+
+    Raises:
+        InputError: It is no URI, or bears a name, a password or what looks like a secret.
+    """
+    if not is_uri(text):
+        shown = printable(text, limit=120)
+        raise InputError(f"the {what} is {shown}, which is no URI; write spaces as %20")
+    parts = urlsplit(text)
+    if "@" in parts.netloc and parts.scheme != "hf":
+        raise InputError(f"the {what} has a name or password in its address; leave it out")
+    if redact_text(text) != text:
+        raise InputError(
+            f"the {what} has what looks like a secret in its address, which would be "
+            "recorded; give an address without it"
+        )
+
+
 def parse_remote_input(name: str, text: str) -> Dependency:
     """Return an input that the step fetches itself; nothing is fetched here.
 
@@ -49,17 +72,8 @@ def parse_remote_input(name: str, text: str) -> Dependency:
     Raises:
         InputError: The address bears no digest, or a password.
     """
+    check_address(text, what=f"input {name!r}")
     shown = printable(text, limit=120)
-    parts = urlsplit(text)
-    if not is_uri(text):
-        raise InputError(f"the input {name!r} is {shown}, which is no URI; write spaces as %20")
-    if "@" in parts.netloc and parts.scheme != "hf":
-        raise InputError(f"the input {name!r} has a name or password in its address; leave it out")
-    if redact_text(text) != text:
-        raise InputError(
-            f"the input {name!r} has what looks like a secret in its address, which would be "
-            "recorded; give an address without it"
-        )
     if match := _REVISION.fullmatch(text):
         return Dependency(name, {"gitCommit": match["revision"]}, uri=text, role=name)
     address, mark, digest = text.rpartition("#" if "#" in text else "@")

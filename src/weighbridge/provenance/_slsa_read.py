@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core import Dependency, StepRecord, printable
@@ -11,7 +11,7 @@ from weighbridge.errors import ParseError
 from weighbridge.provenance._slsa import BUILD_TYPE, KINDS, OWN_ROLES, PREDICATE_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from weighbridge.core import Statement
 
@@ -19,6 +19,7 @@ __all__ = ["parse_provenance"]
 
 _EXTERNAL = frozenset({"entryPoint", "parameters", "inputs", "source"})
 _SOURCE = frozenset({"uri", "path"})
+_KIND_BY_TYPE = {BUILD_TYPE.format(kind=kind): kind for kind in KINDS}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
 
 
@@ -46,11 +47,11 @@ def parse_provenance(statement: Statement) -> StepRecord:
     external = _take(definition, "externalParameters", dict)
     _refuse_unknown(external, _EXTERNAL)
     facts = _take(definition, "internalParameters", dict, {})
-    dependencies = tuple(
-        _parse_descriptor(item, f"resolvedDependencies[{index}]")
-        for index, item in enumerate(_take(definition, "resolvedDependencies", list, []))
-    )
-    inputs = tuple(item for item in dependencies if item.role not in OWN_ROLES)
+    inputs: list[Dependency] = []
+    materials: list[Dependency] = []
+    for index, item in enumerate(_take(definition, "resolvedDependencies", list, [])):
+        dependency = _parse_descriptor(item, "resolvedDependencies", index)
+        (materials if dependency.role in OWN_ROLES else inputs).append(dependency)
     _refuse_unresolved(_to_text_map(_take(external, "inputs", dict, {}), "inputs"), inputs)
     metadata = _take(details, "metadata", dict)
     source = _take(external, "source", dict, {})
@@ -61,14 +62,14 @@ def parse_provenance(statement: Statement) -> StepRecord:
         builder=_take(_take(details, "builder", dict), "id", str),
         entry_point=tuple(_to_texts(_take(external, "entryPoint", list), "entryPoint")),
         parameters=_to_text_map(_take(external, "parameters", dict, {}), "parameters"),
-        inputs=inputs,
-        materials=tuple(item for item in dependencies if item.role in OWN_ROLES),
+        inputs=tuple(inputs),
+        materials=tuple(materials),
         started_at=_parse_time(metadata, "startedOn"),
         finished_at=_parse_time(metadata, "finishedOn"),
         invocation=_take(metadata, "invocationId", str, ""),
         facts={name: value for name, value in facts.items() if name != "step"},
         byproducts=tuple(
-            _parse_descriptor(item, f"byproducts[{index}]")
+            _parse_descriptor(item, "byproducts", index)
             for index, item in enumerate(_take(details, "byproducts", list, []))
         ),
         source=_take(source, "uri", str, ""),
@@ -85,7 +86,7 @@ def _refuse_unknown(external: Mapping[str, Any], known: frozenset[str]) -> None:
             )
 
 
-def _refuse_unresolved(asked: Mapping[str, str], inputs: tuple[Dependency, ...]) -> None:
+def _refuse_unresolved(asked: Mapping[str, str], inputs: Iterable[Dependency]) -> None:
     """Refuse an input that was asked for and of which no dependency says what came."""
     found = {item.name for item in inputs}
     for name in asked:
@@ -98,9 +99,7 @@ def _refuse_unresolved(asked: Mapping[str, str], inputs: tuple[Dependency, ...])
 
 def _take(value: Mapping[str, Any], name: str, kind: type, default: Any = None) -> Any:  # noqa: ANN401 - JSON
     """Return a field of its type, or what stands for one that is not there."""
-    if name not in value and default is not None:
-        return default
-    found = value.get(name)
+    found = value.get(name, default)
     if not isinstance(found, kind):
         words = "a string" if kind is str else "a list" if kind is list else "an object"
         raise ParseError(f"the provenance has no {name} that is {words}", where=name)
@@ -108,24 +107,26 @@ def _take(value: Mapping[str, Any], name: str, kind: type, default: Any = None) 
 
 
 def _parse_kind(build_type: str) -> str:
-    for kind in KINDS:
-        if build_type == BUILD_TYPE.format(kind=kind):
-            return kind
-    raise ParseError(
-        f"{printable(build_type, limit=120)} is not a build type that is known", where="buildType"
-    )
+    kind = _KIND_BY_TYPE.get(build_type)
+    if kind is None:
+        shown = printable(build_type, limit=120)
+        raise ParseError(f"{shown} is not a build type that is known", where="buildType")
+    return kind
 
 
-def _parse_descriptor(item: object, where: str) -> Dependency:
+def _parse_descriptor(item: object, group: str, index: int) -> Dependency:
     if not isinstance(item, dict):
-        raise ParseError("a dependency is not an object", where=where)
-    annotations = _to_text_map(_take(item, "annotations", dict, {}), where)
+        raise ParseError("a dependency is not an object", where=f"{group}[{index}]")
+    annotations = _to_text_map(_take(item, "annotations", dict, {}), group, index)
+    role = annotations.get("role", "")
+    if role:
+        annotations = {name: value for name, value in annotations.items() if name != "role"}
     return Dependency(
-        name=_take(item, "name", str, ""),
-        digest=_to_text_map(_take(item, "digest", dict, {}), where),
-        uri=_take(item, "uri", str, ""),
-        role=annotations.pop("role", ""),
-        annotations=annotations,
+        _take(item, "name", str, ""),
+        _to_text_map(_take(item, "digest", dict, {}), group, index),
+        _take(item, "uri", str, ""),
+        role,
+        annotations,
     )
 
 
@@ -136,11 +137,13 @@ def _to_texts(items: list[object], where: str) -> list[str]:
     return texts
 
 
-def _to_text_map(items: dict[str, object], where: str) -> dict[str, str]:
-    texts = {name: value for name, value in items.items() if isinstance(value, str)}
-    if len(texts) != len(items):
-        raise ParseError("a value is not a string", where=where)
-    return texts
+def _to_text_map(items: dict[str, Any], group: str, index: int = -1) -> dict[str, str]:
+    """Return an object all of whose values are strings."""
+    for value in items.values():
+        if not isinstance(value, str):
+            where = group if index < 0 else f"{group}[{index}]"
+            raise ParseError("a value is not a string", where=where)
+    return items
 
 
 def _parse_time(metadata: Mapping[str, Any], where: str) -> datetime | None:
@@ -149,7 +152,7 @@ def _parse_time(metadata: Mapping[str, Any], where: str) -> datetime | None:
     text = _take(metadata, where, str)
     try:
         if _TIME.fullmatch(text):
-            return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
+            return datetime.fromisoformat(f"{text[:19]}+00:00")
     except ValueError:
         pass
     raise ParseError(f"{printable(text, limit=40)!r} is not a time in UTC (RFC 3339)", where=where)

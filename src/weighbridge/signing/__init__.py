@@ -17,6 +17,7 @@ from weighbridge.signing._before_v1 import (
 from weighbridge.signing._certificates import CertificateSigner, add_certificate
 from weighbridge.signing._chains import CertificateVerifier, load_certificate_verifier
 from weighbridge.signing._digest_signer import DigestSigner, parse_public_key
+from weighbridge.signing._identity import describe_signer
 from weighbridge.signing._keys import (
     CURVE_NAMES,
     KeyPair,
@@ -91,6 +92,7 @@ __all__ = [
     "add_certificate",
     "add_timestamp",
     "compare_signed",
+    "describe_signer",
     "find_key_file",
     "generate_key",
     "index_listing",

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from weighbridge.core import (
     DEFAULT_LIMITS,
@@ -126,10 +127,10 @@ class PublicKey:
                 "the signature was made with a certificate and not with a bare key; "
                 "verify it with the authority or the identity that the publisher names"
             )
-        hint = printable(material.hint, limit=80)
+        hint = material.hint
         if hint and not self.answers_to(hint):
             raise TrustError(
-                f"the signature was made with another key (hint {hint}); "
+                f"the signature was made with another key (hint {printable(hint, limit=80)}); "
                 "ask the publisher for the public key that belongs to it"
             )
         if not self.holds_for(bundle):
@@ -151,7 +152,7 @@ class PublicKey:
         (signature,) = bundle.envelope.signatures
         signed = bundle.envelope.to_signed_bytes()
         try:
-            _verify(self._key, signature.sig, signed, bundle.envelope.encoding)
+            _verify(self, signature.sig, signed, bundle.envelope.encoding)
         except InvalidSignature:
             return False
         return True
@@ -354,18 +355,17 @@ def _sign(key: _Private, data: bytes) -> bytes:
 
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key.sign(data)
-    return key.sign(data, _ecdsa(key.curve.name))
+    return key.sign(data, _ecdsa(_CURVES[key.curve.name].label))
 
 
-def _verify(key: _Public, sig: bytes, data: bytes, encoding: Encoding) -> None:
-    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415 - start-up time
-
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        key.verify(sig, data)
+def _verify(key: PublicKey, sig: bytes, data: bytes, encoding: Encoding) -> None:
+    public: Any = key._key  # noqa: SLF001 - this module's own; what it is, its curve says
+    if key.curve == _ED25519:
+        public.verify(sig, data)
     else:
         # Before version 1 every curve went with SHA-256, which is the hash of this one.
         before_v1 = encoding is Encoding.BEFORE_V1
-        key.verify(sig, data, _ecdsa("secp256r1" if before_v1 else key.curve.name))
+        public.verify(sig, data, _ecdsa("P-256" if before_v1 else key.curve))
 
 
 def _to_spki(key: _Public) -> tuple[bytes, bytes]:
@@ -377,8 +377,11 @@ def _to_spki(key: _Public) -> tuple[bytes, bytes]:
     return pem, key.public_bytes(serialization.Encoding.DER, spki)
 
 
-def _ecdsa(curve_name: str) -> ec.ECDSA:
+@cache
+def _ecdsa(label: str) -> ec.ECDSA:
+    """Return how the curve of this name signs; the same each time, for it is asked for often."""
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - start-up time
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
 
-    return ec.ECDSA(getattr(hashes, _CURVES[curve_name].hash_name)())
+    (row,) = (row for row in _CURVES.values() if row.label == label)
+    return ec.ECDSA(getattr(hashes, row.hash_name)())

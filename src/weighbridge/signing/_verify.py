@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from weighbridge.core import (
     DEFAULT_LIMITS,
+    Attribution,
     Encoding,
     VerifiedStatement,
     parse_statement,
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from weighbridge.core import Attribution, Bundle, Limits
+    from weighbridge.core import Bundle, Limits
     from weighbridge.signing._ports import Verifier
 
 __all__ = ["verify_bundle"]
@@ -60,10 +60,9 @@ def verify_bundle(
     found: list[Attribution] = []
     strange: dict[str, str] = {}
     broken: dict[str, str] = {}
-    for name in sorted(verifiers):
+    for name, verifier in sorted(verifiers.items()):
         try:
-            attribution = verifiers[name].verify(bundle, at=at)
-            found.append(replace(attribution, signer=name, notes=_note(bundle, attribution)))
+            found.append(_name(verifier.verify(bundle, at=at), name, bundle))
         except TrustError as error:
             strange[name] = str(error)
         except SignatureError as error:
@@ -74,11 +73,19 @@ def verify_bundle(
     return VerifiedStatement(statement, tuple(found))
 
 
-def _note(bundle: Bundle, attribution: Attribution) -> tuple[str, ...]:
-    """Return what was not verified; a timestamp that nobody looked at is part of it."""
-    if not bundle.timestamps or attribution.existed_by is not None:
-        return attribution.notes
-    return (*attribution.notes, "a timestamp, since no authority is named for it")
+def _name(attribution: Attribution, signer: str, bundle: Bundle) -> Attribution:
+    """Put the signer's name in, and what was not verified: a timestamp that nobody looked at."""
+    notes = attribution.notes
+    if bundle.timestamps and attribution.existed_by is None:
+        notes = (*notes, "a timestamp, since no authority is named for it")
+    return Attribution(
+        signer,
+        attribution.method,
+        attribution.identity,
+        attribution.issuer,
+        attribution.existed_by,
+        notes,
+    )
 
 
 def _explain(bundle: Bundle, refusals: Mapping[str, str]) -> str:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         is_claims_file,
     )
     from weighbridge.workflow._keys import KeyFiles, create_key_files
+    from weighbridge.workflow._people import Vouched, accept_artifact, review_artifact
     from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._rank_choice import RankChoice
     from weighbridge.workflow._rebuild import Reused
@@ -79,6 +80,8 @@ __all__ = [
     "Trust",
     "TrustRoot",
     "Verified",
+    "Vouched",
+    "accept_artifact",
     "check_artifact",
     "check_kind",
     "choose_signer",
@@ -95,6 +98,7 @@ __all__ = [
     "read_secret",
     "read_step_source",
     "rehash_artifact",
+    "review_artifact",
     "run_step",
     "scan_artifact",
     "show_trust",
@@ -127,6 +131,7 @@ _MODULES = {
     "_inspect": ("Inspected", "inspect_signature"),
     "_inspect_claims": ("InspectedClaim", "inspect_claims", "is_claims_file"),
     "_keys": ("KeyFiles", "create_key_files"),
+    "_people": ("Vouched", "accept_artifact", "review_artifact"),
     "_public_key": ("export_public_key",),
     "_rank_choice": ("RankChoice",),
     "_rebuild": ("Reused",),

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge._version import __version__
-from weighbridge.artifact import Weighed, read_document, weigh
+from weighbridge.artifact import read_document, weigh
 from weighbridge.core import (
     DEFAULT_LIMITS,
     PLAIN,
     ArtifactEvidence,
-    ArtifactKind,
     CardEvidence,
     Evidence,
     FileScan,
@@ -33,9 +31,8 @@ from weighbridge.errors import (
     WeighbridgeError,
 )
 from weighbridge.export import CheckReport
-from weighbridge.formats import parse_card
 from weighbridge.licenses import find_license
-from weighbridge.policy import Policy, Signer, built_in_policy, evaluate, parse_policy
+from weighbridge.policy import Policy, built_in_policy, evaluate, parse_policy
 from weighbridge.scanning import build_inspector, conclude
 from weighbridge.signing import (
     SignedManifest,
@@ -43,19 +40,15 @@ from weighbridge.signing import (
     parse_signed_manifest,
     verify_bundle,
 )
+from weighbridge.workflow._cards import pick_card, read_card
 from weighbridge.workflow._paths import to_optional_path, to_path
+from weighbridge.workflow._policy_trust import load_verifiers
 from weighbridge.workflow._scan import changes_as_failures
 from weighbridge.workflow._signatures import find_signature_path, read_bundle
-from weighbridge.workflow._trust import (
-    CertificateTrust,
-    KeylessTrust,
-    KeyTrust,
-    Trust,
-    load_verifier,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from weighbridge.core import Attribution, Bundle
     from weighbridge.core.ports import ByteSource, Executor, Inspector, Progress, StrPath
@@ -63,7 +56,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_artifact"]
 
-_CARD_NAME = "README.md"
 _SPARE_ENTRIES = 10_000
 
 
@@ -112,7 +104,7 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     policy_file = to_optional_path(policy, what="policy")
     rules = load_policy(policy_file, limits=limits)
     judged_at = datetime.now(UTC)
-    verifiers = _load_verifiers(rules, policy_file, limits, offline=offline)
+    verifiers = load_verifiers(rules, policy_file, limits=limits, offline=offline)
     target = find_signature_path(root, signature)
     bundle, problem = _read_signature(target, limits, named=signature is not None)
     claim = None
@@ -132,7 +124,7 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     )
     failures = (*weighed.failures, *changes)
     manifest = None if failures else weighed.to_manifest()
-    card = _pick_card(weighed)
+    card = pick_card(weighed.tree.kind, (seen.card for seen in weighed.inspections))
     evidence = Evidence(
         artifact=ArtifactEvidence(
             path=str(path),
@@ -182,49 +174,13 @@ def load_policy(path: Path | None, *, limits: Limits) -> Policy:
     return parse_policy(data, name=str(path), limits=limits)
 
 
-def _load_verifiers(
-    rules: Policy, policy: Path | None, limits: Limits, *, offline: bool
-) -> dict[str, Verifier]:
-    """Load what the policy's signers are known by; paths are relative to the policy's folder."""
-    folder = policy.parent if policy is not None else Path()
-    return {
-        signer.name: load_verifier(_to_trust(signer), limits=limits, offline=offline, folder=folder)
-        for signer in rules.signers
-    }
-
-
-def _to_trust(signer: Signer) -> Trust:
-    if signer.certificate_authorities:
-        return CertificateTrust(
-            signer.certificate_authorities, signer.identity or None, signer.timestamp_authorities
-        )
-    if signer.issuer:
-        config = signer.trust_config or None
-        return KeylessTrust(signer.identity, signer.issuer, config, signer.instance)
-    return KeyTrust(signer.key, signer.timestamp_authorities)
-
-
 def _build_inspector(rules: Policy, limits: Limits) -> Inspector[_Inspection]:
     scanner = build_inspector(limits=limits, allowed=rules.allowed)
 
     def inspect(source: ByteSource) -> _Inspection:
-        card = None
-        if source.name == _CARD_NAME:
-            # One byte more than may be, so that the parser sees that it is too much.
-            data = source.read_at(0, limits.max_card_bytes + 1)
-            card = parse_card(data, file=source.name, limits=limits)
-        return _Inspection(scanner(source), card)
+        return _Inspection(scanner(source), read_card(source, limits=limits))
 
     return inspect
-
-
-def _pick_card(weighed: Weighed[_Inspection]) -> CardEvidence:
-    if weighed.tree.kind is ArtifactKind.FILE:
-        return CardEvidence(None, problem="a single file carries no model card")
-    for inspection in weighed.inspections:
-        if inspection.card is not None:
-            return inspection.card
-    return CardEvidence(None, problem=f"there is no {_CARD_NAME}")
 
 
 def _read_signature(target: Path, limits: Limits, *, named: bool) -> tuple[Bundle | None, str]:

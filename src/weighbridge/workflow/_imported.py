@@ -27,7 +27,7 @@ from weighbridge.provenance import (
     redact_text,
     strip_credentials,
 )
-from weighbridge.workflow._record import Recorded, claim_outputs, collect_claims
+from weighbridge.workflow._record import Recorded, claim_outputs, read_carried
 from weighbridge.workflow._step_facts import to_completeness
 from weighbridge.workflow._step_inputs import Output, StepInput, describe_path, refuse_changed
 from weighbridge.workflow._step_watch import Watched
@@ -288,7 +288,7 @@ def _carry(inputs: tuple[StepInput, ...], limits: Limits) -> tuple[bytes, ...]:
         if item.path is not None and find_claims(item.path).is_symlink():
             shown = printable(item.dependency.name)
             raise InputError(f"the claims file of {shown} is a symbolic link; put the file there")
-    return collect_claims(inputs, limits=limits)
+    return read_carried(inputs, limits=limits)
 
 
 def _to_inputs(items: Iterable[ImportedInput]) -> tuple[StepInput, ...]:

@@ -38,8 +38,8 @@ from weighbridge.workflow._step_claims import (
     check_claiming,
     choose_store,
     claim_outputs,
-    collect_claims,
     list_claims_files,
+    read_carried,
 )
 from weighbridge.workflow._step_facts import (
     find_changed_since,
@@ -70,9 +70,9 @@ __all__ = [
     "Setting",
     "StepPlan",
     "claim_outputs",
-    "collect_claims",
     "hash_outputs",
     "prepare_step",
+    "read_carried",
     "record_step",
 ]
 
@@ -356,7 +356,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     folders = list_folders(watched, setting.files, (item.path for item in outputs), platform)
     folders |= undeclared.folders
     bundles = _seal(record, subjects, watched, platform, folders=folders, seal=seal)
-    carried = collect_claims(setting.inputs, limits=limits) if plan.carry else ()
+    carried = read_carried(setting.inputs, limits=limits) if plan.carry else ()
     return Recorded(
         bundles[-1],
         claim_outputs(

@@ -26,8 +26,8 @@ __all__ = [
     "check_claiming",
     "choose_store",
     "claim_outputs",
-    "collect_claims",
     "list_claims_files",
+    "read_carried",
 ]
 
 
@@ -110,7 +110,7 @@ def check_claiming(
     store.check()
 
 
-def collect_claims(inputs: Iterable[StepInput], *, limits: Limits) -> tuple[bytes, ...]:
+def read_carried(inputs: Iterable[StepInput], *, limits: Limits) -> tuple[bytes, ...]:
     """Return what the inputs' claims files hold; whether it is true, whoever reads it finds out."""
     return tuple(
         line

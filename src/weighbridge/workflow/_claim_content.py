@@ -1,0 +1,88 @@
+"""What a statement says, for those types of which a lineage is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge.core import (
+    HUMAN_REVIEW_TYPE,
+    ROOT_ACCEPTANCE_TYPE,
+    SUMMARY_TYPE,
+    TEST_RESULT_TYPE,
+    SignedFiles,
+    parse_acceptance,
+    parse_review,
+    parse_summary,
+    parse_test_result,
+)
+from weighbridge.errors import WeighbridgeError
+from weighbridge.provenance import (
+    PREDICATE_TYPE,
+    SCAI_TYPE,
+    parse_environment,
+    parse_provenance,
+)
+from weighbridge.signing import parse_signed_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from weighbridge.core import (
+        Environment,
+        HumanReview,
+        RootAcceptance,
+        Statement,
+        StepRecord,
+        TestResult,
+        VerificationSummary,
+    )
+
+    _Content: TypeAlias = (
+        StepRecord
+        | RootAcceptance
+        | HumanReview
+        | VerificationSummary
+        | SignedFiles
+        | TestResult
+        | Environment
+    )
+
+__all__ = ["read_content"]
+
+_SIGNED_FILES = "https://model_signing/signature/v1."
+
+
+def read_content(statement: Statement) -> tuple[_Content | None, str]:
+    """Return what a statement says, or why that cannot be read; neither for a type not known.
+
+    Never raises on content: a statement that is signed well and says something strange must not
+    keep the others from being judged.
+    """
+    read = _READERS.get(statement.predicate_type)
+    if read is None and statement.predicate_type.startswith(_SIGNED_FILES):
+        read = _read_signed_files
+    if read is None:
+        return None, ""
+    try:
+        return read(statement), ""
+    except WeighbridgeError as error:
+        return None, str(error)
+
+
+def _read_signed_files(statement: Statement) -> SignedFiles:
+    """Return the files that an OMS signature lists by sha256; none if it lists them otherwise."""
+    signed = parse_signed_manifest(statement)
+    return SignedFiles(
+        signed.root, {resource.name: resource.sha256 for resource in signed.resources}
+    )
+
+
+_READERS: dict[str, Callable[[Statement], _Content]] = {
+    PREDICATE_TYPE: parse_provenance,
+    SCAI_TYPE: parse_environment,
+    ROOT_ACCEPTANCE_TYPE: parse_acceptance,
+    HUMAN_REVIEW_TYPE: parse_review,
+    SUMMARY_TYPE: parse_summary,
+    TEST_RESULT_TYPE: parse_test_result,
+}
