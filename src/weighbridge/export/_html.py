@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Answer, ArtifactKind, to_size
-from weighbridge.export._html_parts import MAX_ROWS, code, icon, more, section, term_list
+from weighbridge.export._html_parts import (
+    MAX_ROWS,
+    bar,
+    build_page,
+    code,
+    icon,
+    more,
+    section,
+    term_list,
+)
 from weighbridge.export._html_scan import show_coverage, show_findings
 from weighbridge.export._markup import Markup, element, markup
-from weighbridge.export._report import plural, to_rfc3339
+from weighbridge.export._report import plural
 
 if TYPE_CHECKING:
     from weighbridge.core import (
@@ -26,18 +34,6 @@ __all__ = ["to_html"]
 
 _MAX_NAMES = 20
 
-# Nothing may be fetched, run or sent, even if a word of a stranger should ever become markup.
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-    "form-action 'none'"
-)
-_MARK = (
-    '<svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">'
-    '<path d="M5 19a11 11 0 0 1 22 0" fill="none" stroke="currentColor" stroke-width="2.4" '
-    'stroke-linecap="round"/><path d="M16 19l5.5-7" stroke="currentColor" stroke-width="2.4" '
-    'stroke-linecap="round"/><circle cx="16" cy="19" r="2.2" fill="currentColor"/>'
-    '<path d="M3 26h26" stroke="currentColor" stroke-width="3" stroke-linecap="round"/></svg>'
-)
 _WORDS = {Answer.PASS: "Pass", Answer.FAIL: "Fail", Answer.UNKNOWN: "Unknown"}
 _MEANINGS = {
     Answer.PASS: "This artifact may enter.",
@@ -49,18 +45,7 @@ _MEANINGS = {
 def to_html(report: CheckReport) -> str:
     """Return the page; see :func:`weighbridge.export.to_html`."""
     verdict, evidence = report.verdict, report.evidence
-    style = resources.files("weighbridge.export").joinpath("page.css").read_text(encoding="utf-8")
     title = f"{_WORDS[verdict.answer]}: {evidence.artifact.path}"
-    head = element(
-        "head",
-        markup('<meta charset="utf-8">'),
-        markup(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
-        markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        markup('<meta name="color-scheme" content="light dark">'),
-        markup('<meta name="referrer" content="no-referrer">'),
-        element("title", f"{title} - Weighbridge"),
-        element("style", markup(style)),
-    )
     main = element(
         "main",
         _banner(verdict, evidence.artifact),
@@ -71,19 +56,7 @@ def to_html(report: CheckReport) -> str:
         _facts(evidence),
         _not_checked(verdict),
     )
-    body = element("body", _bar(verdict), main, _footer(report))
-    page = element("html", head, body, lang="en")
-    return f"<!DOCTYPE html>\n{page.html}\n"
-
-
-def _bar(verdict: Verdict) -> Markup:
-    at = to_rfc3339(verdict.at)
-    when = element("time", f"{verdict.at:%d %B %Y, %H:%M} UTC", datetime=at)
-    return element(
-        "header",
-        element("p", markup(_MARK), element("span", "Weighbridge"), class_="brand"),
-        element("p", when, class_="when"),
-    )
+    return build_page(title, bar(verdict.at), main, _footer(report))
 
 
 def _footer(report: CheckReport) -> Markup:

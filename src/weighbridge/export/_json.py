@@ -81,7 +81,7 @@ def to_json(report: CheckReport) -> JsonValue:
         "card": _card(evidence.card),
         "license": _license(evidence.license),
     }
-    return _encodable(document)
+    return encodable(document)
 
 
 def scan_to_json(report: ScanReport, *, answer: Answer | None = None) -> JsonValue:
@@ -97,7 +97,7 @@ def scan_to_json(report: ScanReport, *, answer: Answer | None = None) -> JsonVal
         "answer": (answer or judge_scan(report)).value,
         **_scan(report),
     }
-    return _encodable(document)
+    return encodable(document)
 
 
 def manifest_to_json(manifest: Manifest) -> JsonValue:
@@ -114,10 +114,10 @@ def manifest_to_json(manifest: Manifest) -> JsonValue:
         "resources": [_resource(resource) for resource in manifest.resources],
         "left_out": list(manifest.left_out),
     }
-    return _encodable(document)
+    return encodable(document)
 
 
-def _encodable(value: JsonValue) -> JsonValue:
+def encodable(value: JsonValue) -> JsonValue:
     """Escape the strings that UTF-8 cannot hold (lone surrogates), and leave all others alone."""
     if isinstance(value, str):
         try:
@@ -126,9 +126,9 @@ def _encodable(value: JsonValue) -> JsonValue:
             return printable(value, limit=len(value))
         return value
     if isinstance(value, dict):
-        return {key: _encodable(item) for key, item in value.items()}
+        return {key: encodable(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_encodable(item) for item in value]
+        return [encodable(item) for item in value]
     return value
 
 
