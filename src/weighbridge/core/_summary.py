@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -184,21 +185,19 @@ def _take(
         return default
     found = value.get(name)
     if not isinstance(found, kind) or (found == "" and default is None):
-        words = {str: "a string", list: "a list", dict: "an object"}[kind]
+        words = "a string" if kind is str else "a list" if kind is list else "an object"
         message = f"the verification summary has no {name} that is {words}"
         raise ParseError(message, where=place or name)
     return found
 
 
 def _parse_time(text: str) -> datetime:
-    try:
-        if not _TIME.fullmatch(text):
-            raise ValueError(text)
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        shown = printable(text, limit=40)
-        message = f"the verification summary has the time {shown}, which is not RFC 3339 in UTC"
-        raise ParseError(message, where="timeVerified") from error
+    with suppress(ValueError, OverflowError):
+        if _TIME.fullmatch(text):
+            return datetime.fromisoformat(text).astimezone(UTC)
+    shown = printable(text, limit=40)
+    message = f"the verification summary has the time {shown}, which is not RFC 3339 in UTC"
+    raise ParseError(message, where="timeVerified")
 
 
 def _parse_result(predicate: Mapping[str, Any]) -> bool:
@@ -242,7 +241,7 @@ def _parse_dependencies(predicate: Mapping[str, Any]) -> Mapping[int, int] | Non
 def _parse_count(value: object, where: str) -> int:
     if isinstance(value, str) and _COUNT.fullmatch(value):
         return int(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool):  # noqa: SIM102 - types
         if 0 <= value < _MAX_COUNT and value == int(value):
             return int(value)
     raise ParseError("the verification summary has a count that is none", where=where)

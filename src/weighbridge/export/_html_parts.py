@@ -13,7 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-__all__ = ["MAX_ROWS", "bar", "build_page", "code", "icon", "more", "section", "term_list"]
+    from weighbridge.core import RuleResult
+
+__all__ = [
+    "MAX_ROWS",
+    "bar",
+    "build_page",
+    "code",
+    "icon",
+    "more",
+    "rule_icon",
+    "section",
+    "term_list",
+]
 
 MAX_ROWS = 1_000
 
@@ -45,9 +57,7 @@ def build_page(title: str, *children: Markup, styles: tuple[str, ...] = ()) -> s
         styles: Style sheets of this package besides ``page.css``.
     """
     files = resources.files("weighbridge.export")
-    sheets = [
-        files.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", *styles)
-    ]
+    sheets = [files.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", *styles)]
     head = element(
         "head",
         markup('<meta charset="utf-8">'),
@@ -84,6 +94,24 @@ def icon(answer: Answer) -> Markup:
     return Markup(
         f'<svg class="icon {answer.value}" viewBox="0 0 24 24" aria-hidden="true" '
         f'focusable="false"><circle cx="12" cy="12" r="11"/>{_ICON_PATHS[answer]}</svg>'
+    )
+
+
+def rule_icon(rule: RuleResult) -> Markup:
+    """Draw what a rule says; only one that counts can have the tick."""
+    if rule.waiver:
+        return _draw("waived", "M7 13c2-3 3.5-3 5-1.5s3 1.5 5-1.5")
+    if rule.is_warning and rule.answer is Answer.PASS:
+        return _draw("warns-not", "M8 12h8")
+    if rule.is_warning:
+        return _draw("warns", "M12 6.5v7M12 17.3v.1")
+    return icon(rule.answer)
+
+
+def _draw(name: str, path: str) -> Markup:
+    return Markup(
+        f'<svg class="icon {name}" viewBox="0 0 24 24" aria-hidden="true" focusable="false">'
+        f'<circle cx="12" cy="12" r="11"/><path d="{path}"/></svg>'
     )
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from weighbridge.core import Answer, printable
 from weighbridge.export._wrap import count_cells, shorten, wrap
+
+if TYPE_CHECKING:
+    from weighbridge.core import RuleResult
 
 __all__ = ["BOLD", "COLOURS", "DIM", "GREEN", "MIN_WIDTH", "RED", "YELLOW", "Style"]
 
@@ -38,6 +42,14 @@ class Style:
 
     def symbol(self, answer: Answer) -> str:
         return (_SYMBOLS if self.unicode else _ASCII_SYMBOLS)[answer]
+
+    def rule_mark(self, rule: RuleResult) -> tuple[str, str]:
+        """Return the symbol of a rule and its colour; only one that counts can have a pass mark."""
+        if rule.waiver:
+            return "~", YELLOW
+        if rule.is_warning:
+            return ("-", DIM) if rule.answer is Answer.PASS else ("!", YELLOW)
+        return self.symbol(rule.answer), COLOURS[rule.answer]
 
     def mark(self, answer: Answer, text: str) -> str:
         return self.paint(text, BOLD, COLOURS[answer])

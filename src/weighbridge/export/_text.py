@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 from weighbridge.core import Answer, to_size
 from weighbridge.export._report import (
     count_coverage,
+    count_entries,
     count_findings,
     judge_scan,
     plural,
+    rule_words,
     short_digest,
     to_rfc3339,
     worst_first,
 )
-from weighbridge.export._style import BOLD, COLOURS, DIM, MIN_WIDTH, Style
+from weighbridge.export._style import BOLD, COLOURS, DIM, MIN_WIDTH, RED, Style
 from weighbridge.export._wrap import count_cells, pad
 
 if TYPE_CHECKING:
     from weighbridge.core import (
         ArtifactEvidence,
         Coverage,
+        DocumentCheck,
         Finding,
         RuleResult,
         ScanReport,
@@ -35,6 +38,7 @@ _MAX_FINDINGS = 10
 _MAX_SCAN_FINDINGS = 100
 _MAX_NOT_EXAMINED = 10
 _MAX_LEFT_OUT = 8
+_MAX_ENTRIES = 20
 _MAX_DETAIL_LINES = 6
 
 
@@ -42,7 +46,8 @@ def to_text(report: CheckReport, *, width: int, colour: bool, unicode: bool = Tr
     """Return the report that a person reads on a terminal.
 
     The first line is the answer and the artifact. One line a rule follows, then the worst findings,
-    the coverage, and what was not checked. Names from the artifact cannot act on the terminal.
+    the coverage, the lineage if there is one, and what was not checked. Names from
+    the artifact cannot act on the terminal.
 
     Args:
         report: The verdict and its evidence.
@@ -60,6 +65,8 @@ def to_text(report: CheckReport, *, width: int, colour: bool, unicode: bool = Tr
         _rules(style, report.verdict.rules),
         _findings(style, scan),
         _coverage(style, scan) + _left_out(style, report.evidence.artifact),
+        _lineage(style, report),
+        _document(style, report.evidence.document),
         _foot(style, report.verdict, version=report.version),
     )
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -119,9 +126,9 @@ def _rules(style: Style, rules: tuple[RuleResult, ...]) -> list[str]:
     lines = []
     for rule in rules:
         name = pad(style.shorten(style.clean(rule.rule), column), column)
-        symbol = style.symbol(rule.answer)
-        first, *rest = style.hang(f"  {symbol} {name}  ", rule.reason)
-        lines += [f"  {style.mark(rule.answer, symbol)}" + first[2 + len(symbol) :], *rest]
+        symbol, colour = style.rule_mark(rule)
+        first, *rest = style.hang(f"  {symbol} {name}  ", rule_words(rule))
+        lines += [f"  {style.paint(symbol, BOLD, colour)}" + first[2 + len(symbol) :], *rest]
         if rule.answer is not Answer.PASS:
             lines += _next_step(style, rule, indent=" " * (column + 6))
     return lines
@@ -190,6 +197,31 @@ def _left_out(style: Style, artifact: ArtifactEvidence) -> list[str]:
     return style.hang(
         "  ", f"not part of the digest: {names}" + (f" and {more:,} more" if more > 0 else "")
     )
+
+
+def _lineage(style: Style, report: CheckReport) -> list[str]:
+    lineage = report.evidence.lineage
+    if lineage is None:
+        return []
+    from weighbridge.export._trace_text import trace_block  # noqa: PLC0415 - seldom there
+
+    return trace_block(style, lineage, at=report.verdict.at)
+
+
+def _document(style: Style, document: DocumentCheck | None) -> list[str]:
+    """Say what in a document kept by hand is not so, or cannot be told; what holds is counted."""
+    if document is None:
+        return []
+    if document.problem:
+        return style.title("Document", f"{document.path}: {document.problem}", RED)
+    lines = style.title("Document", f"{document.path}: {count_entries(document)}")
+    open_ = [entry for entry in document.entries if entry.answer is not Answer.PASS]
+    open_.sort(key=lambda entry: entry.answer is not Answer.FAIL)
+    for entry in open_[:_MAX_ENTRIES]:
+        symbol = style.symbol(entry.answer)
+        first, *rest = style.hang(f"  {symbol} ", f"{entry.place}: {entry.message}")
+        lines += [f"  {style.mark(entry.answer, symbol)}" + first[2 + len(symbol) :], *rest]
+    return lines + _more(len(open_) - _MAX_ENTRIES)
 
 
 def _formats(style: Style, rows: tuple[Coverage, ...]) -> list[str]:

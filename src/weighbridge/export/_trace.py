@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Answer, Completeness, EdgeKind, Origin, ProblemKind
@@ -22,7 +23,6 @@ __all__ = [
     "count_set_aside",
     "describe_node",
     "edge_words",
-    "weakest_edges",
     "judge_trace",
     "level_words",
     "list_below",
@@ -30,12 +30,14 @@ __all__ = [
     "name_node",
     "short_id",
     "summarise",
+    "weakest_edges",
     "weakest_words",
 ]
 
 ROOTS = frozenset({Origin.ACCEPTED, Origin.LISTED, Origin.SUMMARY})
 
 _SHORT = 12
+_MAX_ALGORITHM = 16
 _MAX_NAMED = 6
 
 ORIGIN_WORDS = {
@@ -78,7 +80,7 @@ def judge_trace(report: LineageReport) -> Answer:
 def short_id(node_id: str) -> str:
     """Return the algorithm and the first twelve digits: enough to tell artifacts apart by eye."""
     algorithm, colon, value = node_id.partition(":")
-    return f"{algorithm}{colon}{value[:_SHORT]}"
+    return f"{algorithm[:_MAX_ALGORITHM]}{colon}{value[:_SHORT]}"
 
 
 def name_node(node: LineageNode) -> str:
@@ -123,7 +125,7 @@ def edge_words(edge: LineageEdge) -> str:
 
 def weakest_edges(report: LineageReport) -> set[tuple[str, str]]:
     """Return the edges of the weakest path as pairs of ids."""
-    return set(zip(report.weakest_path, report.weakest_path[1:], strict=False))
+    return set(pairwise(report.weakest_path))
 
 
 def list_problems(report: LineageReport) -> Iterator[tuple[LineageNode, LineageProblem]]:
@@ -157,7 +159,7 @@ def _is_unheard_of(report: LineageReport) -> bool:
     return report.root.origin is Origin.UNKNOWN and len(report.nodes) == 1
 
 
-def weakest_words(report: LineageReport) -> str:
+def weakest_words(report: LineageReport, *, arrow: str = "←") -> str:
     """Name the weakest path, and say why its end is no better; empty if nothing was judged."""
     nodes = report.by_id()
     path = [nodes[name] for name in report.weakest_path if name in nodes]
@@ -168,7 +170,7 @@ def weakest_words(report: LineageReport) -> str:
         left_out = len(names) - _MAX_NAMED + 1
         names = [*names[:3], f"{left_out:,} more", *names[-(_MAX_NAMED - 4) :]]
     end = path[-1]
-    way = " < ".join(names) if len(path) > 1 else f"{names[0]} itself"
+    way = f" {arrow} ".join(names) if len(path) > 1 else f"{names[0]} itself"
     return f"{way} ({level_words(end)}): {_why(end)}."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.export._json import encodable
+from weighbridge.export._encodable import encodable
 from weighbridge.export._report import to_rfc3339
 from weighbridge.export._trace import judge_trace
 

@@ -8,6 +8,7 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -108,16 +109,17 @@ def _find_back(drawing: Drawing) -> set[Link]:
         stack: list[tuple[str, Iterator[Link]]] = [(start, iter(below.get(start, ())))]
         while stack:
             name, links = stack[-1]
-            link = next(links, None)
-            if link is None:
+            for link in links:
+                if link.lower in open_:
+                    back.add(link)
+                elif link.lower not in done:
+                    open_.add(link.lower)
+                    stack.append((link.lower, iter(below.get(link.lower, ()))))
+                    break
+            else:
                 stack.pop()
                 open_.discard(name)
                 done.add(name)
-            elif link.lower in open_:
-                back.add(link)
-            elif link.lower not in done:
-                open_.add(link.lower)
-                stack.append((link.lower, iter(below.get(link.lower, ()))))
     return back
 
 
@@ -161,7 +163,7 @@ def _add_bends(
             for offset, name in enumerate(names, start=1):
                 grid.layers[layer_of[upper] + offset].append(name)
             chain = [upper, *names, lower]
-            for one, other in zip(chain, chain[1:], strict=False):
+            for one, other in pairwise(chain):
                 grid.join(one, other)
         bends[link] = names
     return bends
@@ -214,7 +216,7 @@ def _settle(
         Pool-adjacent-violators for isotonic regression, on wishes less the room that is needed.
     """
     needed = [0.0]
-    for one, other in zip(layer, layer[1:], strict=False):
+    for one, other in pairwise(layer):
         needed.append(needed[-1] + (width[one] + width[other]) / 2 + _GAP)
     pools: list[tuple[float, int]] = []  # mean, how many
     for key, offset in zip(layer, needed, strict=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Answer, Origin
@@ -74,22 +74,7 @@ def to_trace_text(
     unicode: bool = True,
     at: datetime | None = None,
 ) -> str:
-    """Return the lineage that a person reads on a terminal.
-
-    The first lines say in words what the chain comes to and which path is the weakest. What is
-    wrong follows, then the tree: below a node is what it was made from; what was shown before is
-    only named. Long chains have their middle left out, large trees their end, each with a count.
-
-    Args:
-        report: The lineage.
-        width: Columns; no line is longer. Below 40 counts as 40.
-        colour: Whether to write ANSI colours. The signs say the same without them.
-        unicode: Whether the terminal shows more than ASCII.
-        at: Now, to tell how old things are; None: their dates are told.
-
-    Returns:
-        Lines joined by newlines, none at the end.
-    """
+    """Return the tree; see :func:`weighbridge.export.to_trace_text`."""
     style = Style(max(width, MIN_WIDTH), colour=colour, unicode=unicode)
     blocks = (
         _head(style, report) + _in_words(style, report),
@@ -107,7 +92,8 @@ def trace_block(style: Style, report: LineageReport, *, at: datetime) -> list[st
     lines = style.title("Lineage", summarise(report), COLOURS[judged])
     if not report.is_judged:
         return lines
-    tree = _tree(style, report, at=at, max_nodes=_MAX_SHORT_NODES)
+    inner = replace(style, width=style.width - 2)
+    tree = _tree(inner, report, at=at, max_nodes=_MAX_SHORT_NODES)
     lines += _in_words(style, report)[1:] + ["  " + line for line in tree]
     problems = _problems(style, report)
     told, _ = count_set_aside(report.set_aside)
@@ -130,7 +116,7 @@ def _head(style: Style, report: LineageReport) -> list[str]:
 
 def _in_words(style: Style, report: LineageReport) -> list[str]:
     lines = style.hang("  ", summarise(report))
-    weakest = weakest_words(report)
+    weakest = weakest_words(report, arrow="←" if style.unicode else "<-")
     return lines + (style.hang("  Weakest path: ", weakest) if weakest else [])
 
 
@@ -146,7 +132,8 @@ def _problems(style: Style, report: LineageReport) -> list[str]:
     for node, problem in problems[:_MAX_PROBLEMS]:
         symbol = style.symbol(Answer.FAIL) if node.is_required else "-"
         name = style.shorten(style.clean(name_node(node)), style.width // 3)
-        first, *more = style.hang(f"  {symbol} {problem.kind.value:<15}  ", f"{name}: {problem.message}")
+        start = f"  {symbol} {problem.kind.value:<15}  "
+        first, *more = style.hang(start, f"{name}: {problem.message}")
         mark = style.mark(Answer.FAIL, symbol) if node.is_required else symbol
         lines += [f"  {mark}" + first[2 + len(symbol) :], *more]
     return lines + _and_more(len(problems) - _MAX_PROBLEMS)
@@ -176,7 +163,7 @@ def _legend(style: Style) -> list[str]:
     return style.hang(
         "",
         f"{signs.built} built, {signs.root} root or summary, {signs.unknown} nothing known, "
-        f"{signs.problem} problem, {signs.weakest} weakest path; below each is what it was made from",
+        f"{signs.problem} problem, {signs.weakest} weakest path; below: what it was made from",
         DIM,
     )
 
@@ -213,9 +200,7 @@ class _Tree:
     elided: set[str] = field(default_factory=set)
 
 
-def _tree(
-    style: Style, report: LineageReport, *, at: datetime | None, max_nodes: int
-) -> list[str]:
+def _tree(style: Style, report: LineageReport, *, at: datetime | None, max_nodes: int) -> list[str]:
     """Write the tree from the artifact down, with a stack instead of recursion."""
     tree = _Tree(
         style,
@@ -231,13 +216,15 @@ def _tree(
         if place.node.id in tree.shown or place.node.id in tree.elided:
             _refer(tree, place)
         elif count_cells(place.rest) > style.width // 2:
-            tree.lines.append(f"{place.first}{tree.signs.more} deeper than this terminal is wide")
+            line = f"{place.first}{tree.signs.more} deeper than this terminal is wide"
+            tree.lines.append(style.shorten(line, style.width))
         else:
             waiting += reversed(_children(tree, _write_run(tree, _follow(tree, place))))
     missing = len(report.nodes) - len(tree.shown) - len(tree.elided)
     if missing > 0:
         words = plural(missing, "more artifact")
-        tree.lines.append(f"{tree.signs.more} {words}; --json lists them all")
+        line = f"{tree.signs.more} {words}; --json lists them all"
+        tree.lines.append(style.shorten(line, style.width))
     return tree.lines
 
 
@@ -294,17 +281,18 @@ def _write_node(tree: _Tree, place: _Place) -> None:
     start = f"{place.first}{sign} {role}"
     rest = place.rest + (f"{tree.signs.line} " if tree.below.get(node.id) else "  ")
     room = style.width - count_cells(f"{start}  {digest}  {facts}")
-    is_narrow = room < min(_MIN_LABEL, count_cells(name_node(node)))
-    if is_narrow:  # the facts get a line of their own
-        room = max(style.width - count_cells(start) - 2 - len(digest), 1)
-    label = style.shorten(style.clean(node.label or "unnamed"), max(room, 1))
+    name = style.clean(node.label or "unnamed")
+    is_narrow = room < min(_MIN_LABEL, count_cells(name))
+    if is_narrow:  # digest and facts get lines of their own
+        role = role if style.width - count_cells(start) >= _MIN_LABEL else ""
+        room = style.width - count_cells(f"{place.first}{sign} {role}")
     head = f"{place.first}{style.paint(sign, BOLD, colour)} {style.paint(role, DIM)}"
-    head += f"{style.paint(label, BOLD)}  {digest}"
+    head += style.paint(style.shorten(name, max(room, 1)), BOLD)
     if is_narrow:
         tree.lines.append(head)
-        _write_below(tree, rest, facts, "")
+        _write_below(tree, rest, f"{digest}  {facts}", "")
     else:
-        tree.lines.append(f"{head}  {style.paint(facts, *_level_colours(node))}")
+        tree.lines.append(f"{head}  {digest}  {style.paint(facts, *_level_colours(node))}")
     words = describe_node(node, at=tree.at)
     _write_below(tree, rest, words if node.is_required else f"{words}; not required", DIM)
     if node.problems:
@@ -339,8 +327,9 @@ def _refer(tree: _Tree, place: _Place) -> None:
     role = style.clean(edge_words(place.edge)) if place.edge else ""
     start = f"{place.first}{tree.signs.above} " + (style.shorten(role, 16) + ": " if role else "")
     end = f"  {style.clean(short_id(node.id))}  {where}"
-    room = max(style.width - count_cells(start + end), 1)
-    tree.lines.append(start + style.shorten(style.clean(node.label or "unnamed"), room) + end)
+    room = max(style.width - count_cells(start + end), _MIN_LABEL)
+    line = start + style.shorten(style.clean(node.label or "unnamed"), room) + end
+    tree.lines.append(style.shorten(line, style.width))
 
 
 def _children(tree: _Tree, place: _Place) -> list[_Place]:

@@ -32,32 +32,12 @@ _CUTS = frozenset({Origin.ACCEPTED, Origin.LISTED, Origin.SUMMARY})
 def to_summary(
     report: CheckReport, *, verifier: str, resource_uri: str, policy_digest: str = ""
 ) -> Statement:
-    """Return the verdict as a statement that waits for a signature.
-
-    It is PASSED only if the verdict is pass. Levels are those of the trust map and of nobody else:
-    the artifact's own one, and those of all that it was made from, down to roots and to summaries
-    of others, whose dependencies are counted too. A node with a problem counts as level 0, and so
-    does one of which nothing is known. Without a lineage, no level is claimed.
-
-    Args:
-        report: The verdict and its evidence.
-        verifier: Who judges, a URI.
-        resource_uri: What was judged, a URI; a label.
-        policy_digest: ``sha256:<hex>`` of the policy, where the verdict does not name it: of the
-            text of the built-in one.
-
-    Raises:
-        IncompleteError: The artifact has no digest, since not every file could be weighed.
-        InputError: There is no policy digest, or something that is no URI or no digest.
-
-    Source:
-        SLSA v1.1, Verification Summary Attestation.
-    """
+    """Return the statement; see :func:`weighbridge.export.to_summary`."""
     verdict, artifact = report.verdict, report.evidence.artifact
     if artifact.digest is None:
         raise IncompleteError(
-            "not every file could be weighed, so the artifact has no digest that a summary could be "
-            "about; see the report"
+            "not every file could be weighed, so there is no digest that a summary could be about; "
+            "see the report"
         )
     digest = verdict.policy_digest or policy_digest
     if not digest:

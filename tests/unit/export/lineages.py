@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from weighbridge.core import (
     SUMMARY_TYPE,
@@ -136,7 +137,9 @@ def unknown(name: str, *, depth: int, required: bool = True) -> LineageNode:
     return replace(node, problems=(LineageProblem(ProblemKind.DEAD_END, message),))
 
 
-def edge(source: str, target: str, role: str = "", kind: EdgeKind = EdgeKind.MADE_FROM) -> LineageEdge:
+def edge(
+    source: str, target: str, role: str = "", kind: EdgeKind = EdgeKind.MADE_FROM
+) -> LineageEdge:
     said = None if kind is EdgeKind.PART_OF else Digest(hex_of(f"claim {source}"))
     return LineageEdge(id_of(source), id_of(target), kind, role, target, said)
 
@@ -190,8 +193,12 @@ def _review(name: str, decision: Decision) -> Review:
 
 def good() -> LineageReport:
     """Eight nodes: raw data and a base model, cleaned, trained, quantized, packaged."""
-    package = replace(built("package", "package"), level=1, chain_completeness=Completeness.DECLARED)
-    q4 = replace(package, id=id_of("model-q4.gguf"), label="model-q4.gguf", kind="quantize", depth=1)
+    package = replace(
+        built("package", "package"), level=1, chain_completeness=Completeness.DECLARED
+    )
+    q4 = replace(
+        package, id=id_of("model-q4.gguf"), label="model-q4.gguf", kind="quantize", depth=1
+    )
     model = replace(
         built("model", "train", depth=2, days=4, level=3),
         level=1,
@@ -326,7 +333,7 @@ def chain(length: int) -> LineageReport:
     names = [f"model-{index}" for index in range(length)]
     nodes = [built(name, "fine-tune", depth=i, level=2) for i, name in enumerate(names[:-1])]
     nodes.append(root(names[-1], depth=length - 1))
-    edges = [edge(a, b, "base-model") for a, b in zip(names, names[1:], strict=False)]
+    edges = [edge(a, b, "base-model") for a, b in pairwise(names)]
     return report(nodes, edges, path=names, claims=())
 
 
