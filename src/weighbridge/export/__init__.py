@@ -1,6 +1,6 @@
 """Export: how a verdict is told. Pure functions from core values to documents.
 
-Text and JSON load at once; the writers of HTML and SARIF load when they are first called.
+Text and JSON load at once; all other writers load when they are first called.
 """
 
 from typing import TYPE_CHECKING
@@ -17,12 +17,15 @@ from weighbridge.export._report import CheckReport
 from weighbridge.export._text import scan_to_text, to_text
 
 if TYPE_CHECKING:
-    from weighbridge.core import JsonValue
+    from datetime import datetime
+
+    from weighbridge.core import Answer, JsonValue, LineageReport, Statement
 
 __all__ = [
     "CheckReport",
     "attribution_to_json",
     "diff_to_json",
+    "judge_trace",
     "load_schema",
     "manifest_to_json",
     "scan_to_json",
@@ -30,7 +33,12 @@ __all__ = [
     "to_html",
     "to_json",
     "to_sarif",
+    "to_summary",
     "to_text",
+    "to_trace_dot",
+    "to_trace_html",
+    "to_trace_json",
+    "to_trace_text",
 ]
 
 
@@ -55,3 +63,113 @@ def to_sarif(report: CheckReport) -> "JsonValue":
     from weighbridge.export._sarif import to_sarif as write  # noqa: PLC0415 - seldom asked for
 
     return write(report)
+
+
+def to_summary(
+    report: CheckReport, *, verifier: str, resource_uri: str, policy_digest: str = ""
+) -> "Statement":
+    """Return the verdict as a SLSA Verification Summary, a statement that waits for a signature.
+
+    It is PASSED only if the verdict is pass. Levels are those of the trust map and of nobody else:
+    the artifact's own one, and those of all that it was made from, down to roots and to summaries
+    of others, whose dependencies are counted too. A node with a problem counts as level 0, and so
+    does one of which nothing is known. Without a lineage, no level is claimed.
+
+    Args:
+        report: The verdict and its evidence.
+        verifier: Who judges, a URI.
+        resource_uri: What was judged, a URI; a label.
+        policy_digest: ``sha256:<hex>`` of the policy, where the verdict does not name it: of the
+            text of the built-in one.
+
+    Raises:
+        IncompleteError: The artifact has no digest, since not every file could be weighed.
+        InputError: There is no policy digest, or something that is no digest.
+
+    Source:
+        SLSA v1.1, Verification Summary Attestation.
+    """
+    from weighbridge.export._vsa import to_summary as write  # noqa: PLC0415 - seldom asked for
+
+    return write(report, verifier=verifier, resource_uri=resource_uri, policy_digest=policy_digest)
+
+
+def judge_trace(report: "LineageReport") -> "Answer":
+    """Say whether all that the artifact's level depends on is sound.
+
+    FAIL if a required node has a problem; UNKNOWN if there was no trust map, or if nothing is known
+    of the artifact itself or of something that it needs; else PASS. Whether its level is enough is
+    another question, which a policy answers.
+    """
+    from weighbridge.export._trace import judge_trace as judge  # noqa: PLC0415 - seldom asked for
+
+    return judge(report)
+
+
+def to_trace_text(
+    report: "LineageReport",
+    *,
+    width: int,
+    colour: bool,
+    unicode: bool = True,
+    at: "datetime | None" = None,
+) -> str:
+    """Return the lineage that a person reads on a terminal.
+
+    The first lines say in words what the chain comes to and which path is the weakest. What is
+    wrong follows, then the tree: below a node is what it was made from; what was shown before is
+    only named. Long chains have their middle left out, large trees their end, each with a count.
+
+    Args:
+        report: The lineage.
+        width: Columns; no line is longer. Below 40 counts as 40.
+        colour: Whether to write ANSI colours. The signs say the same without them.
+        unicode: Whether the terminal shows more than ASCII.
+        at: Now, to tell how old things are; None: their dates are told.
+
+    Returns:
+        Lines joined by newlines, none at the end.
+    """
+    from weighbridge.export._trace_text import to_trace_text as write  # noqa: PLC0415 - seldom
+
+    return write(report, width=width, colour=colour, unicode=unicode, at=at)
+
+
+def to_trace_json(report: "LineageReport") -> "JsonValue":
+    """Return the whole lineage, as ``trace-v1.schema.json`` describes it.
+
+    No node, edge or reason is left out. Of a step there is what a person would ask for; its
+    packages are counted, and its statement has them.
+    """
+    from weighbridge.export._trace_json import to_trace_json as write  # noqa: PLC0415 - seldom
+
+    return write(report)
+
+
+def to_trace_dot(report: "LineageReport") -> str:
+    """Return a graph that Graphviz draws; no label can end its quotes or act in it.
+
+    Source:
+        Graphviz, "The DOT Language".
+    """
+    from weighbridge.export._trace_dot import to_trace_dot as write  # noqa: PLC0415 - seldom
+
+    return write(report)
+
+
+def to_trace_html(
+    report: "LineageReport", *, version: str = "", at: "datetime | None" = None
+) -> str:
+    """Return one self-contained page with the graph drawn: no script, no request.
+
+    Of a large lineage it draws the weakest path and what is nearest to the artifact, at most 300
+    nodes, and says what it left out; lists are cut at 1,000 rows. ``to_trace_json`` has everything.
+
+    Args:
+        report: The lineage.
+        version: Of Weighbridge, for the foot of the page.
+        at: Now, to tell how old things are; None: only their dates are told.
+    """
+    from weighbridge.export._trace_html import to_trace_html as write  # noqa: PLC0415 - seldom
+
+    return write(report, version=version, at=at)

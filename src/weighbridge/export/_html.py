@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Answer, ArtifactKind, to_size
-from weighbridge.export._html_parts import MAX_ROWS, code, icon, more, section, term_list
+from weighbridge.export._html_parts import (
+    MAX_ROWS,
+    bar,
+    build_page,
+    code,
+    icon,
+    more,
+    rule_icon,
+    section,
+    term_list,
+)
 from weighbridge.export._html_scan import show_coverage, show_findings
 from weighbridge.export._markup import Markup, element, markup
-from weighbridge.export._report import plural, to_rfc3339
+from weighbridge.export._report import count_entries, counts, plural, rule_words
 
 if TYPE_CHECKING:
     from weighbridge.core import (
         ArtifactEvidence,
         Attribution,
+        DocumentCheck,
         Evidence,
         RuleResult,
         SignatureEvidence,
@@ -26,19 +36,8 @@ __all__ = ["to_html"]
 
 _MAX_NAMES = 20
 
-# Nothing may be fetched, run or sent, even if a word of a stranger should ever become markup.
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-    "form-action 'none'"
-)
-_MARK = (
-    '<svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">'
-    '<path d="M5 19a11 11 0 0 1 22 0" fill="none" stroke="currentColor" stroke-width="2.4" '
-    'stroke-linecap="round"/><path d="M16 19l5.5-7" stroke="currentColor" stroke-width="2.4" '
-    'stroke-linecap="round"/><circle cx="16" cy="19" r="2.2" fill="currentColor"/>'
-    '<path d="M3 26h26" stroke="currentColor" stroke-width="3" stroke-linecap="round"/></svg>'
-)
 _WORDS = {Answer.PASS: "Pass", Answer.FAIL: "Fail", Answer.UNKNOWN: "Unknown"}
+_ENTRY_ORDER = {Answer.FAIL: 0, Answer.UNKNOWN: 1, Answer.PASS: 2}
 _MEANINGS = {
     Answer.PASS: "This artifact may enter.",
     Answer.FAIL: "This artifact must not enter.",
@@ -49,18 +48,7 @@ _MEANINGS = {
 def to_html(report: CheckReport) -> str:
     """Return the page; see :func:`weighbridge.export.to_html`."""
     verdict, evidence = report.verdict, report.evidence
-    style = resources.files("weighbridge.export").joinpath("page.css").read_text(encoding="utf-8")
     title = f"{_WORDS[verdict.answer]}: {evidence.artifact.path}"
-    head = element(
-        "head",
-        markup('<meta charset="utf-8">'),
-        markup(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
-        markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        markup('<meta name="color-scheme" content="light dark">'),
-        markup('<meta name="referrer" content="no-referrer">'),
-        element("title", f"{title} - Weighbridge"),
-        element("style", markup(style)),
-    )
     main = element(
         "main",
         _banner(verdict, evidence.artifact),
@@ -68,22 +56,13 @@ def to_html(report: CheckReport) -> str:
         _rules(verdict.rules),
         show_findings(evidence.scan),
         show_coverage(evidence.scan),
+        _lineage(evidence),
+        _document(evidence.document),
         _facts(evidence),
         _not_checked(verdict),
     )
-    body = element("body", _bar(verdict), main, _footer(report))
-    page = element("html", head, body, lang="en")
-    return f"<!DOCTYPE html>\n{page.html}\n"
-
-
-def _bar(verdict: Verdict) -> Markup:
-    at = to_rfc3339(verdict.at)
-    when = element("time", f"{verdict.at:%d %B %Y, %H:%M} UTC", datetime=at)
-    return element(
-        "header",
-        element("p", markup(_MARK), element("span", "Weighbridge"), class_="brand"),
-        element("p", when, class_="when"),
-    )
+    styles = () if evidence.lineage is None else ("trace.css",)
+    return build_page(title, bar(verdict.at), main, _footer(report), styles=styles)
 
 
 def _footer(report: CheckReport) -> Markup:
@@ -99,7 +78,8 @@ def _join(words: list[str]) -> str:
     return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else "".join(words)
 
 
-def _why(rules: tuple[RuleResult, ...]) -> str:
+def _why(judged: tuple[RuleResult, ...]) -> str:
+    rules = tuple(rule for rule in judged if counts(rule))
     failed = [rule.rule for rule in rules if rule.answer is Answer.FAIL]
     open_ = [rule.rule for rule in rules if rule.answer is Answer.UNKNOWN]
     of = f"of {plural(len(rules), 'rule')}"
@@ -109,8 +89,18 @@ def _why(rules: tuple[RuleResult, ...]) -> str:
     if open_:
         among = "" if failed else f" {of}"
         said.append(f"{len(open_)}{among} could not be answered: {_join(open_)}.")
-    holds = "The one rule holds." if len(rules) == 1 else f"All {len(rules)} rules hold."
-    return " ".join(said) or holds
+    if not said:
+        holds = "The one rule holds." if len(rules) == 1 else f"All {len(rules)} rules hold."
+        said.append(holds if rules else "No rule had a say.")
+    waived = [rule.rule for rule in judged if rule.waiver]
+    warned = [
+        rule.rule
+        for rule in judged
+        if rule.is_warning and not rule.waiver and rule.answer is not Answer.PASS
+    ]
+    said += [f"{len(waived)} waived: {_join(waived)}."] if waived else []
+    said += [f"{len(warned)} only warned: {_join(warned)}."] if warned else []
+    return " ".join(said)
 
 
 def _banner(verdict: Verdict, artifact: ArtifactEvidence) -> Markup:
@@ -174,7 +164,7 @@ def _rules(rules: tuple[RuleResult, ...]) -> Markup:
 
 def _rule(rule: RuleResult) -> Markup:
     names = element("ul", *(element("li", code(name)) for name in rule.names[:_MAX_NAMES]))
-    parts = [element("p", rule.reason)]
+    parts = [element("p", rule_words(rule))]
     if rule.answer is not Answer.PASS:
         parts += [names] if rule.names else []
         parts += more(len(rule.names), _MAX_NAMES)
@@ -184,12 +174,52 @@ def _rule(rule: RuleResult) -> Markup:
             )
     return element(
         "li",
-        icon(rule.answer),
-        element(
-            "h3", rule.rule, markup(" "), element("span", _WORDS[rule.answer], class_="unseen")
-        ),
+        rule_icon(rule),
+        element("h3", rule.rule, markup(" "), element("span", _rule_word(rule), class_="unseen")),
         element("div", *parts),
-        class_=f"rule {rule.answer.value}",
+        class_=f"rule {rule.answer.value if counts(rule) else 'unknown'}",
+    )
+
+
+def _rule_word(rule: RuleResult) -> str:
+    if rule.waiver:
+        return "Waived"
+    return "Warning" if rule.is_warning else _WORDS[rule.answer]
+
+
+def _lineage(evidence: Evidence) -> Markup:
+    if evidence.lineage is None:
+        return markup("")
+    from weighbridge.export._trace_html import show_lineage  # noqa: PLC0415 - seldom there
+
+    return show_lineage(evidence.lineage)
+
+
+def _document(document: DocumentCheck | None) -> Markup:
+    if document is None:
+        return markup("")
+    if document.problem:
+        where = element("p", code(document.path), markup(" "), document.problem)
+        return section("Document kept by hand", where, name="document")
+    entries = sorted(document.entries, key=lambda entry: _ENTRY_ORDER[entry.answer])
+    rows = [
+        element(
+            "li",
+            icon(entry.answer),
+            element(
+                "h3", code(entry.place), element("span", _WORDS[entry.answer], class_="unseen")
+            ),
+            element("div", element("p", entry.message)),
+            class_=f"rule {entry.answer.value}",
+        )
+        for entry in entries[:MAX_ROWS]
+    ]
+    return section(
+        "Document kept by hand",
+        element("p", code(document.path), markup(" "), count_entries(document), class_="lead"),
+        element("ol", *rows, class_="cards"),
+        *more(len(entries), MAX_ROWS),
+        name="document",
     )
 
 

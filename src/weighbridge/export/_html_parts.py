@@ -2,23 +2,83 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Answer
-from weighbridge.export._markup import Markup, element
+from weighbridge.export._markup import Markup, element, markup
+from weighbridge.export._report import to_rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
-__all__ = ["MAX_ROWS", "code", "icon", "more", "section", "term_list"]
+    from weighbridge.core import RuleResult
+
+__all__ = [
+    "MAX_ROWS",
+    "bar",
+    "build_page",
+    "code",
+    "icon",
+    "more",
+    "rule_icon",
+    "section",
+    "term_list",
+]
 
 MAX_ROWS = 1_000
 
+# Nothing may be fetched, run or sent, even if a word of a stranger should ever become markup.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
+)
+_MARK = (
+    '<svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">'
+    '<path d="M5 19a11 11 0 0 1 22 0" fill="none" stroke="currentColor" stroke-width="2.4" '
+    'stroke-linecap="round"/><path d="M16 19l5.5-7" stroke="currentColor" stroke-width="2.4" '
+    'stroke-linecap="round"/><circle cx="16" cy="19" r="2.2" fill="currentColor"/>'
+    '<path d="M3 26h26" stroke="currentColor" stroke-width="3" stroke-linecap="round"/></svg>'
+)
 _ICON_PATHS = {
     Answer.PASS: '<path d="M7 12.5l3.4 3.4L17.2 9"/>',
     Answer.FAIL: '<path d="M8 8l8 8M16 8l-8 8"/>',
     Answer.UNKNOWN: '<path d="M9.2 9.4a2.9 2.9 0 1 1 4.3 2.6c-1 .6-1.5 1.1-1.5 2.2M12 17.3v.1"/>',
 }
+
+
+def build_page(title: str, *children: Markup, styles: tuple[str, ...] = ()) -> str:
+    """Return a whole page: one file that fetches nothing and runs nothing.
+
+    Args:
+        title: Of the window.
+        children: What the body holds.
+        styles: Style sheets of this package besides ``page.css``.
+    """
+    files = resources.files("weighbridge.export")
+    sheets = [files.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", *styles)]
+    head = element(
+        "head",
+        markup('<meta charset="utf-8">'),
+        markup(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
+        markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+        markup('<meta name="color-scheme" content="light dark">'),
+        markup('<meta name="referrer" content="no-referrer">'),
+        element("title", f"{title} - Weighbridge"),
+        element("style", markup("\n".join(sheets))),
+    )
+    page = element("html", head, element("body", *children), lang="en")
+    return f"<!DOCTYPE html>\n{page.html}\n"
+
+
+def bar(at: datetime | None) -> Markup:
+    """Return the top of a page: whose it is, and when it was written, if that is known."""
+    brand = element("p", markup(_MARK), element("span", "Weighbridge"), class_="brand")
+    if at is None:
+        return element("header", brand)
+    when = element("time", f"{at:%d %B %Y, %H:%M} UTC", datetime=to_rfc3339(at))
+    return element("header", brand, element("p", when, class_="when"))
 
 
 def section(title: str, *children: Markup, name: str, note: str = "") -> Markup:
@@ -34,6 +94,24 @@ def icon(answer: Answer) -> Markup:
     return Markup(
         f'<svg class="icon {answer.value}" viewBox="0 0 24 24" aria-hidden="true" '
         f'focusable="false"><circle cx="12" cy="12" r="11"/>{_ICON_PATHS[answer]}</svg>'
+    )
+
+
+def rule_icon(rule: RuleResult) -> Markup:
+    """Draw what a rule says; only one that counts can have the tick."""
+    if rule.waiver:
+        return _draw("waived", "M7 13c2-3 3.5-3 5-1.5s3 1.5 5-1.5")
+    if rule.is_warning and rule.answer is Answer.PASS:
+        return _draw("warns-not", "M8 12h8")
+    if rule.is_warning:
+        return _draw("warns", "M12 6.5v7M12 17.3v.1")
+    return icon(rule.answer)
+
+
+def _draw(name: str, path: str) -> Markup:
+    return Markup(
+        f'<svg class="icon {name}" viewBox="0 0 24 24" aria-hidden="true" focusable="false">'
+        f'<circle cx="12" cy="12" r="11"/><path d="{path}"/></svg>'
     )
 
 

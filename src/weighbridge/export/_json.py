@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Literal
 
-from weighbridge.core import printable
+from weighbridge.export._encodable import encodable
 from weighbridge.export._report import count_coverage, judge_scan, to_rfc3339
 
 if TYPE_CHECKING:
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
         Attribution,
         CardEvidence,
         Coverage,
+        DocumentCheck,
         Finding,
         JsonValue,
         LicenseEvidence,
+        LineageReport,
         Location,
         Manifest,
         ManifestDiff,
@@ -43,11 +45,19 @@ _SCHEMA_IDS = {
     "manifest-v1": "https://weighbridge.dev/schemas/manifest/v1",
     "root-acceptance-v1": "https://weighbridge.dev/schemas/root-acceptance/v1",
     "scan-v1": "https://weighbridge.dev/schemas/scan/v1",
+    "trace-v1": "https://weighbridge.dev/schemas/trace/v1",
 }
 
 
 def load_schema(
-    name: Literal["check-v1", "human-review-v1", "manifest-v1", "root-acceptance-v1", "scan-v1"],
+    name: Literal[
+        "check-v1",
+        "human-review-v1",
+        "manifest-v1",
+        "root-acceptance-v1",
+        "scan-v1",
+        "trace-v1",
+    ],
 ) -> JsonValue:
     """Return a JSON schema (2020-12) that ships with Weighbridge.
 
@@ -84,8 +94,10 @@ def to_json(report: CheckReport) -> JsonValue:
         "scan": _scan(evidence.scan),
         "card": _card(evidence.card),
         "license": _license(evidence.license),
+        "lineage": _lineage(evidence.lineage),
+        "document": _document(evidence.document),
     }
-    return _encodable(document)
+    return encodable(document)
 
 
 def scan_to_json(report: ScanReport, *, answer: Answer | None = None) -> JsonValue:
@@ -101,7 +113,7 @@ def scan_to_json(report: ScanReport, *, answer: Answer | None = None) -> JsonVal
         "answer": (answer or judge_scan(report)).value,
         **_scan(report),
     }
-    return _encodable(document)
+    return encodable(document)
 
 
 def manifest_to_json(manifest: Manifest) -> JsonValue:
@@ -118,22 +130,7 @@ def manifest_to_json(manifest: Manifest) -> JsonValue:
         "resources": [_resource(resource) for resource in manifest.resources],
         "left_out": list(manifest.left_out),
     }
-    return _encodable(document)
-
-
-def _encodable(value: JsonValue) -> JsonValue:
-    """Escape the strings that UTF-8 cannot hold (lone surrogates), and leave all others alone."""
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return printable(value, limit=len(value))
-        return value
-    if isinstance(value, dict):
-        return {key: _encodable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_encodable(item) for item in value]
-    return value
+    return encodable(document)
 
 
 def _artifact(artifact: ArtifactEvidence) -> JsonValue:
@@ -159,9 +156,32 @@ def _rules(verdict: Verdict) -> JsonValue:
             "reason": rule.reason,
             "names": list(rule.names),
             "remedy": rule.remedy,
+            "is_warning": rule.is_warning,
+            "waiver": rule.waiver,
         }
         for rule in verdict.rules
     ]
+
+
+def _lineage(lineage: LineageReport | None) -> JsonValue:
+    if lineage is None:
+        return None
+    from weighbridge.export._trace_json import lineage_to_json  # noqa: PLC0415 - seldom there
+
+    return lineage_to_json(lineage)
+
+
+def _document(document: DocumentCheck | None) -> JsonValue:
+    if document is None:
+        return None
+    return {
+        "path": document.path,
+        "problem": document.problem,
+        "entries": [
+            {"place": e.place, "answer": e.answer.value, "message": e.message}
+            for e in document.entries
+        ],
+    }
 
 
 def _signature(signature: SignatureEvidence) -> JsonValue:

@@ -10,15 +10,27 @@ from weighbridge.core import Answer, CoverageStatus, Severity
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from weighbridge.core import Coverage, Digest, Evidence, Finding, ScanReport, Verdict
+    from weighbridge.core import (
+        Coverage,
+        Digest,
+        DocumentCheck,
+        Evidence,
+        Finding,
+        RuleResult,
+        ScanReport,
+        Verdict,
+    )
 
 __all__ = [
     "CheckReport",
     "CoverageCount",
     "count_coverage",
+    "count_entries",
     "count_findings",
+    "counts",
     "judge_scan",
     "plural",
+    "rule_words",
     "short_digest",
     "to_rfc3339",
     "worst_first",
@@ -97,6 +109,34 @@ def count_coverage(rows: tuple[Coverage, ...]) -> CoverageCount:
 
 
 _BY_ANSWER = {Answer.FAIL: 0, Answer.UNKNOWN: 1, Answer.PASS: 2}
+
+
+def count_entries(document: DocumentCheck) -> str:
+    """Return ``1 entry is not so, 2 cannot be told, 5 hold``."""
+    answers = [entry.answer for entry in document.entries]
+    wrong, open_ = answers.count(Answer.FAIL), answers.count(Answer.UNKNOWN)
+    said = f"{wrong:,} entries are not so" if wrong != 1 else "1 entry is not so"
+    holds = answers.count(Answer.PASS)
+    return f"{said}, {open_:,} cannot be told, {holds:,} {'holds' if holds == 1 else 'hold'}"
+
+
+def counts(rule: RuleResult) -> bool:
+    """Say whether a rule had a say in the verdict, on its own account.
+
+    One that only warns has none, and one that was waived holds by somebody's word: neither may look
+    like a pass.
+    """
+    return not rule.is_warning and not rule.waiver
+
+
+def rule_words(rule: RuleResult) -> str:
+    """Return why a rule says what it says, with what makes it count otherwise in front."""
+    if rule.waiver:
+        return f"Waived: {rule.waiver.rstrip('.')}. Without that: {rule.reason}"
+    if rule.is_warning:
+        holds = "it holds" if rule.answer is Answer.PASS else rule.answer.value
+        return f"Only warns ({holds}): {rule.reason}"
+    return rule.reason
 
 
 def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

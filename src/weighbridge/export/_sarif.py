@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from weighbridge.core import Answer, ArtifactKind, Severity, printable
-from weighbridge.export._report import to_rfc3339
+from weighbridge.export._report import counts, rule_words, to_rfc3339
+from weighbridge.export._sarif_lineage import describe_lineage, list_other_results
 
 if TYPE_CHECKING:
     from weighbridge.core import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from weighbridge.export._report import CheckReport
+    from weighbridge.export._sarif_lineage import OtherResult
 
 __all__ = ["to_sarif"]
 
@@ -76,7 +78,10 @@ def to_sarif(report: CheckReport) -> JsonValue:
     """Return one SARIF run.
 
     A finding is a result; so is a rule of the policy that fails (kind ``fail``) or cannot be
-    answered (kind ``open``), as ``WB-GATE-<rule>``. What was not examined is a notification. Paths
+    answered (kind ``open``), as ``WB-GATE-<rule>``. A rule that only warns has the level
+    ``warning``; one that is waived is suppressed, with the reason. What is wrong in the lineage is
+    a result of kind ``review`` (``WB-LINEAGE-<problem>``), since rules judge it; an entry of a
+    document that is not so is ``WB-DOCUMENT``. What was not examined is a notification. Paths
     are relative to the artifact and percent-encoded; an offset inside a member of a container is a
     property, since SARIF regions are those of the file on disk.
 
@@ -84,12 +89,15 @@ def to_sarif(report: CheckReport) -> JsonValue:
         SARIF 2.1.0, sections 3.14 (run), 3.20 (invocation), 3.27 (result), 3.58 (notification).
     """
     verdict, evidence = report.verdict, report.evidence
-    broken = tuple(rule for rule in verdict.rules if rule.answer is not Answer.PASS)
+    broken = tuple(r for r in verdict.rules if r.answer is not Answer.PASS or r.waiver)
+    others = tuple(list_other_results(evidence))
     seen: Counter[str] = Counter()
     rules = _descriptors(evidence.scan.findings, broken)
+    rules |= {one.rule_id: _descriptor(one.rule_id, one.about, page="report") for one in others}
     order = {rule_id: index for index, rule_id in enumerate(rules)}
     results = [_finding(finding, order, seen) for finding in evidence.scan.findings]
     results += [_broken_rule(rule, evidence.artifact, order, seen) for rule in broken]
+    results += [_other(one, evidence.artifact, order, seen) for one in others]
     run: dict[str, JsonValue] = {
         "tool": {
             "driver": {
@@ -200,21 +208,41 @@ def _detail(detail: str) -> str:
 def _broken_rule(
     rule: RuleResult, artifact: ArtifactEvidence, order: dict[str, int], seen: Counter[str]
 ) -> JsonValue:
-    failed = rule.answer is Answer.FAIL
+    failed = rule.answer is Answer.FAIL or bool(rule.waiver)
     rule_id = _gate_id(rule)
     names = rule.names or (_whole(artifact),)
     more = len(names) - _MAX_LOCATIONS
-    said = f"{rule.reason.rstrip('.')}. {rule.remedy}".rstrip()
+    said = f"{rule_words(rule).rstrip('.')}. {rule.remedy}".rstrip()
     said += f" ({more:,} more files)" if more > 0 else ""
-    return {
+    level = "error" if counts(rule) else "warning"
+    result: dict[str, JsonValue] = {
         "ruleId": rule_id,
         "ruleIndex": order[rule_id],
         "kind": "fail" if failed else "open",
-        "level": "error" if failed else "none",
+        "level": level if failed else "none",
         "message": _message(said),
         "locations": [_file(name) for name in names[:_MAX_LOCATIONS]],
         "partialFingerprints": _fingerprint((rule_id, *rule.names), seen),
-        "properties": {"answer": rule.answer.value},
+        "properties": {"answer": rule.answer.value, "isWarning": rule.is_warning},
+    }
+    if rule.waiver:  # section 3.35: somebody decided outside of the code
+        told = _text(rule.waiver)
+        result["suppressions"] = [{"kind": "external", "justification": told}]
+    return result
+
+
+def _other(
+    one: OtherResult, artifact: ArtifactEvidence, order: dict[str, int], seen: Counter[str]
+) -> JsonValue:
+    return {
+        "ruleId": one.rule_id,
+        "ruleIndex": order[one.rule_id],
+        "kind": one.kind,
+        "level": "error" if one.kind == "fail" else "none",
+        "message": _message(one.message),
+        "locations": [_file(_whole(artifact))],
+        "partialFingerprints": _fingerprint((one.rule_id, one.name, one.message), seen),
+        "properties": {"about": printable(one.name)},
     }
 
 
@@ -302,7 +330,7 @@ def _not_examined(row: Coverage) -> JsonValue:
 
 
 def _properties(verdict: Verdict, evidence: Evidence) -> JsonValue:
-    digest = evidence.artifact.digest
+    digest, lineage = evidence.artifact.digest, evidence.lineage
     return {
         "answer": verdict.answer.value,
         "artifactDigest": None if digest is None else str(digest),
@@ -310,4 +338,5 @@ def _properties(verdict: Verdict, evidence: Evidence) -> JsonValue:
         "policyDigest": verdict.policy_digest or None,
         "scanEngine": printable(evidence.scan.engine),
         "notChecked": [printable(item.what) for item in verdict.not_checked],
+        "lineage": None if lineage is None else describe_lineage(lineage),
     }

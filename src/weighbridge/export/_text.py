@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Answer, printable, to_size
+from weighbridge.core import Answer, to_size
 from weighbridge.export._report import (
     count_coverage,
+    count_entries,
     count_findings,
     judge_scan,
     plural,
+    rule_words,
     short_digest,
     to_rfc3339,
     worst_first,
 )
-from weighbridge.export._wrap import count_cells, pad, shorten, wrap
+from weighbridge.export._style import BOLD, COLOURS, DIM, MIN_WIDTH, RED, Style
+from weighbridge.export._wrap import count_cells, pad
 
 if TYPE_CHECKING:
     from weighbridge.core import (
         ArtifactEvidence,
         Coverage,
+        DocumentCheck,
         Finding,
         RuleResult,
         ScanReport,
@@ -30,66 +33,21 @@ if TYPE_CHECKING:
 
 __all__ = ["scan_to_text", "to_text"]
 
-_MIN_WIDTH = 40
 _MAX_NAMES = 5
 _MAX_FINDINGS = 10
 _MAX_SCAN_FINDINGS = 100
 _MAX_NOT_EXAMINED = 10
 _MAX_LEFT_OUT = 8
-_MAX_SENTENCE = 2_000
+_MAX_ENTRIES = 20
 _MAX_DETAIL_LINES = 6
-
-_BOLD, _DIM, _RED, _GREEN, _YELLOW = "1", "2", "31", "32", "33"
-_COLOURS = {Answer.PASS: _GREEN, Answer.FAIL: _RED, Answer.UNKNOWN: _YELLOW}
-_SYMBOLS = {Answer.PASS: "✔", Answer.FAIL: "✖", Answer.UNKNOWN: "?"}
-_ASCII_SYMBOLS = {Answer.PASS: "+", Answer.FAIL: "x", Answer.UNKNOWN: "?"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Style:
-    """How lines are laid out: columns, colours, and whether the terminal shows Unicode."""
-
-    width: int
-    colour: bool
-    unicode: bool
-
-    def paint(self, text: str, *codes: str) -> str:
-        return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if self.colour and text else text
-
-    def clean(self, text: str) -> str:
-        """Return words of a stranger so that the terminal shows them and does nothing else."""
-        safe = printable(text, limit=_MAX_SENTENCE)
-        if self.unicode or safe.isascii():
-            return safe
-        return safe.replace("…", "...").encode("ascii", "backslashreplace").decode("ascii")
-
-    def symbol(self, answer: Answer) -> str:
-        return (_SYMBOLS if self.unicode else _ASCII_SYMBOLS)[answer]
-
-    def mark(self, answer: Answer, text: str) -> str:
-        return self.paint(text, _BOLD, _COLOURS[answer])
-
-    def shorten(self, text: str, width: int) -> str:
-        return shorten(text, width, mark="…" if self.unicode else "...")
-
-    def hang(self, first: str, text: str, *codes: str) -> list[str]:
-        """Wrap ``text`` behind ``first`` (plain), with the following lines indented as far."""
-        indent = count_cells(first)
-        lines = wrap(self.clean(text), self.width - indent)
-        painted = [self.paint(line, *codes) if codes else line for line in lines]
-        return [first + painted[0], *(" " * indent + line for line in painted[1:])]
-
-    def title(self, title: str, text: str, *codes: str) -> list[str]:
-        """Return a bold title with ``text`` wrapped behind it."""
-        first, *rest = self.hang(f"{title}  ", text)
-        return [self.paint(title, _BOLD, *codes) + first.removeprefix(title), *rest]
 
 
 def to_text(report: CheckReport, *, width: int, colour: bool, unicode: bool = True) -> str:
     """Return the report that a person reads on a terminal.
 
     The first line is the answer and the artifact. One line a rule follows, then the worst findings,
-    the coverage, and what was not checked. Names from the artifact cannot act on the terminal.
+    the coverage, the lineage if there is one, and what was not checked. Names from
+    the artifact cannot act on the terminal.
 
     Args:
         report: The verdict and its evidence.
@@ -100,13 +58,15 @@ def to_text(report: CheckReport, *, width: int, colour: bool, unicode: bool = Tr
     Returns:
         Lines joined by newlines, none at the end.
     """
-    style = _Style(max(width, _MIN_WIDTH), colour=colour, unicode=unicode)
+    style = Style(max(width, MIN_WIDTH), colour=colour, unicode=unicode)
     scan = report.evidence.scan
     blocks = (
         _head(style, report.verdict.answer, report.evidence.artifact),
         _rules(style, report.verdict.rules),
         _findings(style, scan),
         _coverage(style, scan) + _left_out(style, report.evidence.artifact),
+        _lineage(style, report),
+        _document(style, report.evidence.document),
         _foot(style, report.verdict, version=report.version),
     )
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -132,22 +92,22 @@ def scan_to_text(
     Returns:
         Lines joined by newlines, none at the end.
     """
-    style = _Style(max(width, _MIN_WIDTH), colour=colour, unicode=unicode)
+    style = Style(max(width, MIN_WIDTH), colour=colour, unicode=unicode)
     judged = answer or judge_scan(report)
     word = f"{style.symbol(judged)} {judged.value.upper()}"
-    head = style.title(word, count_findings(report.findings), _COLOURS[judged])
+    head = style.title(word, count_findings(report.findings), COLOURS[judged])
     shown = worst_first(report.findings)[:_MAX_SCAN_FINDINGS]
     findings = [line for finding in shown for line in _finding(style, finding)]
     blocks = (
         head,
         findings + _more(len(report.findings) - len(shown)),
         _coverage(style, report) + _formats(style, report.coverage),
-        style.hang("", f"Engine: {report.engine}", _DIM),
+        style.hang("", f"Engine: {report.engine}", DIM),
     )
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def _head(style: _Style, answer: Answer, artifact: ArtifactEvidence) -> list[str]:
+def _head(style: Style, answer: Answer, artifact: ArtifactEvidence) -> list[str]:
     word = f"{style.symbol(answer)} {answer.value.upper()}"
     path = style.clean(artifact.path)
     facts = (
@@ -155,26 +115,26 @@ def _head(style: _Style, answer: Answer, artifact: ArtifactEvidence) -> list[str
         f"{plural(artifact.file_count, 'file')}"
     )
     if count_cells(f"{word}  {path}  {facts}") <= style.width:
-        return [f"{style.mark(answer, word)}  {style.paint(path, _BOLD)}  {facts}"]
+        return [f"{style.mark(answer, word)}  {style.paint(path, BOLD)}  {facts}"]
     room = style.width - count_cells(word) - 2
-    path = style.paint(style.shorten(path, room), _BOLD)
+    path = style.paint(style.shorten(path, room), BOLD)
     return [f"{style.mark(answer, word)}  {path}", *style.hang("  ", facts)]
 
 
-def _rules(style: _Style, rules: tuple[RuleResult, ...]) -> list[str]:
+def _rules(style: Style, rules: tuple[RuleResult, ...]) -> list[str]:
     column = min(max((count_cells(style.clean(rule.rule)) for rule in rules), default=0), 20)
     lines = []
     for rule in rules:
         name = pad(style.shorten(style.clean(rule.rule), column), column)
-        symbol = style.symbol(rule.answer)
-        first, *rest = style.hang(f"  {symbol} {name}  ", rule.reason)
-        lines += [f"  {style.mark(rule.answer, symbol)}" + first[2 + len(symbol) :], *rest]
+        symbol, colour = style.rule_mark(rule)
+        first, *rest = style.hang(f"  {symbol} {name}  ", rule_words(rule))
+        lines += [f"  {style.paint(symbol, BOLD, colour)}" + first[2 + len(symbol) :], *rest]
         if rule.answer is not Answer.PASS:
             lines += _next_step(style, rule, indent=" " * (column + 6))
     return lines
 
 
-def _next_step(style: _Style, rule: RuleResult, *, indent: str) -> list[str]:
+def _next_step(style: Style, rule: RuleResult, *, indent: str) -> list[str]:
     room = style.width - len(indent)
     lines = [indent + style.shorten(style.clean(name), room) for name in rule.names[:_MAX_NAMES]]
     if more := len(rule.names) - _MAX_NAMES:
@@ -183,7 +143,7 @@ def _next_step(style: _Style, rule: RuleResult, *, indent: str) -> list[str]:
     return lines + (style.hang(indent + arrow, rule.remedy) if rule.remedy else [])
 
 
-def _findings(style: _Style, scan: ScanReport) -> list[str]:
+def _findings(style: Style, scan: ScanReport) -> list[str]:
     """Show the worst of what needs a decision; notes are only counted."""
     if not scan.findings:
         return []
@@ -201,24 +161,24 @@ def _more(count: int) -> list[str]:
     return [f"  {count:,} more; --json lists them all"] if count > 0 else []
 
 
-def _finding(style: _Style, finding: Finding) -> list[str]:
+def _finding(style: Style, finding: Finding) -> list[str]:
     symbol, severity = style.symbol(finding.answer), f"{finding.severity.value:<8}"
     indent = " " * (count_cells(symbol) + 13)
     rule_id = style.clean(finding.rule_id)
     room = style.width - len(indent) - count_cells(rule_id) - 2
     location = style.shorten(style.clean(str(finding.location)), max(room, 8))
     mark = style.mark(finding.answer, f"{symbol} {severity}")
-    lines = [f"  {mark}  {style.paint(location, _BOLD)}  {style.paint(rule_id, _DIM)}"]
+    lines = [f"  {mark}  {style.paint(location, BOLD)}  {style.paint(rule_id, DIM)}"]
     lines += style.hang(indent, finding.message)
     details = finding.detail.splitlines()
     for detail in details[:_MAX_DETAIL_LINES]:
-        lines += style.hang(indent, detail, _DIM)
+        lines += style.hang(indent, detail, DIM)
     if len(details) > _MAX_DETAIL_LINES:
         lines.append(f"{indent}and {plural(len(details) - _MAX_DETAIL_LINES, 'line')} more")
     return lines
 
 
-def _coverage(style: _Style, scan: ScanReport) -> list[str]:
+def _coverage(style: Style, scan: ScanReport) -> list[str]:
     lines = style.title("Coverage", count_coverage(scan.coverage).to_text())
     missed = scan.not_examined
     for row in missed[:_MAX_NOT_EXAMINED]:
@@ -228,7 +188,7 @@ def _coverage(style: _Style, scan: ScanReport) -> list[str]:
     return lines + _more(len(missed) - _MAX_NOT_EXAMINED)
 
 
-def _left_out(style: _Style, artifact: ArtifactEvidence) -> list[str]:
+def _left_out(style: Style, artifact: ArtifactEvidence) -> list[str]:
     """Say which files the digest does not cover; without it their count would not add up."""
     if not artifact.left_out:
         return []
@@ -239,7 +199,32 @@ def _left_out(style: _Style, artifact: ArtifactEvidence) -> list[str]:
     )
 
 
-def _formats(style: _Style, rows: tuple[Coverage, ...]) -> list[str]:
+def _lineage(style: Style, report: CheckReport) -> list[str]:
+    lineage = report.evidence.lineage
+    if lineage is None:
+        return []
+    from weighbridge.export._trace_text import trace_block  # noqa: PLC0415 - seldom there
+
+    return trace_block(style, lineage, at=report.verdict.at)
+
+
+def _document(style: Style, document: DocumentCheck | None) -> list[str]:
+    """Say what in a document kept by hand is not so, or cannot be told; what holds is counted."""
+    if document is None:
+        return []
+    if document.problem:
+        return style.title("Document", f"{document.path}: {document.problem}", RED)
+    lines = style.title("Document", f"{document.path}: {count_entries(document)}")
+    open_ = [entry for entry in document.entries if entry.answer is not Answer.PASS]
+    open_.sort(key=lambda entry: entry.answer is not Answer.FAIL)
+    for entry in open_[:_MAX_ENTRIES]:
+        symbol = style.symbol(entry.answer)
+        first, *rest = style.hang(f"  {symbol} ", f"{entry.place}: {entry.message}")
+        lines += [f"  {style.mark(entry.answer, symbol)}" + first[2 + len(symbol) :], *rest]
+    return lines + _more(len(open_) - _MAX_ENTRIES)
+
+
+def _formats(style: Style, rows: tuple[Coverage, ...]) -> list[str]:
     """Count rows by status and format, members included."""
     counts: dict[tuple[str, str], int] = {}
     for row in rows:
@@ -252,11 +237,11 @@ def _formats(style: _Style, rows: tuple[Coverage, ...]) -> list[str]:
     ]
 
 
-def _foot(style: _Style, verdict: Verdict, *, version: str) -> list[str]:
+def _foot(style: Style, verdict: Verdict, *, version: str) -> list[str]:
     lines = []
     if verdict.not_checked:
         # "provenance: how it was made" is short for the terminal; the other reports tell it all.
         what = ", ".join(item.what.partition(":")[0] for item in verdict.not_checked)
-        lines += style.hang("", f"Not checked: {what}.", _DIM)
+        lines += style.hang("", f"Not checked: {what}.", DIM)
     judged = f"Policy: {verdict.policy}. {to_rfc3339(verdict.at)}, Weighbridge {version}."
-    return lines + style.hang("", judged, _DIM)
+    return lines + style.hang("", judged, DIM)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from unit.export import lineages
 from weighbridge.core import (
     Answer,
     ArtifactEvidence,
@@ -14,6 +16,8 @@ from weighbridge.core import (
     Coverage,
     CoverageStatus,
     Digest,
+    DocumentCheck,
+    DocumentEntry,
     Evidence,
     Finding,
     LicenseEvidence,
@@ -321,7 +325,11 @@ def hostile(name: str) -> CheckReport:
     return CheckReport(
         verdict=Verdict(
             answer=Answer.FAIL,
-            rules=(RuleResult("scan", Answer.FAIL, name, (name,), name),),
+            rules=(
+                RuleResult("scan", Answer.FAIL, name, (name,), name),
+                RuleResult(name, Answer.FAIL, name, (name,), name, is_warning=True),
+                RuleResult("waived", Answer.PASS, name, waiver=name),
+            ),
             not_checked=(NotChecked("review", name),),
             policy=name,
             policy_digest=POLICY_DIGEST,
@@ -369,9 +377,57 @@ def hostile(name: str) -> CheckReport:
                 problem=name,
             ),
             license=LicenseEvidence(name, name, name),
+            lineage=lineages.hostile(name),
+            document=DocumentCheck(name, (DocumentEntry(name, Answer.FAIL, name),)),
         ),
         version="0.1.0",
     )
 
 
+def traced() -> CheckReport:
+    """A report with a lineage, a warning, a waiver and a document kept by hand."""
+    report = passing()
+    rules = (
+        *report.verdict.rules,
+        RuleResult("provenance", Answer.PASS, "The whole chain has SLSA Build level 1."),
+        RuleResult(
+            "review",
+            Answer.FAIL,
+            "Only one of two reviewers has approved it.",
+            remedy="Ask ml-security for a review.",
+            is_warning=True,
+        ),
+        RuleResult("formats", Answer.PASS, "All files are safetensors.", is_warning=True),
+        RuleResult(
+            "evaluation",
+            Answer.PASS,
+            "The accuracy 0.91 is below 0.92.",
+            waiver="allowed until 2026-12-31: measured on the old split",
+        ),
+    )
+    document = DocumentCheck(
+        "provenance.yaml",
+        (
+            DocumentEntry("model.sha256", Answer.PASS, "It is the digest of the artifact."),
+            DocumentEntry("training_data[0].sha256", Answer.FAIL, "The lineage has another one."),
+            DocumentEntry("training.seed", Answer.UNKNOWN, "No statement names a seed."),
+        ),
+    )
+    return replace(
+        report,
+        verdict=replace(report.verdict, rules=rules),
+        evidence=replace(report.evidence, lineage=lineages.good(), document=document),
+    )
+
+
+def broken() -> CheckReport:
+    """A report whose lineage has everything wrong, and whose document cannot be read."""
+    report = failing()
+    document = DocumentCheck("provenance.yaml", problem="line 3 is not YAML")
+    evidence = replace(report.evidence, lineage=lineages.bad(), document=document)
+    return replace(report, evidence=evidence)
+
+
 EVERY = {"pass": passing, "fail": failing, "unknown": unknown}
+TRACED = {"traced": traced, "broken": broken}
+ALL = {**EVERY, **TRACED}

@@ -25,7 +25,8 @@ def test_text_and_json_load_neither_html_nor_sarif_nor_anything_from_elsewhere()
     foreign, own = result.stdout.splitlines()
     assert foreign == ""
     assert own.split() == [
-        f"weighbridge.export.{name}" for name in ("_json", "_report", "_text", "_wrap")
+        f"weighbridge.export.{name}"
+        for name in ("_encodable", "_json", "_report", "_style", "_text", "_wrap")
     ]
 
 

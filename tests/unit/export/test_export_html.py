@@ -4,110 +4,38 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unit.export import samples
+from unit.export.pages import Page, check_inert, contrast
 from weighbridge.core import Coverage, CoverageStatus, Location
 from weighbridge.export import CheckReport, to_html
 
-ELEMENTS = frozenset(
-    {
-        *("html", "head", "meta", "title", "style", "body", "header", "main", "section", "footer"),
-        *("div", "span", "p", "h1", "h2", "h3", "ul", "ol", "li", "dl", "dt", "dd", "code", "pre"),
-        *("strong", "time", "table", "caption", "thead", "tbody", "tr", "th", "td"),
-        *("details", "summary", "svg", "path", "circle"),
-    }
-)
-ATTRIBUTES = frozenset(
-    {
-        *(
-            "open",
-            "lang",
-            "charset",
-            "http-equiv",
-            "content",
-            "name",
-            "class",
-            "id",
-            "datetime",
-            "style",
-        ),
-        *("aria-labelledby", "aria-hidden", "aria-label", "focusable", "scope", "role", "tabindex"),
-        *("viewbox", "d", "fill", "stroke", "stroke-width", "stroke-linecap", "cx", "cy", "r"),
-    }
-)
-VOID = {"meta", "path", "circle"}
-
-
-class _Page(HTMLParser):
-    """Reads a page as a browser would, and keeps what is in it."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return "".join(self.words)
-
-
 REPORTS = {
-    **{name: make() for name, make in samples.EVERY.items()},
+    **{name: make() for name, make in samples.ALL.items()},
     **{name[:12]: samples.hostile(name) for name in samples.HOSTILE_NAMES},
 }
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_the_page_is_inert_and_well_formed(name: str) -> None:
-    html = to_html(REPORTS[name])
-    html.encode()
-    page = _Page(html)
-    assert page.open == []
-    assert {tag for tag, _ in page.tags} <= ELEMENTS
-    assert {key for _, attributes in page.tags for key in attributes} <= ATTRIBUTES
-    for _, attributes in page.tags:
-        assert re.fullmatch(r"flex-grow:\d+", attributes.get("style") or "flex-grow:0")
-    style = html[html.index("<style>") : html.index("</style>")]
-    assert "url(" not in style
-    assert "@import" not in style
-    assert "\u202e" not in html
-    assert "\x1b" not in html
+    check_inert(to_html(REPORTS[name]))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(alphabet=st.characters() | st.sampled_from("<>&\"'/=`-!"), min_size=1, max_size=60))
 def test_no_word_of_a_stranger_becomes_markup(name: str) -> None:
-    plain, page = _Page(to_html(samples.hostile("x"))), _Page(to_html(samples.hostile(name)))
+    plain, page = Page(to_html(samples.hostile("x"))), Page(to_html(samples.hostile(name)))
     assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
 
 
 def test_the_page_forbids_everything_that_it_does_not_need() -> None:
     policies = [
         attributes["content"]
-        for tag, attributes in _Page(to_html(samples.passing())).tags
+        for tag, attributes in Page(to_html(samples.passing())).tags
         if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
     ]
     assert len(policies) == 1
@@ -129,13 +57,13 @@ def test_the_page_forbids_everything_that_it_does_not_need() -> None:
     ],
 )
 def test_the_banner_says_the_answer_and_why(name: str, words: str) -> None:
-    assert words in _Page(to_html(samples.EVERY[name]())).text
+    assert words in Page(to_html(samples.EVERY[name]())).text
 
 
 @pytest.mark.parametrize("name", samples.EVERY)
 def test_everything_that_was_judged_is_on_the_page(name: str) -> None:
     report = samples.EVERY[name]()
-    text = _Page(to_html(report)).text
+    text = Page(to_html(report)).text
     evidence, verdict = report.evidence, report.verdict
     wanted = [evidence.artifact.path, verdict.policy, verdict.policy_digest, evidence.scan.engine]
     wanted += [str(evidence.artifact.digest or "none: not every file could be weighed")]
@@ -154,7 +82,7 @@ def test_everything_that_was_judged_is_on_the_page(name: str) -> None:
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_headings_landmarks_and_tables_are_named(name: str) -> None:
-    tags = _Page(to_html(REPORTS[name])).tags
+    tags = Page(to_html(REPORTS[name])).tags
     names = [tag for tag, _ in tags]
     assert [names.count(tag) for tag in ("h1", "main", "header", "footer")] == [1, 1, 1, 1]
     ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
@@ -168,11 +96,11 @@ def test_headings_landmarks_and_tables_are_named(name: str) -> None:
 
 
 def test_the_signature_section_tells_what_differs() -> None:
-    text = _Page(to_html(samples.failing())).text
+    text = Page(to_html(samples.failing())).text
     assert "differ from those that it lists: 1 changed, 1 missing, 1 extra, 1 renamed" in text
     assert "missing: vocab.bin" in text
     assert "renamed: a.txt -> b.txt" in text
-    assert "There is no signature file" in _Page(to_html(samples.unknown())).text
+    assert "There is no signature file" in Page(to_html(samples.unknown())).text
 
 
 def _with_rows(count: int) -> CheckReport:
@@ -187,7 +115,7 @@ def _with_rows(count: int) -> CheckReport:
 
 def test_ten_thousand_files_stay_usable_and_the_rest_is_counted() -> None:
     html = to_html(_with_rows(10_000))
-    page = _Page(html)
+    page = Page(html)
     assert len(html) < 1_000_000
     assert page.text.count("9,000 more are not shown here") == 2
     assert sum(tag == "tr" for tag, _ in page.tags) == 2 * (1_000 + 1)
@@ -196,7 +124,7 @@ def test_ten_thousand_files_stay_usable_and_the_rest_is_counted() -> None:
 def test_many_findings_are_cut_and_counted() -> None:
     report = samples.failing()
     scan = replace(report.evidence.scan, findings=samples.BAD_FINDINGS * 200)
-    text = _Page(to_html(replace(report, evidence=replace(report.evidence, scan=scan)))).text
+    text = Page(to_html(replace(report, evidence=replace(report.evidence, scan=scan)))).text
     assert "300 more are not shown here" in text
 
 
@@ -204,11 +132,11 @@ def test_a_long_detail_is_cut_and_says_so() -> None:
     report = samples.failing()
     finding = replace(samples.BAD_FINDINGS[0], detail="line\n" * 1_000)
     scan = replace(report.evidence.scan, findings=(finding,))
-    text = _Page(to_html(replace(report, evidence=replace(report.evidence, scan=scan)))).text
+    text = Page(to_html(replace(report, evidence=replace(report.evidence, scan=scan)))).text
     assert "961 more lines" in text
 
 
-def test_colours_have_enough_contrast() -> None:
+def test_colours_have_enoughcontrast() -> None:
     """WCAG 2.2, 1.4.3: at least 4.5 to 1 for text, in the light and in the dark."""
     html = to_html(samples.passing())
     themes = re.findall(r":root \{([^}]*--unknown-tint[^}]*)\}", html)
@@ -220,17 +148,28 @@ def test_colours_have_enough_contrast() -> None:
         pairs += [(name, f"{name}-tint") for name in ("pass", "fail", "unknown")]
         pairs += [("ink", f"{name}-tint") for name in ("pass", "fail", "unknown")]
         for ink, back in pairs:
-            assert _contrast(colours[ink], colours[back]) >= 4.5, (ink, back)
+            assert contrast(colours[ink], colours[back]) >= 4.5, (ink, back)
 
 
-def _contrast(first: str, second: str) -> float:
-    light, dark = sorted((_luminance(first), _luminance(second)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
+def test_a_warning_and_a_waiver_never_look_like_a_pass() -> None:
+    html = to_html(samples.traced())
+    rules = html[
+        html.index('id="rules-title"') : html.index("</section>", html.index("rules-title"))
+    ]
+    icons = re.findall(r'class="icon ([a-z-]+)"', rules)
+    assert icons == ["pass"] * 6 + ["warns", "warns-not", "waived"]
+    text = Page(html).text
+    assert "All 6 rules hold. 1 waived: evaluation. 1 only warned: review." in text
+    assert "Waived: allowed until 2026-12-31: measured on the old split." in text
 
 
-def _luminance(colour: str) -> float:
-    channels = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
-    red, green, blue = (
-        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+def test_the_lineage_and_the_document_have_their_sections() -> None:
+    page = Page(to_html(samples.traced()))
+    assert sum(attributes.get("class") == "node" for _, attributes in page.tags) == 8
+    assert "package ← model-q4.gguf ← model ← clean.parquet" in page.text
+    assert "1 entry is not so, 1 cannot be told, 1 holds" in page.text
+    assert page.text.index("The lineage has another one.") < page.text.index("It is the digest")
+    broken = Page(to_html(samples.broken())).text
+    assert "two provenances disagree" in broken
+    assert "line 3 is not YAML" in broken
+    assert "Lineage" not in Page(to_html(samples.passing())).text

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from unit.export import samples
+from unit.export import lineages, samples
 from weighbridge.core import ArtifactKind, Manifest, Resource
 from weighbridge.core import to_json as dump
-from weighbridge.export import load_schema, manifest_to_json, scan_to_json, to_json
+from weighbridge.export import load_schema, manifest_to_json, scan_to_json, to_json, to_trace_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NAMES = ("check-v1", "manifest-v1", "scan-v1")
+NAMES = ("check-v1", "manifest-v1", "scan-v1", "trace-v1")
 MANIFEST = Manifest(
     ArtifactKind.FOLDER,
     "model",
@@ -35,12 +35,16 @@ def _errors(name: str, document: Any) -> list[str]:
 
 
 def _documents() -> Iterator[tuple[str, Any]]:
-    reports = [make() for make in samples.EVERY.values()]
+    reports = [make() for make in samples.ALL.values()]
     reports += [samples.hostile(name) for name in samples.HOSTILE_NAMES]
     for report in reports:
         yield "check-v1", to_json(report)
         yield "scan-v1", scan_to_json(report.evidence.scan)
     yield "manifest-v1", manifest_to_json(MANIFEST)
+    for lineage in lineages.EVERY.values():
+        yield "trace-v1", to_trace_json(lineage())
+    for name in lineages.HOSTILE:
+        yield "trace-v1", to_trace_json(lineages.hostile(name))
 
 
 def _walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -119,6 +123,12 @@ def test_definitions_that_two_schemas_share_are_the_same() -> None:
     check, scan, manifest = (_schema(name)["$defs"] for name in ("check-v1", "scan-v1", NAMES[1]))
     for name in scan:
         assert check[name] == scan[name]
+    trace = _schema("trace-v1")
+    assert all(check[name] == about for name, about in trace["$defs"].items())
+    own = {"$schema", "version"}
+    assert check["lineage"]["properties"] == {
+        name: about for name, about in trace["properties"].items() if name not in own
+    }
     assert check["digest"] == manifest["digest"]
 
 
@@ -177,3 +187,29 @@ def test_a_manifest_names_its_artifact() -> None:
 def test_an_unknown_schema_is_named_and_no_path_is_followed() -> None:
     with pytest.raises(KeyError, match=r"'\.\./x' is none of check-v1"):
         _schema("../x")
+
+
+def test_a_report_tells_its_lineage_its_warnings_and_its_document() -> None:
+    document: Any = to_json(samples.traced())
+    lineage: Any = to_trace_json(lineages.good())
+    assert {**document["lineage"], "$schema": lineage["$schema"], "version": 1} == lineage
+    assert document["document"]["entries"][1]["answer"] == "fail"
+    told = {rule["rule"]: rule for rule in document["rules"]}
+    assert told["review"]["is_warning"] is True
+    assert told["evaluation"]["waiver"].startswith("allowed until")
+    plain: Any = to_json(samples.passing())
+    assert (plain["lineage"], plain["document"]) == (None, None)
+
+
+def test_a_trace_tells_every_node_edge_and_reason() -> None:
+    report = lineages.good()
+    document: Any = to_trace_json(report)
+    assert document["answer"] == "pass"
+    assert [node["id"] for node in document["nodes"]] == [node.id for node in report.nodes]
+    assert len(document["edges"]) == len(report.edges)
+    assert [item["is_unrelated"] for item in document["set_aside"]] == [False, False, True]
+    model = next(node for node in document["nodes"] if node["label"] == "model")
+    assert model["own_level"] == 3
+    assert model["level"] == 1
+    assert model["made_at"] == "2026-11-17T09:30:00Z"
+    assert model["results"] == [{"passed": True, "metrics": {"accuracy": "0.93"}, "failed": []}]

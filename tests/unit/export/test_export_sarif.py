@@ -18,7 +18,7 @@ from weighbridge.export import CheckReport, to_sarif
 
 SCHEMA = json.loads(Path(__file__).with_name("sarif-2.1.0-rtm.4.json").read_text(encoding="utf-8"))
 REPORTS = {
-    **{name: make() for name, make in samples.EVERY.items()},
+    **{name: make() for name, make in samples.ALL.items()},
     **{name[:12]: samples.hostile(name) for name in samples.HOSTILE_NAMES},
 }
 
@@ -185,3 +185,31 @@ def test_worse_findings_rank_higher() -> None:
 
     ranks = [_RANKS[severity] for severity in Severity]
     assert ranks == sorted(ranks)
+
+
+def test_a_warning_is_a_warning_and_a_waiver_a_suppression() -> None:
+    results = {one["ruleId"]: one for one in _run(samples.traced())["results"]}
+    review = results["WB-GATE-review"]
+    assert (review["kind"], review["level"]) == ("fail", "warning")
+    assert "WB-GATE-formats" not in results
+    (suppressed,) = results["WB-GATE-evaluation"]["suppressions"]
+    assert suppressed["kind"] == "external"
+    assert "old split" in suppressed["justification"]
+    assert "suppressions" not in review
+
+
+def test_what_is_wrong_in_the_lineage_is_for_review_and_the_rules_decide() -> None:
+    run = _run(samples.broken())
+    told = [one for one in run["results"] if one["ruleId"].startswith("WB-LINEAGE-")]
+    assert {one["kind"] for one in told} == {"review"}
+    assert {one["ruleId"] for one in told} >= {"WB-LINEAGE-CYCLE", "WB-LINEAGE-DENIED"}
+    assert run["properties"]["lineage"]["level"] == 0
+    assert run["properties"]["lineage"]["answer"] == "fail"
+    assert _run(samples.passing())["properties"]["lineage"] is None
+
+
+def test_a_document_that_is_not_so_fails_and_what_cannot_be_told_is_open() -> None:
+    told = [o for o in _run(samples.traced())["results"] if o["ruleId"] == "WB-DOCUMENT"]
+    assert [(one["kind"], one["level"]) for one in told] == [("fail", "error"), ("open", "none")]
+    (unread,) = [o for o in _run(samples.broken())["results"] if o["ruleId"] == "WB-DOCUMENT"]
+    assert unread["kind"] == "open"

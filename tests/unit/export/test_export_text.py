@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unit.export import samples
+from unit.export import lineages, samples
 from weighbridge.core import Answer, Coverage, CoverageStatus, Location, RuleResult, ScanReport
 from weighbridge.export import CheckReport, scan_to_text, to_text
 from weighbridge.export._wrap import count_cells, shorten, wrap
@@ -111,11 +111,11 @@ def test_what_was_not_checked_and_the_policy_are_said() -> None:
     assert "Policy: weighbridge.toml. 2026-11-21T09:30:00Z, Weighbridge 0.1.0." in text
 
 
-@pytest.mark.parametrize("name", samples.EVERY)
+@pytest.mark.parametrize("name", samples.ALL)
 @pytest.mark.parametrize("width", [40, 57, 80, 132])
 @pytest.mark.parametrize("unicode", [True, False])
 def test_no_line_is_wider_than_asked(name: str, width: int, unicode: bool) -> None:  # noqa: FBT001
-    report = samples.EVERY[name]()
+    report = samples.ALL[name]()
     for text in (
         to_text(report, width=width, colour=False, unicode=unicode),
         scan_to_text(report.evidence.scan, width=width, colour=False, unicode=unicode),
@@ -124,9 +124,9 @@ def test_no_line_is_wider_than_asked(name: str, width: int, unicode: bool) -> No
         assert unicode or text.isascii()
 
 
-@pytest.mark.parametrize("name", samples.EVERY)
+@pytest.mark.parametrize("name", samples.ALL)
 def test_colour_only_adds_colour(name: str) -> None:
-    report = samples.EVERY[name]()
+    report = samples.ALL[name]()
     painted = to_text(report, width=80, colour=True)
     assert "\x1b[" in painted
     assert _SGR.sub("", painted) == to_text(report, width=80, colour=False)
@@ -190,3 +190,38 @@ def test_wide_and_combining_characters_are_counted_as_the_terminal_shows_them() 
     assert count_cells("e\u0301") == 1
     assert wrap("名前名前", 4) == ["名前", "名前"]
     assert wrap("名", 1) == ["名"]
+
+
+def test_a_warning_and_a_waiver_never_have_the_mark_of_a_pass() -> None:
+    lines = _plain(samples.traced(), width=120).splitlines()
+    marks = {line.split()[1]: line.split()[0] for line in lines if line[2:3] in set("✔✖?!~-")}
+    assert {name: marks[name] for name in ("provenance", "review", "formats", "evaluation")} == {
+        "provenance": "✔",
+        "review": "!",
+        "formats": "-",
+        "evaluation": "~",
+    }
+    text = "\n".join(lines)
+    assert "Only warns (fail): Only one of two reviewers has approved it." in text
+    assert "Waived: allowed until 2026-12-31: measured on the old split. Without that: The" in text
+
+
+def test_the_lineage_is_told_in_short_with_its_weakest_path() -> None:
+    text = _plain(samples.traced())
+    assert "Lineage  The whole chain has SLSA Build level 1, inputs declared. 8 artifacts" in text
+    assert "Weakest path: package ← model-q4.gguf ← model ← clean.parquet" in text
+    assert "◂ weakest" in text
+    assert "40 days old" in text
+    assert "2 statements set aside" in text
+    assert "Lineage" not in _plain(samples.passing())
+    unjudged = replace(samples.traced().evidence, lineage=lineages.unjudged())
+    text = _plain(replace(samples.traced(), evidence=unjudged))
+    assert "There is no policy that says whom to trust" in text
+    assert "●" not in text
+
+
+def test_what_a_document_says_wrongly_comes_first() -> None:
+    text = _plain(samples.traced())
+    assert "Document  provenance.yaml: 1 entry is not so, 1 cannot be told, 1 holds" in text
+    assert text.index("✖ training_data[0].sha256: The lineage") < text.index("? training.seed: No")
+    assert "Document  provenance.yaml: line 3 is not YAML" in _plain(samples.broken())
