@@ -29,6 +29,8 @@ class Limits:
         max_package_bytes: Contents of one installed package, hashed for a step.
         max_parameters_bytes: Names and values of a step's parameters together.
         max_claims: Statements in one lineage.
+        max_view_bytes: Size of what a policy's rules in CEL see, at 16 bytes a value and its
+            letters.
         max_json_depth: Lists and objects inside each other, in any JSON, YAML or
             TOML.
         max_json_values: Values in one JSON document, counted by its separators.
@@ -66,6 +68,7 @@ class Limits:
     max_package_bytes: int = 16 * _GIB
     max_parameters_bytes: int = 4 * _MIB
     max_claims: int = 200_000
+    max_view_bytes: int = 256 * _MIB
     max_json_depth: int = 64
     max_json_values: int = 2_000_000
     max_card_bytes: int = 8 * _MIB

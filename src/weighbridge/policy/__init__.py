@@ -1,25 +1,47 @@
 """Policy: rules, and the judgement of evidence by them. No I/O, no clock."""
 
+from weighbridge.policy._case import PolicyCase, parse_case
+from weighbridge.policy._describe import Demand, describe_policy
 from weighbridge.policy._evaluate import evaluate
 from weighbridge.policy._parse import parse_policy
 from weighbridge.policy._policy import (
+    AllowedDigest,
     CardRule,
+    EvaluationRule,
+    FormatsRule,
     LicensesRule,
+    OwnRule,
     Policy,
+    ProvenanceRule,
+    ReproductionRule,
+    ReviewRule,
     ScanRule,
     SignatureRule,
     Signer,
+    SourceRule,
     built_in_policy,
 )
 
 __all__ = [
+    "AllowedDigest",
     "CardRule",
+    "Demand",
+    "EvaluationRule",
+    "FormatsRule",
     "LicensesRule",
+    "OwnRule",
     "Policy",
+    "PolicyCase",
+    "ProvenanceRule",
+    "ReproductionRule",
+    "ReviewRule",
     "ScanRule",
     "SignatureRule",
     "Signer",
+    "SourceRule",
     "built_in_policy",
+    "describe_policy",
     "evaluate",
+    "parse_case",
     "parse_policy",
 ]

@@ -17,11 +17,10 @@ from weighbridge.core import (
     printable,
     to_size,
 )
-from weighbridge.errors import ParseError
-from weighbridge.formats import parse_license
+from weighbridge.policy._results import count, fail, more, pass_, to_names, to_sentence, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from weighbridge.core import (
         ArtifactEvidence,
@@ -34,23 +33,23 @@ if TYPE_CHECKING:
         ScanReport,
         SignatureEvidence,
     )
-    from weighbridge.policy._policy import CardRule, LicensesRule, ScanRule, SignatureRule
+    from weighbridge.policy._policy import CardRule, ScanRule, SignatureRule
 
-__all__ = ["judge_card", "judge_integrity", "judge_licenses", "judge_scan", "judge_signature"]
+__all__ = ["judge_card", "judge_integrity", "judge_scan", "judge_signature"]
 
 
 def judge_integrity(evidence: Evidence) -> RuleResult:
     """Judge whether the files could be hashed, stayed the same, and are those that were signed."""
     artifact, signature = evidence.artifact, evidence.signature
     if any(failure.kind is not ReadFailureKind.UNREADABLE for failure in artifact.failures):
-        return _fail(
+        return fail(
             "integrity",
             _describe_failures(artifact.failures),
             names=_list_failed(artifact.failures),
             remedy="Replace links and devices by files, let writers finish, then check again.",
         )
     if signature.diff:
-        return _fail(
+        return fail(
             "integrity",
             f"These are not the files that {_name_signature(signature)} lists:"
             f" {_describe_differing(signature.diff)}",
@@ -58,7 +57,7 @@ def judge_integrity(evidence: Evidence) -> RuleResult:
             remedy="Fetch the artifact again from its publisher, or have it signed again.",
         )
     if artifact.failures or artifact.digest is None:
-        return _unknown(
+        return unknown(
             "integrity",
             _describe_failures(artifact.failures),
             names=_list_failed(artifact.failures),
@@ -69,18 +68,18 @@ def judge_integrity(evidence: Evidence) -> RuleResult:
 
 def _judge_comparison(artifact: ArtifactEvidence, signature: SignatureEvidence) -> RuleResult:
     """Say what the files were compared with, all being hashed and no difference known."""
-    size = f"{_count(artifact.file_count, 'file')}, {to_size(artifact.size_bytes)}"
+    size = f"{count(artifact.file_count, 'file')}, {to_size(artifact.size_bytes)}"
     file = _name_signature(signature)
     if not signature.found:
-        return _pass("integrity", f"{size}; there is no signature file to compare with")
+        return pass_("integrity", f"{size}; there is no signature file to compare with")
     if signature.diff is None:
         why = f": {printable(signature.problem)}" if signature.problem else ""
-        return _unknown(
+        return unknown(
             "integrity",
             f"{size}; they cannot be compared with {file}{why}",
             remedy="Replace the signature file by one that can be read, or remove it.",
         )
-    return _pass("integrity", f"{size}; they are the files that {file} lists")
+    return pass_("integrity", f"{size}; they are the files that {file} lists")
 
 
 def judge_signature(rule: SignatureRule, evidence: Evidence) -> RuleResult:
@@ -90,24 +89,24 @@ def judge_signature(rule: SignatureRule, evidence: Evidence) -> RuleResult:
     wanted = " or ".join(rule.by)
     remedy = f"Get a signature by {wanted}, or change require.signature."
     if not signature.found:
-        return _fail("signature", f"There is no signature file {file}", remedy=remedy)
+        return fail("signature", f"There is no signature file {file}", remedy=remedy)
     if signature.problem:
         reason = f"{file} cannot be used: {printable(signature.problem)}"
-        return _fail("signature", reason, remedy=remedy)
+        return fail("signature", reason, remedy=remedy)
     vouching = [name for name in rule.by if name in signature.signers]
     if not vouching:
         others = ", ".join(signature.signers)
         by = f"{file} is signed by {others}" if others else f"No trusted key verifies {file}"
-        return _fail("signature", f"{by}; the policy asks for {wanted}", remedy=remedy)
+        return fail("signature", f"{by}; the policy asks for {wanted}", remedy=remedy)
     signer = ", ".join(vouching)
     if signature.diff is None:
-        return _unknown(
+        return unknown(
             "signature",
             f"{signer} signed {file}, but the files could not be compared with its list",
             remedy="Make every file readable for the user who checks, then check again.",
         )
     if signature.diff:
-        return _fail(
+        return fail(
             "signature",
             f"{signer} signed other files than these; a signature vouches only for what it lists",
             names=_list_differing(signature.diff),
@@ -115,7 +114,7 @@ def judge_signature(rule: SignatureRule, evidence: Evidence) -> RuleResult:
         )
     proofs = [_describe_proof(a) for a in signature.attributions if a.signer in vouching]
     how = "; ".join(filter(None, proofs))
-    return _pass("signature", f"{signer} signed exactly these files{f' ({how})' if how else ''}")
+    return pass_("signature", f"{signer} signed exactly these files{f' ({how})' if how else ''}")
 
 
 def _describe_proof(attribution: Attribution) -> str:
@@ -136,67 +135,40 @@ def judge_scan(rule: ScanRule, evidence: Evidence) -> RuleResult:
     answer = report.judge(fail_on=rule.fail_on, complete=rule.complete)
     if answer is Answer.FAIL:
         found = _pick_findings(report, rule, Answer.FAIL)
-        return _fail(
+        return fail(
             "scan",
             _describe_findings(found),
-            names=_list_names(f.location.file for f in found),
+            names=to_names(f.location.file for f in found),
             remedy="Do not load these files; ask the publisher for a version without them.",
         )
     if found := _pick_findings(report, rule, Answer.UNKNOWN):
-        return _unknown(
+        return unknown(
             "scan",
             _describe_findings(found),
-            names=_list_names(f.location.file for f in found),
+            names=to_names(f.location.file for f in found),
             remedy="If you know it to be harmless, add what the finding names to"
             " require.scan.allow; else ask for another format, such as safetensors.",
         )
     missing = evidence.artifact.file_count - _count_scanned(evidence)
     if missing > 0:
-        return _unknown(
+        return unknown(
             "scan",
-            f"The scan does not account for {_count(missing, 'file')}",
+            f"The scan does not account for {count(missing, 'file')}",
             remedy="Scan the whole artifact, then check again.",
         )
     rows = sorted(report.not_examined, key=lambda row: (str(row.location), row.reason))
-    names = _list_names(row.location.file for row in rows)
+    names = to_names(row.location.file for row in rows)
     if answer is Answer.UNKNOWN:
         why = f" ({printable(rows[0].reason)})" if rows[0].reason else ""
-        return _unknown(
+        return unknown(
             "scan",
-            f"{_count(len(names), 'file')} not examined in full:"
-            f" {printable(str(rows[0].location))}{why}{_more(len(names) - 1)}",
+            f"{count(len(names), 'file')} not examined in full:"
+            f" {printable(str(rows[0].location))}{why}{more(len(names) - 1)}",
             names=names,
             remedy='Remove what is not needed, or set require.scan.coverage = "any"'
             " if you accept what nobody looked at.",
         )
     return RuleResult("scan", Answer.PASS, _describe_clean(report, rule, names), names=names)
-
-
-def judge_licenses(rule: LicensesRule, evidence: Evidence) -> RuleResult:
-    """Judge the licence that the card declares."""
-    license_ = evidence.license
-    if not license_.expression:
-        return _judge_no_license(evidence)
-    expression = printable(license_.expression)
-    try:
-        parsed = parse_license(license_.expression)
-    except ParseError as error:
-        return _unknown(
-            "licenses",
-            f"The licence {expression} cannot be read: {error}",
-            remedy="Have the card declare a licence of SPDX or Hugging Face.",
-        )
-    if rule.allow is None:
-        return _pass("licenses", f"{expression} is declared; any licence is accepted")
-    if parsed.is_satisfied_by(rule.allow):
-        return _pass("licenses", f"{expression} is declared, and allowed")
-    allowed = printable(", ".join(rule.allow), limit=200)
-    return _fail(
-        "licenses",
-        f"{expression} is declared; the policy allows {allowed}",
-        remedy="Use another model, or have the licence reviewed and add it to"
-        " require.licenses.allow.",
-    )
 
 
 def judge_card(rule: CardRule, evidence: Evidence) -> RuleResult:
@@ -206,22 +178,22 @@ def judge_card(rule: CardRule, evidence: Evidence) -> RuleResult:
     if card is None:
         problem = printable(evidence.card.problem) or "there is no model card"
         if evidence.card.malformed:
-            return _fail("card", problem, remedy="Correct the metadata block of the card.")
+            return fail("card", problem, remedy="Correct the metadata block of the card.")
         if evidence.artifact.kind is ArtifactKind.FILE:
             problem = "a single file has no place for a model card"
         answer = Answer.FAIL if required else Answer.UNKNOWN
         remedy = "Add a README.md that describes the model, or check its whole folder."
-        return RuleResult("card", answer, _to_sentence(problem), remedy=remedy)
+        return RuleResult("card", answer, to_sentence(problem), remedy=remedy)
     file = printable(card.file)
     if required and (lacks := _list_lacks(card)):
-        return _fail(
+        return fail(
             "card",
             f"{file} lacks {' and '.join(lacks)}",
             names=(card.file,),
             remedy="Have the publisher complete the card.",
         )
     says = "has what Hugging Face asks for" if required else "can be read"
-    return _pass("card", f"{file} {says}")
+    return pass_("card", f"{file} {says}")
 
 
 def _list_lacks(card: Card) -> list[str]:
@@ -241,20 +213,6 @@ def _list_lacks(card: Card) -> list[str]:
     if not card.has_body:
         lacks.append("a description below its metadata")
     return lacks
-
-
-def _judge_no_license(evidence: Evidence) -> RuleResult:
-    if evidence.card.card is None and evidence.artifact.kind is ArtifactKind.FILE:
-        return _unknown(
-            "licenses",
-            "A single file has no place for a model card that would declare a licence",
-            remedy="Check the whole folder that it comes from.",
-        )
-    return _unknown(
-        "licenses",
-        _to_sentence(printable(evidence.license.problem) or "no licence is declared"),
-        remedy="Ask the publisher which licence applies, and have it declared in the card.",
-    )
 
 
 def _pick_findings(report: ScanReport, rule: ScanRule, answer: Answer) -> list[Finding]:
@@ -279,35 +237,35 @@ def _sort_failures(failures: Sequence[ReadFailure]) -> list[ReadFailure]:
 
 
 def _list_failed(failures: Sequence[ReadFailure]) -> tuple[str, ...]:
-    return _list_names(failure.name for failure in _sort_failures(failures))
+    return to_names(failure.name for failure in _sort_failures(failures))
 
 
 def _describe_failures(failures: Sequence[ReadFailure]) -> str:
     if not failures:
         return "The files could not be hashed"
     first = _sort_failures(failures)[0]
-    return f"{printable(first.name)} {printable(first.reason)}{_more(len(failures) - 1)}"
+    return f"{printable(first.name)} {printable(first.reason)}{more(len(failures) - 1)}"
 
 
 def _describe_differing(diff: ManifestDiff) -> str:
     parts = (diff.changed, diff.missing, diff.extra, diff.renamed)
-    return printable(next(iter(diff.to_lines()))) + _more(sum(map(len, parts)) - 1)
+    return printable(next(iter(diff.to_lines()))) + more(sum(map(len, parts)) - 1)
 
 
 def _describe_findings(findings: Sequence[Finding]) -> str:
     first = findings[0]
     message = printable(first.message).removesuffix(".")
-    return f"{printable(str(first.location))}: {message}{_more(len(findings) - 1)}"
+    return f"{printable(str(first.location))}: {message}{more(len(findings) - 1)}"
 
 
 def _describe_clean(report: ScanReport, rule: ScanRule, not_examined: Sequence[str]) -> str:
     files = {row.location.file for row in report.coverage} - _list_out_of_scope(report)
-    reason = f"Nothing dangerous in {_count(len(files), 'file')}"
+    reason = f"Nothing dangerous in {count(len(files), 'file')}"
     milder = sum(f.severity.rank < rule.fail_on.rank for f in report.findings)
     if milder:
-        reason += f"; {_count(milder, 'finding')} below {rule.fail_on}"
+        reason += f"; {count(milder, 'finding')} below {rule.fail_on}"
     if not_examined:
-        shown = printable(not_examined[0]) + _more(len(not_examined) - 1)
+        shown = printable(not_examined[0]) + more(len(not_examined) - 1)
         reason += f"; not examined in full, which the policy accepts: {shown}"
     return reason
 
@@ -329,38 +287,8 @@ def _list_differing(diff: ManifestDiff) -> tuple[str, ...]:
     changed = (actual.name for _, actual in diff.changed)
     renamed = (resource.name for pair in diff.renamed for resource in pair)
     rest = (resource.name for resource in (*diff.missing, *diff.extra))
-    return _list_names((*changed, *renamed, *rest))
+    return to_names((*changed, *renamed, *rest))
 
 
 def _name_signature(signature: SignatureEvidence) -> str:
     return printable(PurePosixPath(signature.path).name or signature.path)
-
-
-def _list_names(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _more(number: int) -> str:
-    return f" (and {number:,} more)" if number > 0 else ""
-
-
-def _to_sentence(text: str) -> str:
-    """Begin with a capital, unless the first word is the name of a file."""
-    first = text.split(maxsplit=1)[0]
-    return text if "." in first else text[0].upper() + text[1:]
-
-
-def _pass(rule: str, reason: str) -> RuleResult:
-    return RuleResult(rule, Answer.PASS, reason)
-
-
-def _fail(rule: str, reason: str, *, names: tuple[str, ...] = (), remedy: str) -> RuleResult:
-    return RuleResult(rule, Answer.FAIL, reason, names=names, remedy=remedy)
-
-
-def _unknown(rule: str, reason: str, *, names: tuple[str, ...] = (), remedy: str) -> RuleResult:
-    return RuleResult(rule, Answer.UNKNOWN, reason, names=names, remedy=remedy)
