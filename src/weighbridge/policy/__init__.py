@@ -1,5 +1,6 @@
 """Policy: rules, and the judgement of evidence by them. No I/O, no clock."""
 
+from weighbridge.policy._checklist import CHECKLIST_RULES, judge_checklist
 from weighbridge.policy._evaluate import evaluate
 from weighbridge.policy._parse import parse_policy
 from weighbridge.policy._policy import (
@@ -13,6 +14,7 @@ from weighbridge.policy._policy import (
 )
 
 __all__ = [
+    "CHECKLIST_RULES",
     "CardRule",
     "LicensesRule",
     "Policy",
@@ -21,5 +23,6 @@ __all__ = [
     "Signer",
     "built_in_policy",
     "evaluate",
+    "judge_checklist",
     "parse_policy",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import NotChecked, Verdict, worst
 from weighbridge.errors import InputError
+from weighbridge.policy._checklist import judge_checklist
 from weighbridge.policy._rules import (
     judge_card,
     judge_integrity,
@@ -58,6 +59,8 @@ def evaluate(policy: Policy, evidence: Evidence, *, at: datetime) -> Verdict:
         rules.append(judge_licenses(policy.licenses, evidence))
     if policy.card:
         rules.append(judge_card(policy.card, evidence))
+    if policy.profile == "checklist":
+        rules += judge_checklist(evidence)
     return Verdict(
         answer=worst(tuple(rule.answer for rule in rules)),
         rules=tuple(rules),

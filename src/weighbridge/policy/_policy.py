@@ -103,6 +103,7 @@ class Policy:
         licenses: The rule ``require.licenses``.
         card: The rule ``require.card``.
         allowed: (module, name) pairs that the scan is told to trust.
+        profile: ``checklist``: the three checklists are answered too.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Policy:
     licenses: LicensesRule | None = None
     card: CardRule | None = None
     allowed: frozenset[tuple[str, str]] = frozenset()
+    profile: Literal["", "checklist"] = ""
 
 
 def built_in_policy() -> Policy:
