@@ -1,6 +1,7 @@
 """Policy: rules, and the judgement of evidence by them. No I/O, no clock."""
 
 from weighbridge.policy._case import PolicyCase, parse_case
+from weighbridge.policy._checklist import CHECKLIST_RULES, judge_checklist
 from weighbridge.policy._describe import Demand, describe_policy
 from weighbridge.policy._evaluate import evaluate
 from weighbridge.policy._parse import parse_policy
@@ -23,6 +24,7 @@ from weighbridge.policy._policy import (
 )
 
 __all__ = [
+    "CHECKLIST_RULES",
     "AllowedDigest",
     "CardRule",
     "Demand",
@@ -42,6 +44,7 @@ __all__ = [
     "built_in_policy",
     "describe_policy",
     "evaluate",
+    "judge_checklist",
     "parse_case",
     "parse_policy",
 ]

@@ -252,6 +252,7 @@ class Policy:
         roots: Artifacts that may be without provenance.
         denied: What may never come in.
         waivers: What may come in all the same.
+        profile: ``checklist``: the three checklists are answered too.
     """
 
     name: str
@@ -285,6 +286,8 @@ class Policy:
             roots=self.roots,
             denied=self.denied,
         )
+
+    profile: Literal["", "checklist"] = ""
 
 
 def built_in_policy() -> Policy:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from weighbridge.policy._explain import _KEYS
 
 from weighbridge.core import DEFAULT_LIMITS, Severity
 from weighbridge.errors import LimitExceededError, ParseError
@@ -26,7 +27,6 @@ from weighbridge.policy import (
     Signer,
     parse_policy,
 )
-from weighbridge.policy._explain import _KEYS
 from weighbridge.policy._parse import _NOT_YET
 
 # The same examples everywhere; no deadline, because the first one loads slow packages.
