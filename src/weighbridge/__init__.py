@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow import review_artifact as review
     from weighbridge.workflow import scan_artifact as scan
     from weighbridge.workflow import sign_artifact as sign
+    from weighbridge.workflow import trace_artifact as trace
     from weighbridge.workflow import verify_artifact as verify
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "scan",
     "sign",
     "step",
+    "trace",
     "verify",
 ]
 
@@ -80,6 +82,7 @@ _NAMES = {
     "scan": "scan_artifact",
     "sign": "sign_artifact",
     "step": "step",
+    "trace": "trace_artifact",
     "verify": "verify_artifact",
 }
 

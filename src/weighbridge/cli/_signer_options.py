@@ -15,7 +15,7 @@ from weighbridge.cli._secrets import ask_for_secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SIGNER_OPTIONS", "key_options", "signer_options"]
+__all__ = ["SIGNER_OPTIONS", "key_options", "optional_signer_options", "signer_options"]
 
 # As help lists them.
 SIGNER_OPTIONS = (
@@ -99,11 +99,21 @@ _NAMES = (
 
 def signer_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options; the command is given them as ``signer``, one value."""
+    return _add(function, may_miss=False)
 
+
+def optional_signer_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command that signs only if asked; ``signer`` is None if none is given."""
+    return _add(function, may_miss=True)
+
+
+def _add(function: Callable[..., Any], *, may_miss: bool) -> Callable[..., Any]:
     @wraps(function)
     def command(*, offline: bool, **given: Any) -> Any:  # noqa: ANN401 - what click passes
         mine = {name: given.pop(name) for name in _NAMES}
-        return function(**given, offline=offline, signer=_build(mine, offline=offline))
+        signs = not may_miss or any(mine.values())
+        signer = _build(mine, offline=offline) if signs else None
+        return function(**given, offline=offline, signer=signer)
 
     for option in reversed(_OPTIONS):
         command = option(command)

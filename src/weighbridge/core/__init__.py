@@ -130,6 +130,7 @@ if TYPE_CHECKING:
     from weighbridge.core._test_result import TEST_RESULT_TYPE, parse_test_result
     from weighbridge.core._text import printable, to_size
     from weighbridge.core._trust import (
+        LOCAL_VERIFIER,
         MAX_BUILD_LEVEL,
         SELF_SIGNED_BUILDERS,
         BuilderTrust,
@@ -141,6 +142,7 @@ if TYPE_CHECKING:
     from weighbridge.core._verdict import NotChecked, RuleResult, Verdict
 
 __all__ = [
+    "LOCAL_VERIFIER",
     "DEFAULT_LIMITS",
     "DEFAULT_SHARD_BYTES",
     "HUMAN_REVIEW_TYPE",
@@ -356,6 +358,7 @@ _MODULES = {
         "parse_summary",
     ),
     "_trust": (
+        "LOCAL_VERIFIER",
         "MAX_BUILD_LEVEL",
         "SELF_SIGNED_BUILDERS",
         "BuilderTrust",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from weighbridge.core._digest import Digest
 
 __all__ = [
+    "LOCAL_VERIFIER",
     "MAX_BUILD_LEVEL",
     "SELF_SIGNED_BUILDERS",
     "BuilderTrust",
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 MAX_BUILD_LEVEL: Final = 3
+# Who judges where nobody says another name.
+LOCAL_VERIFIER: Final = "https://weighbridge.dev/verifiers/local/v1"
 # Whoever runs these holds the key in the process that does the work, or on a machine of their own.
 SELF_SIGNED_BUILDERS: Final = frozenset(
     {

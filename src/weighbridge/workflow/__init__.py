@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from weighbridge.workflow._keys import KeyFiles, create_key_files
     from weighbridge.workflow._people import Vouched, accept_artifact, review_artifact
+    from weighbridge.workflow._lineage import trace_artifact
     from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._rank_choice import RankChoice
     from weighbridge.workflow._rebuild import Reused
@@ -48,10 +49,13 @@ if TYPE_CHECKING:
     from weighbridge.workflow._step import IN_PROCESS_BUILDER, step
     from weighbridge.workflow._step_monitor import Observe
     from weighbridge.workflow._step_process import EndedBySignal, end_by_signal
+    from weighbridge.workflow._summary import sign_summary
     from weighbridge.workflow._trust import CertificateTrust, KeylessTrust, KeyTrust, Trust
     from weighbridge.workflow._trust_roots import TrustRoot, show_trust, update_trust
 
 __all__ = [
+    "sign_summary",
+    "trace_artifact",
     "IN_PROCESS_BUILDER",
     "KINDS",
     "LOCAL_BUILDER",
@@ -132,6 +136,8 @@ _MODULES = {
     "_inspect_claims": ("InspectedClaim", "inspect_claims", "is_claims_file"),
     "_keys": ("KeyFiles", "create_key_files"),
     "_people": ("Vouched", "accept_artifact", "review_artifact"),
+    "_lineage": ("trace_artifact",),
+    "_summary": ("sign_summary",),
     "_public_key": ("export_public_key",),
     "_rank_choice": ("RankChoice",),
     "_rebuild": ("Reused",),

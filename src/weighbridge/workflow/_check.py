@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from weighbridge._version import __version__
-from weighbridge.artifact import read_document, weigh
+from weighbridge.artifact import weigh
 from weighbridge.core import (
     DEFAULT_LIMITS,
     PLAIN,
@@ -32,7 +32,7 @@ from weighbridge.errors import (
 )
 from weighbridge.export import CheckReport
 from weighbridge.licenses import find_license
-from weighbridge.policy import Policy, built_in_policy, evaluate, parse_policy
+from weighbridge.policy import Policy, evaluate
 from weighbridge.scanning import build_inspector, conclude
 from weighbridge.signing import (
     SignedManifest,
@@ -41,17 +41,25 @@ from weighbridge.signing import (
     verify_bundle,
 )
 from weighbridge.workflow._cards import pick_card, read_card
+from weighbridge.workflow._lineage import gather_lineage, read_manifests
 from weighbridge.workflow._paths import to_optional_path, to_path
-from weighbridge.workflow._policy_trust import load_verifiers
+from weighbridge.workflow._policy_trust import load_policy, load_verifiers
 from weighbridge.workflow._scan import changes_as_failures
 from weighbridge.workflow._signatures import find_signature_path, read_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from weighbridge.core import Attribution, Bundle
-    from weighbridge.core.ports import ByteSource, Executor, Inspector, Progress, StrPath
+    from weighbridge.core.ports import (
+        BundleStore,
+        ByteSource,
+        Executor,
+        Inspector,
+        Progress,
+        StrPath,
+    )
     from weighbridge.signing import Verifier
 
 __all__ = ["check_artifact"]
@@ -71,7 +79,12 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     *,
     policy: StrPath | None = None,
     signature: StrPath | None = None,
+    claims: Sequence[StrPath | BundleStore] = (),
+    manifests: Sequence[StrPath] = (),
+    profile: Literal["", "checklist"] = "",
+    document: StrPath | None = None,
     offline: bool = False,
+    at: datetime | None = None,
     executor: Executor | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -79,13 +92,21 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     """Judge whether the artifact at ``path`` may enter.
 
     Every file is read once: what is scanned is what is hashed. Before the verdict the artifact is
-    listed again, and a file that is no longer what it was fails the integrity rule.
+    listed again, and a file that is no longer what it was fails the integrity rule. What signed
+    claims say of it, and of what it was made from, is followed as far as the policy trusts whoever
+    signed.
 
     Args:
         path: A file or a folder.
         policy: A ``weighbridge.toml``; without one the built-in policy applies.
         signature: The bundle; by default ``model.sig`` in a folder, ``NAME.sig`` beside a file.
+        claims: More claims than the artifact's claims file: files, bundles, folders and stores.
+        manifests: Lists of files of what the artifact was made from, as ``hash --manifest-out``
+            writes them.
+        profile: ``checklist``: answer the three checklists as well.
+        document: A ``provenance.yaml`` that is held against the files and the lineage.
         offline: Whether the network must not be used to verify the signature.
+        at: When it is judged, aware; by default now.
         executor: Where to work; by default threads, one for each processor.
         limits: Bounds on all work.
         progress: Is told the bytes.
@@ -95,15 +116,19 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
 
     Raises:
         InputError: ``path`` cannot be weighed at all; or the policy, or what is known of a Sigstore
-            instance that it trusts, cannot be used.
-        LimitExceededError: Too many files or shards, or too deep.
+            instance that it trusts, cannot be used; nor can a manifest or one of ``claims``.
+        LimitExceededError: Too many files, shards or claims, or too deep.
         MissingExtraError: A trusted signer lists BLAKE3 digests, and the extra is not installed.
-        IncompleteError: A Sigstore instance that the policy trusts could not be asked for news.
+        IncompleteError: A Sigstore instance that the policy trusts could not be asked for news, or
+            a store does not answer.
     """
     root = to_path(path, what="artifact")
     policy_file = to_optional_path(policy, what="policy")
     rules = load_policy(policy_file, limits=limits)
-    judged_at = datetime.now(UTC)
+    if profile:
+        rules = replace(rules, profile=profile)
+    judged_at = at or datetime.now(UTC)
+    lists = read_manifests(manifests, limits=limits)
     verifiers = load_verifiers(rules, policy_file, limits=limits, offline=offline)
     target = find_signature_path(root, signature)
     bundle, problem = _read_signature(target, limits, named=signature is not None)
@@ -125,6 +150,19 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     failures = (*weighed.failures, *changes)
     manifest = None if failures else weighed.to_manifest()
     card = pick_card(weighed.tree.kind, (seen.card for seen in weighed.inspections))
+    lineage = None
+    if manifest:
+        lineage = gather_lineage(
+            root,
+            (manifest, *lists),
+            rules,
+            verifiers,
+            at=judged_at,
+            signature=target,
+            claims=claims,
+            limits=limits,
+        )
+    files = {resource.name: resource.sha256 for resource in weighed.resources}
     evidence = Evidence(
         artifact=ArtifactEvidence(
             path=str(path),
@@ -151,27 +189,14 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         ),
         card=card,
         license=find_license(card),
+        lineage=lineage,
+        files=files,
+        document=None
+        if document is None
+        else check_document(document, root=root, files=files, lineage=lineage, limits=limits),
     )
-    verdict = evaluate(rules, evidence, at=judged_at)
+    verdict = evaluate(rules, evidence, at=judged_at, limits=limits)
     return CheckReport(verdict=verdict, evidence=evidence, version=__version__)
-
-
-def load_policy(path: Path | None, *, limits: Limits) -> Policy:
-    """Read a policy file; without one return the built-in policy.
-
-    Raises:
-        InputError: Missing, unreadable; ParseError if it is no policy, with the place of the fault.
-        LimitExceededError: Larger than ``max_policy_bytes``.
-    """
-    if path is None:
-        return built_in_policy()
-    data = read_document(
-        path,
-        what="policy",
-        limit_name="max_policy_bytes",
-        limit_bytes=limits.max_policy_bytes,
-    )
-    return parse_policy(data, name=str(path), limits=limits)
 
 
 def _build_inspector(rules: Policy, limits: Limits) -> Inspector[_Inspection]:

@@ -1,10 +1,12 @@
-"""Whom a policy trusts: from the signers that it names to what verifies their signatures."""
+"""The policy, read, and whom it trusts: what verifies the signatures of its signers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weighbridge.artifact import read_document
+from weighbridge.policy import Policy, built_in_policy, parse_policy
 from weighbridge.workflow._trust import (
     CertificateTrust,
     KeylessTrust,
@@ -15,10 +17,28 @@ from weighbridge.workflow._trust import (
 
 if TYPE_CHECKING:
     from weighbridge.core import Limits
-    from weighbridge.policy import Policy, Signer
+    from weighbridge.policy import Signer
     from weighbridge.signing import Verifier
 
-__all__ = ["load_verifiers", "to_trust"]
+__all__ = ["load_policy", "load_verifiers", "to_trust"]
+
+
+def load_policy(path: Path | None, *, limits: Limits) -> Policy:
+    """Read a policy file; without one return the built-in policy.
+
+    Raises:
+        InputError: Missing, unreadable; ParseError if it is no policy, with the place of the fault.
+        LimitExceededError: Larger than ``max_policy_bytes``.
+    """
+    if path is None:
+        return built_in_policy()
+    data = read_document(
+        path,
+        what="policy",
+        limit_name="max_policy_bytes",
+        limit_bytes=limits.max_policy_bytes,
+    )
+    return parse_policy(data, name=str(path), limits=limits)
 
 
 def load_verifiers(
