@@ -18,7 +18,9 @@ from weighbridge.export._report import CheckReport
 from weighbridge.export._text import scan_to_text, to_text
 
 if TYPE_CHECKING:
-    from weighbridge.core import JsonValue
+    from collections.abc import Mapping
+
+    from weighbridge.core import Digest, JsonValue, LineageReport
 
 __all__ = [
     "CheckReport",
@@ -32,6 +34,7 @@ __all__ = [
     "scan_to_text",
     "to_html",
     "to_json",
+    "to_provenance_yaml",
     "to_sarif",
     "to_text",
 ]
@@ -58,3 +61,20 @@ def to_sarif(report: CheckReport) -> "JsonValue":
     from weighbridge.export._sarif import to_sarif as write  # noqa: PLC0415 - seldom asked for
 
     return write(report)
+
+
+def to_provenance_yaml(
+    report: "LineageReport | None", *, digest: "Digest | None", files: "Mapping[str, str]"
+) -> bytes:
+    """Return what the files and the signed lineage tell, in the shape of ``provenance.yaml``.
+
+    Only what reading the document again can compare is written.
+
+    Args:
+        report: The lineage; None: only files are written.
+        digest: Of the artifact; None if it is not known.
+        files: POSIX path to sha256 in hex of each of its files.
+    """
+    from weighbridge.export._provenance_yaml import to_provenance_yaml as write  # noqa: PLC0415
+
+    return write(report, digest=digest, files=files)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         is_claims_file,
     )
     from weighbridge.workflow._keys import KeyFiles, create_key_files
+    from weighbridge.workflow._provenance_yaml import check_document, write_provenance
     from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._rank_choice import RankChoice
     from weighbridge.workflow._rebuild import Reused
@@ -80,6 +81,7 @@ __all__ = [
     "TrustRoot",
     "Verified",
     "check_artifact",
+    "check_document",
     "check_kind",
     "choose_signer",
     "claim_imported",
@@ -104,10 +106,12 @@ __all__ = [
     "strip_address",
     "update_trust",
     "verify_artifact",
+    "write_provenance",
 ]
 
 _MODULES = {
     "_check": ("check_artifact",),
+    "_provenance_yaml": ("check_document", "write_provenance"),
     "_consent": ("Consent",),
     "_file_lists": ("sign_file_list",),
     "_gather": ("Gathered", "gather_ranks"),
