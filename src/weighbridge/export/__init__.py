@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from weighbridge.core import Answer, JsonValue, LineageReport, Statement
+    from collections.abc import Mapping
+
+    from weighbridge.core import Digest, JsonValue, LineageReport
 
 __all__ = [
     "CheckReport",
@@ -35,6 +38,7 @@ __all__ = [
     "scan_to_text",
     "to_html",
     "to_json",
+    "to_provenance_yaml",
     "to_sarif",
     "to_summary",
     "to_text",
@@ -176,3 +180,18 @@ def to_trace_html(
     from weighbridge.export._trace_html import to_trace_html as write  # noqa: PLC0415 - seldom
 
     return write(report, version=version, at=at)
+def to_provenance_yaml(
+    report: "LineageReport | None", *, digest: "Digest | None", files: "Mapping[str, str]"
+) -> bytes:
+    """Return what the files and the signed lineage tell, in the shape of ``provenance.yaml``.
+
+    Only what reading the document again can compare is written.
+
+    Args:
+        report: The lineage; None: only files are written.
+        digest: Of the artifact; None if it is not known.
+        files: POSIX path to sha256 in hex of each of its files.
+    """
+    from weighbridge.export._provenance_yaml import to_provenance_yaml as write  # noqa: PLC0415
+
+    return write(report, digest=digest, files=files)

@@ -47,6 +47,12 @@ if TYPE_CHECKING:
         PickleOpcode,
         read_pickle_ops,
     )
+    from weighbridge.formats._provenance_values import (
+        DocumentSection,
+        DocumentValue,
+        ProvenanceDocument,
+    )
+    from weighbridge.formats._provenance_yaml import parse_provenance_yaml
     from weighbridge.formats._safetensors import (
         SafetensorsHeader,
         SafetensorsProblem,
@@ -81,6 +87,8 @@ __all__ = [
     "HEAD_BYTES",
     "ZIP_METHODS",
     "Blob",
+    "DocumentSection",
+    "DocumentValue",
     "DvcEntry",
     "DvcFile",
     "DvcHashes",
@@ -101,6 +109,7 @@ __all__ = [
     "PickleArg",
     "PickleCursor",
     "PickleOpcode",
+    "ProvenanceDocument",
     "SafetensorsHeader",
     "SafetensorsProblem",
     "SliceSource",
@@ -135,6 +144,7 @@ __all__ = [
     "parse_license",
     "parse_notebook",
     "parse_path_list",
+    "parse_provenance_yaml",
     "parse_strace_file",
     "parse_strace_text",
     "read_gguf",
@@ -200,6 +210,8 @@ _MODULES = {
         "PickleOpcode",
         "read_pickle_ops",
     ),
+    "_provenance_values": ("DocumentSection", "DocumentValue", "ProvenanceDocument"),
+    "_provenance_yaml": ("parse_provenance_yaml",),
     "_safetensors": (
         "SafetensorsHeader",
         "SafetensorsProblem",

@@ -3,6 +3,12 @@
 from weighbridge.policy._case import PolicyCase, parse_case
 from weighbridge.policy._checklist import CHECKLIST_RULES, judge_checklist
 from weighbridge.policy._describe import Demand, describe_policy
+from weighbridge.policy._document import (
+    FoundFile,
+    Surroundings,
+    compare_document,
+    judge_document,
+)
 from weighbridge.policy._evaluate import evaluate
 from weighbridge.policy._parse import parse_policy
 from weighbridge.policy._policy import (
@@ -30,6 +36,7 @@ __all__ = [
     "Demand",
     "EvaluationRule",
     "FormatsRule",
+    "FoundFile",
     "LicensesRule",
     "OwnRule",
     "Policy",
@@ -46,5 +53,11 @@ __all__ = [
     "evaluate",
     "judge_checklist",
     "parse_case",
+    "Surroundings",
+    "built_in_policy",
+    "compare_document",
+    "evaluate",
+    "judge_checklist",
+    "judge_document",
     "parse_policy",
 ]

@@ -107,7 +107,7 @@ def _judge_cuda(node: LineageNode, record: StepRecord) -> Judged:
     kind = read_facts(record, "accelerator").get("kind")
     attributes = {} if node.environment is None else node.environment.attributes
     torch: Mapping[str, str] = attributes.get("torch", {})
-    if kind == "none" and torch.get("cuda.available") != "true":
+    if kind == "none" and attributes and torch.get("cuda.available") != "true":
         return Judged(Answer.PASS, "it ran on a machine without a GPU")
     if kind not in ("none", "gpu"):
         return Judged(Answer.UNKNOWN, "on which accelerator it ran is not recorded")

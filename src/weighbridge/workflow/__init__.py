@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._keys import KeyFiles, create_key_files
     from weighbridge.workflow._people import Vouched, accept_artifact, review_artifact
     from weighbridge.workflow._lineage import trace_artifact
+    from weighbridge.workflow._provenance_yaml import check_document, write_provenance
     from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._rank_choice import RankChoice
     from weighbridge.workflow._rebuild import Reused
@@ -87,6 +88,7 @@ __all__ = [
     "Vouched",
     "accept_artifact",
     "check_artifact",
+    "check_document",
     "check_kind",
     "choose_signer",
     "claim_imported",
@@ -112,10 +114,12 @@ __all__ = [
     "strip_address",
     "update_trust",
     "verify_artifact",
+    "write_provenance",
 ]
 
 _MODULES = {
     "_check": ("check_artifact",),
+    "_provenance_yaml": ("check_document", "write_provenance"),
     "_consent": ("Consent",),
     "_file_lists": ("sign_file_list",),
     "_gather": ("Gathered", "gather_ranks"),
