@@ -35,6 +35,12 @@ if TYPE_CHECKING:
         is_claims_file,
     )
     from weighbridge.workflow._keys import KeyFiles, create_key_files
+    from weighbridge.workflow._policy_cases import (
+        CaseResult,
+        ExplainedPolicy,
+        explain_policy,
+        run_policy_cases,
+    )
     from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._rank_choice import RankChoice
     from weighbridge.workflow._rebuild import Reused
@@ -54,10 +60,12 @@ __all__ = [
     "IN_PROCESS_BUILDER",
     "KINDS",
     "LOCAL_BUILDER",
+    "CaseResult",
     "CertificateTrust",
     "Consent",
     "EndedBySignal",
     "Examined",
+    "ExplainedPolicy",
     "Gathered",
     "ImportedInput",
     "ImportedStep",
@@ -86,6 +94,7 @@ __all__ = [
     "create_key_files",
     "end_by_signal",
     "examine",
+    "explain_policy",
     "export_public_key",
     "gather_ranks",
     "hash_artifact",
@@ -95,6 +104,7 @@ __all__ = [
     "read_secret",
     "read_step_source",
     "rehash_artifact",
+    "run_policy_cases",
     "run_step",
     "scan_artifact",
     "show_trust",
@@ -127,6 +137,7 @@ _MODULES = {
     "_inspect": ("Inspected", "inspect_signature"),
     "_inspect_claims": ("InspectedClaim", "inspect_claims", "is_claims_file"),
     "_keys": ("KeyFiles", "create_key_files"),
+    "_policy_cases": ("CaseResult", "ExplainedPolicy", "explain_policy", "run_policy_cases"),
     "_public_key": ("export_public_key",),
     "_rank_choice": ("RankChoice",),
     "_rebuild": ("Reused",),
