@@ -19,6 +19,7 @@ ROOMS = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 HOMES = {
     "IPython": {"integrations"},
     "blake3": {"artifact"},
+    "cel": {"policy"},
     "click": {"cli"},
     "cryptography": {"signing"},
     "dask": {"engines"},

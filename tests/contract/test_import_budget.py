@@ -10,6 +10,7 @@ import pytest
 
 HEAVY = {
     "IPython",
+    "cel",
     "concurrent.futures",
     "cryptography",
     "license_expression",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unit.policy.lineage_cases import ARTIFACT, BASE, DATA, RAW, TRAINING, trained_evidence
+from unit.policy.checklist_cases import ARTIFACT, BASE, DATA, RAW, TRAINING, trained_evidence
 from weighbridge.core import (
     Answer,
     CardEvidence,
@@ -71,11 +71,13 @@ def forget(report: LineageReport, gone: str) -> LineageReport:
     for node in report.nodes:
         if node.id not in reached:
             continue
-        if node.id == gone and node.acceptance is None and node.origin is not Origin.LISTED:
-            node = replace(node, origin=Origin.UNKNOWN)
-        if node.id == gone:
-            node = replace(node, step=None, environment=None, results=(), claim=None)
-        nodes.append(node)
+        if node.id != gone:
+            nodes.append(node)
+            continue
+        is_root = node.acceptance is not None or node.origin is Origin.LISTED
+        origin = node.origin if is_root else Origin.UNKNOWN
+        bare = replace(node, step=None, environment=None, results=(), claim=None, origin=origin)
+        nodes.append(bare)
     kept = tuple(edge for edge in edges if edge.source in reached)
     return replace(report, nodes=tuple(nodes), edges=kept)
 

@@ -27,7 +27,7 @@ def claims_options(function: F) -> F:
             type=FILE,
             multiple=True,
             metavar="FILE",
-            help="What a folder holds that is not here, as hash --manifest-out writes it; repeatable.",
+            help="What a folder holds that is not here (hash --manifest-out); repeatable.",
         ),
         click.option(
             "--claims",

@@ -42,6 +42,7 @@ _COMMANDS = {
     "import": ("_import", "Claim steps that DVC or MLflow recorded."),
     "inspect": ("_inspect", "Print what a signature file says; verify nothing."),
     "keygen": ("_keygen", "Make a key pair for signing."),
+    "policy": ("_policy", "Explain or test a policy."),
     "public-key": ("_public_key", "Write the public half of a signer's key."),
     "review": ("_review", "Sign what a person found who looked at a model."),
     "run": ("_run", "Run a command as a step and sign what it made from what."),

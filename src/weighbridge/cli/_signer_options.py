@@ -103,7 +103,7 @@ def signer_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def optional_signer_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command that signs only if asked; ``signer`` is None if none is given."""
+    """Add the options to a command that need not sign; ``signer`` is None if none is given."""
     return _add(function, may_miss=True)
 
 

@@ -142,10 +142,10 @@ if TYPE_CHECKING:
     from weighbridge.core._verdict import NotChecked, RuleResult, Verdict
 
 __all__ = [
-    "LOCAL_VERIFIER",
     "DEFAULT_LIMITS",
     "DEFAULT_SHARD_BYTES",
     "HUMAN_REVIEW_TYPE",
+    "LOCAL_VERIFIER",
     "MAX_BUILD_LEVEL",
     "MAX_LIFE",
     "PLAIN",

@@ -18,12 +18,10 @@ from weighbridge.export._report import CheckReport
 from weighbridge.export._text import scan_to_text, to_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from weighbridge.core import Answer, JsonValue, LineageReport, Statement
-    from collections.abc import Mapping
-
-    from weighbridge.core import Digest, JsonValue, LineageReport
+    from weighbridge.core import Answer, Digest, JsonValue, LineageReport, Statement
 
 __all__ = [
     "CheckReport",
@@ -180,6 +178,8 @@ def to_trace_html(
     from weighbridge.export._trace_html import to_trace_html as write  # noqa: PLC0415 - seldom
 
     return write(report, version=version, at=at)
+
+
 def to_provenance_yaml(
     report: "LineageReport | None", *, digest: "Digest | None", files: "Mapping[str, str]"
 ) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import Answer, printable
 from weighbridge.errors import ParseError
-from weighbridge.policy._faults import CASE_KEYS, to_place, to_words
+from weighbridge.policy._faults import CASE_KEYS, pick_problem, to_place, to_words
 from weighbridge.policy._parse import load_toml
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def parse_case(data: bytes, *, name: str, limits: Limits) -> PolicyCase:
     try:
         document = CaseDocument.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = pick_problem(error.errors(include_url=False))
         words = to_words(first, keys=CASE_KEYS)
         raise ParseError(f"{shown}: {words}", where=to_place(first["loc"])) from error
     return PolicyCase(

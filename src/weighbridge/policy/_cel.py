@@ -46,8 +46,9 @@ def check_expression(expression: str, *, where: str) -> None:
         MissingExtraError: The extra ``cel`` is not installed.
         ParseError: It is not CEL; with the words of the engine.
     """
+    cel = _load_cel()
     try:
-        _load_cel().compile(expression)
+        cel.compile(expression)
     except ValueError as error:
         reason = printable(_to_words(error), limit=_SHOWN_CHARACTERS)
         raise ParseError(f"this is not CEL: {reason}", where=where) from error

@@ -18,6 +18,7 @@ from weighbridge.core import (
 from weighbridge.errors import InputError
 from weighbridge.policy._cel import judge_own_rules
 from weighbridge.policy._checklist import judge_checklist
+from weighbridge.policy._document import judge_document
 from weighbridge.policy._files import judge_denied, judge_formats
 from weighbridge.policy._licenses import judge_licenses
 from weighbridge.policy._lineage_roots import find_policy_roots, judge_source
@@ -86,6 +87,8 @@ def _judge(
     yield from _judge_lineage(policy, evidence, at=at)
     own = judge_own_rules(policy.own_rules, evidence, at=at, limits=limits)
     yield from zip(own, (rule.warn_only for rule in policy.own_rules), strict=True)
+    if evidence.document is not None:
+        yield judge_document(evidence.document), False
     if policy.profile == "checklist":
         yield from ((result, False) for result in judge_checklist(evidence))
 

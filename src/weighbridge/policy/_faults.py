@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-__all__ = ["CASE_KEYS", "POLICY_KEYS", "to_place", "to_words"]
+__all__ = ["CASE_KEYS", "POLICY_KEYS", "pick_problem", "to_place", "to_words"]
 
 # For "did you mean": every key of the format by the table that it belongs in. `*` stands for any
 # name and any number.
@@ -69,6 +69,15 @@ _KINDS = {
     "bool_type": "true or false",
 }
 _SHOWN_CHARACTERS = 80
+
+
+def pick_problem(problems: Sequence[ErrorDetails]) -> ErrorDetails:
+    """Return the one to tell: what else is wrong is often wrong because of it.
+
+    That is a key that is not known, if there is one: it may be misspelt, and be the one that is
+    missing.
+    """
+    return next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
 
 
 def to_words(problem: ErrorDetails, *, keys: Mapping[tuple[str, ...], tuple[str, ...]]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from weighbridge.core import check_depth, printable
 from weighbridge.errors import LimitExceededError, ParseError
-from weighbridge.policy._faults import POLICY_KEYS, to_place, to_words
+from weighbridge.policy._faults import POLICY_KEYS, pick_problem, to_place, to_words
 
 if TYPE_CHECKING:
     from weighbridge.core import Limits
@@ -81,7 +81,6 @@ def _validate(raw: dict[str, Any], *, name: str) -> Document:
     try:
         return Document.model_validate(raw)
     except ValidationError as error:
-        # One at a time: what else is wrong is often wrong because of the first.
-        first = error.errors(include_url=False)[0]
+        first = pick_problem(error.errors(include_url=False))
         words = to_words(first, keys=POLICY_KEYS)
         raise ParseError(f"{name}: {words}", where=to_place(first["loc"])) from error

@@ -35,8 +35,14 @@ if TYPE_CHECKING:
         is_claims_file,
     )
     from weighbridge.workflow._keys import KeyFiles, create_key_files
-    from weighbridge.workflow._people import Vouched, accept_artifact, review_artifact
     from weighbridge.workflow._lineage import trace_artifact
+    from weighbridge.workflow._people import Vouched, accept_artifact, review_artifact
+    from weighbridge.workflow._policy_cases import (
+        CaseResult,
+        ExplainedPolicy,
+        explain_policy,
+        run_policy_cases,
+    )
     from weighbridge.workflow._provenance_yaml import check_document, write_provenance
     from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._rank_choice import RankChoice
@@ -55,15 +61,15 @@ if TYPE_CHECKING:
     from weighbridge.workflow._trust_roots import TrustRoot, show_trust, update_trust
 
 __all__ = [
-    "sign_summary",
-    "trace_artifact",
     "IN_PROCESS_BUILDER",
     "KINDS",
     "LOCAL_BUILDER",
+    "CaseResult",
     "CertificateTrust",
     "Consent",
     "EndedBySignal",
     "Examined",
+    "ExplainedPolicy",
     "Gathered",
     "ImportedInput",
     "ImportedStep",
@@ -95,6 +101,7 @@ __all__ = [
     "create_key_files",
     "end_by_signal",
     "examine",
+    "explain_policy",
     "export_public_key",
     "gather_ranks",
     "hash_artifact",
@@ -105,13 +112,16 @@ __all__ = [
     "read_step_source",
     "rehash_artifact",
     "review_artifact",
+    "run_policy_cases",
     "run_step",
     "scan_artifact",
     "show_trust",
     "sign_artifact",
     "sign_file_list",
+    "sign_summary",
     "step",
     "strip_address",
+    "trace_artifact",
     "update_trust",
     "verify_artifact",
     "write_provenance",
@@ -142,6 +152,7 @@ _MODULES = {
     "_people": ("Vouched", "accept_artifact", "review_artifact"),
     "_lineage": ("trace_artifact",),
     "_summary": ("sign_summary",),
+    "_policy_cases": ("CaseResult", "ExplainedPolicy", "explain_policy", "run_policy_cases"),
     "_public_key": ("export_public_key",),
     "_rank_choice": ("RankChoice",),
     "_rebuild": ("Reused",),

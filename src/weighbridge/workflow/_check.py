@@ -44,6 +44,7 @@ from weighbridge.workflow._cards import pick_card, read_card
 from weighbridge.workflow._lineage import gather_lineage, read_manifests
 from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._policy_trust import load_policy, load_verifiers
+from weighbridge.workflow._provenance_yaml import check_document
 from weighbridge.workflow._scan import changes_as_failures
 from weighbridge.workflow._signatures import find_signature_path, read_bundle
 
@@ -163,11 +164,12 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
             limits=limits,
         )
     files = {resource.name: resource.sha256 for resource in weighed.resources}
+    digest = manifest.compute_digest() if manifest else None
     evidence = Evidence(
         artifact=ArtifactEvidence(
             path=str(path),
             kind=weighed.tree.kind,
-            digest=manifest.compute_digest() if manifest else None,
+            digest=digest,
             file_count=len(weighed.resources),
             size_bytes=sum(resource.size_bytes for resource in weighed.resources),
             failures=failures,
@@ -193,7 +195,9 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         files=files,
         document=None
         if document is None
-        else check_document(document, root=root, files=files, lineage=lineage, limits=limits),
+        else check_document(
+            document, root=root, files=files, digest=digest, lineage=lineage, limits=limits
+        ),
     )
     verdict = evaluate(rules, evidence, at=judged_at, limits=limits)
     return CheckReport(verdict=verdict, evidence=evidence, version=__version__)

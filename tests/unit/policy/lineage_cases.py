@@ -1,202 +1,221 @@
-"""A lineage to judge, built by code: a model that was fine-tuned from a root, on cleaned data."""
+"""Lineages to judge, built by code: a model, trained from data and a base model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
-from unit.policy.policy_cases import FILES, good_evidence
+from unit.policy.policy_cases import AT, good_evidence
+from unit.policy.policy_cases import by as by_key
 from weighbridge.core import (
     Claim,
     Completeness,
+    Decision,
     Dependency,
     Digest,
     EdgeKind,
-    Environment,
     Evidence,
+    HumanReview,
     LineageEdge,
     LineageNode,
+    LineageProblem,
     LineageReport,
     Origin,
+    ProblemKind,
+    Review,
     RootAcceptance,
     StepRecord,
     Subject,
     TestResult,
 )
 
-BEGAN = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
-ARTIFACT = "sha256:" + "ab" * 32
-BASE = "sha256:" + "ba" * 32
-DATA = "sha256:" + "da" * 32
-RAW = "sha256:" + "aa" * 32
-COMMIT = "c0ffee00" * 5
-LOCK = "10" * 32
-SCRIPT = "5c" * 32
-LOG = "1f" * 32
+CLUSTER = "https://example.com/cluster/v1"
+MODEL, DATA, BASE, RAW = ("sha256:" + letters * 32 for letters in ("ab", "da", "ba", "ea"))
+COMMIT = "c0" * 20
+ENFORCED, OBSERVED = Completeness.ENFORCED, Completeness.OBSERVED
+DECLARED, UNKNOWN = Completeness.DECLARED, Completeness.UNKNOWN
 
 
-def make_package(name: str, version: str, **annotations: str) -> Dependency:
-    return Dependency(
-        name,
-        {"sha256": "ee" * 32},
-        uri=f"pkg:pypi/{name}@{version}",
-        role="package",
-        annotations={"check": "pass", "digestOf": "RECORD", **annotations},
+def make_step(kind: str = "train", *inputs: Dependency, **parameters: str) -> StepRecord:
+    return StepRecord(
+        kind=kind,
+        name=kind,
+        builder=CLUSTER,
+        entry_point=(kind,),
+        parameters=parameters,
+        inputs=inputs,
+        started_at=AT - timedelta(days=11),
+        finished_at=AT - timedelta(days=10),
+        invocation="urn:uuid:1",
     )
 
 
-TRAINING = StepRecord(
-    kind="fine-tune",
-    name="sft",
-    builder="https://example.com/cluster/v1",
-    entry_point=("python", "train.py"),
-    parameters={"seed": "42", "lr": "1e-4", "deterministic": "true"},
-    inputs=(
-        Dependency("base-model", {"sha256": "ba" * 32}, "hf://org/base@" + "7" * 40, "base-model"),
-        Dependency("data", {"sha256": "da" * 32}, "file:data/train.parquet", "data"),
-        Dependency("lock", {"sha256": LOCK}, "file:uv.lock", "lock", {"lockFile": "uv.lock"}),
-    ),
-    started_at=BEGAN,
-    finished_at=BEGAN + timedelta(hours=2),
-    invocation="urn:uuid:1",
-    materials=(
-        Dependency("entry-point", {"sha256": SCRIPT}, "file:train.py", "entry-point"),
-        Dependency(
-            "source",
-            {"gitCommit": COMMIT},
-            "git+https://example.com/repo@refs/heads/main",
-            "source",
-            {"dirty": "false", "detached": "false", "shallow": "false", "path": "."},
-        ),
-        Dependency("cpython", {"sha256": "3e" * 32}, "", "interpreter", {"version": "3.11.4"}),
-        make_package("torch", "2.1.0%2Bcu121"),
-        make_package("numpy", "1.26.4"),
-    ),
-    facts={
-        "accelerator": {"kind": "gpu", "model-0": "NVIDIA H100 80GB HBM3", "driver": "550.54"},
-        "determinism": {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "torch.deterministic": "false"},
-        "environment": {"variables": {"PYTHONHASHSEED": "0"}, "removed": []},
-    },
-    source="git+https://example.com/repo@refs/heads/main",
-    source_path=".",
-)
-ENVIRONMENT = Environment(
-    {
-        "cpu": {"model": "AMD EPYC 9654", "count": "96"},
-        "torch": {"version": "2.1.0", "cuda.build": "12.1", "cudnn.version": "8902"},
-        "gpu": {"driver": "550.54", "0.model": "NVIDIA H100 80GB HBM3"},
-    }
-)
-ACCEPTANCE = RootAcceptance(
-    reason="widely used",
-    fetched_from="hf://org/base",
-    license="Apache-2.0",
-    license_found="apache-2.0",
-    reviewer="SHA256:x",
-    accepted_at=BEGAN,
-    expires_at=BEGAN + timedelta(days=365),
-    max_level=2,
-)
-CLEANING = replace(
-    TRAINING,
-    kind="clean",
-    name="clean",
-    parameters={},
-    inputs=(Dependency("raw", {"sha256": "aa" * 32}, "file:raw.csv", "raw"),),
-    materials=(),
-    facts={},
-)
-
-
-def make_node(id_: str, label: str, origin: Origin, depth: int, **others: object) -> LineageNode:
-    values: dict[str, object] = {
-        "own_level": 2,
-        "level": 2,
-        "completeness": Completeness.OBSERVED,
-        "chain_completeness": Completeness.OBSERVED,
-        "is_required": True,
-        "signers": ("cluster",),
-        **others,
-    }
-    return LineageNode(id_, label, origin, depth=depth, **values)  # type: ignore[arg-type]
-
-
-def make_edge(source: str, target: str, role: str) -> LineageEdge:
-    return LineageEdge(source, target, EdgeKind.MADE_FROM, role=role, name=role)
-
-
-def good_report(record: StepRecord = TRAINING) -> LineageReport:
-    claim = Claim(
-        Digest("c1" * 32),
-        (Subject("model", {"sha256": "ab" * 32}), Subject("log", {"sha256": LOG})),
-        "https://slsa.dev/provenance/v1",
-        (),
-        record,
+def make_built(id_: str, label: str, *, depth: int = 0, **changes: Any) -> LineageNode:
+    """Return a node that the cluster built, at level 3 and observed."""
+    node = LineageNode(
+        id=id_,
+        label=label,
+        origin=Origin.BUILT,
+        own_level=3,
+        level=3,
+        completeness=OBSERVED,
+        chain_completeness=OBSERVED,
+        is_required=True,
+        depth=depth,
+        builder=CLUSTER,
+        kind="train",
+        signers=("cluster",),
+        made_at=AT - timedelta(days=10),
+        step=make_step("train", lr="0.001"),
+        claim=Digest("99" * 32),
     )
-    nodes = (
-        make_node(
-            ARTIFACT,
-            "model",
-            Origin.BUILT,
-            0,
-            kind=record.kind,
-            builder=record.builder,
-            step=record,
-            environment=ENVIRONMENT,
-            claim=claim.id,
-            results=(TestResult(passed=True, metrics={"accuracy": "0.93"}),),
-        ),
-        make_node(BASE, "base", Origin.ACCEPTED, 1, acceptance=ACCEPTANCE, license="Apache-2.0"),
-        make_node(DATA, "train.parquet", Origin.BUILT, 1, kind="clean", step=CLEANING),
-        make_node(RAW, "raw.csv", Origin.LISTED, 2, license="MIT", reason="ours"),
+    return replace(node, **changes)
+
+
+def make_accepted(id_: str, label: str, *, depth: int = 1, **changes: Any) -> LineageNode:
+    """Return a root that somebody accepted, as level 2."""
+    acceptance = RootAcceptance(
+        reason="reviewed",
+        fetched_from=f"hf://org/base@{COMMIT}",
+        license="Apache-2.0",
+        license_found="Apache-2.0",
+        reviewer="alice",
+        accepted_at=AT - timedelta(days=20),
+        expires_at=AT + timedelta(days=20),
+        max_level=2,
     )
-    edges = (
-        make_edge(ARTIFACT, BASE, "base-model"),
-        make_edge(ARTIFACT, DATA, "data"),
-        make_edge(DATA, RAW, "raw"),
+    node = LineageNode(
+        id=id_,
+        label=label,
+        origin=Origin.ACCEPTED,
+        own_level=2,
+        level=2,
+        completeness=ENFORCED,
+        chain_completeness=ENFORCED,
+        is_required=True,
+        depth=depth,
+        signers=("alice",),
+        license="Apache-2.0",
+        acceptance=acceptance,
+        claim=Digest("98" * 32),
     )
-    return LineageReport(
-        ARTIFACT, nodes, edges, 2, Completeness.OBSERVED, (ARTIFACT,), claims=(claim,)
+    return replace(node, **changes)
+
+
+def make_unknown(id_: str, label: str, *, depth: int = 1, **changes: Any) -> LineageNode:
+    """Return a dead end."""
+    problem = LineageProblem(ProblemKind.DEAD_END, "nobody says where this is from")
+    node = LineageNode(
+        id=id_,
+        label=label,
+        origin=Origin.UNKNOWN,
+        own_level=0,
+        level=0,
+        completeness=UNKNOWN,
+        chain_completeness=UNKNOWN,
+        is_required=True,
+        depth=depth,
+        problems=(problem,),
+    )
+    return replace(node, **changes)
+
+
+def make_fetched(id_: str, label: str, *uris: str, depth: int = 1, **changes: Any) -> LineageNode:
+    """Return what a step brought here."""
+    inputs = tuple(Dependency(uri, {}, uri=uri) for uri in uris)
+    changes = {"license": "MIT", "step": make_step("fetch", *inputs), "kind": "fetch", **changes}
+    return make_built(id_, label, depth=depth, **changes)
+
+
+def edge(source: str, target: str, *, kind: EdgeKind = EdgeKind.MADE_FROM) -> LineageEdge:
+    return LineageEdge(source, target, kind, role="data")
+
+
+def make_report(
+    *nodes: LineageNode, edges: tuple[LineageEdge, ...] = (), **changes: Any
+) -> LineageReport:
+    """Return a report whose levels follow from its nodes."""
+    required = [node for node in nodes if node.is_required]
+    level = min(node.own_level for node in required)
+    completeness = min((node.completeness for node in required), key=lambda c: c.rank)
+    first = replace(nodes[0], level=level, chain_completeness=completeness)
+    weakest = min(required, key=lambda node: (node.own_level, node.depth, node.id))
+    path = (first.id,) if weakest.id == first.id else (first.id, weakest.id)
+    report = LineageReport(first.id, (first, *nodes[1:]), edges, level, completeness, path)
+    return replace(report, **changes)
+
+
+def good_lineage() -> LineageReport:
+    """Return a model, trained from cleaned data (from a fetched set) and an accepted base."""
+    return make_report(
+        make_built(MODEL, "model", step=make_step("train", lr="0.001")),
+        make_accepted(BASE, "base"),
+        make_built(DATA, "data", depth=1, kind="clean"),
+        make_fetched(RAW, "raw", f"hf://org/raw@{COMMIT}", depth=2),
+        edges=(edge(MODEL, BASE), edge(MODEL, DATA), edge(DATA, RAW)),
     )
 
 
-def trained_evidence(record: StepRecord = TRAINING) -> Evidence:
-    """Return evidence that satisfies every item that any evidence can satisfy."""
-    files = {name: f"{index:02x}" * 32 for index, name in enumerate(FILES)}
-    return replace(
-        good_evidence(), lineage=good_report(record), files={**files, "logs/run.txt": LOG}
+def with_lineage(lineage: LineageReport | None, evidence: Evidence | None = None) -> Evidence:
+    return replace(evidence or good_evidence(), lineage=lineage)
+
+
+def change_node(report: LineageReport, id_: str, **changes: Any) -> LineageReport:
+    nodes = tuple(replace(n, **changes) if n.id == id_ else n for n in report.nodes)
+    return replace(report, nodes=nodes)
+
+
+def add_problem(
+    report: LineageReport, id_: str, kind: ProblemKind, message: str = "something is wrong"
+) -> LineageReport:
+    node = report.by_id()[id_]
+    problems = (*node.problems, LineageProblem(kind, message))
+    return change_node(report, id_, problems=problems)
+
+
+def make_review(
+    *signers: str,
+    decision: Decision = Decision.APPROVE,
+    days_ago: float = 1,
+    expires_in_days: float | None = None,
+    scope: str = "training data",
+    identities: tuple[str, ...] = (),
+    note: str = "",
+) -> Review:
+    expires = None if expires_in_days is None else AT + timedelta(days=expires_in_days)
+    said = HumanReview(
+        decision=decision,
+        scope=scope,
+        note=note,
+        reviewer=signers[0],
+        reviewed_at=AT - timedelta(days=days_ago),
+        expires_at=expires,
     )
+    claim = Digest(hashlib.sha256(repr((signers, said)).encode()).hexdigest())
+    return Review(claim, signers, identities or tuple(f"id of {s}" for s in signers), said)
 
 
-def with_record(**changes: object) -> Evidence:
-    """Return that evidence with another record of the training."""
-    return trained_evidence(replace(TRAINING, **changes))  # type: ignore[arg-type]
+def with_reviews(*reviews: Review) -> Evidence:
+    return with_lineage(change_node(good_lineage(), MODEL, reviews=reviews))
 
 
-def with_facts(**changes: Mapping[str, object]) -> Evidence:
-    facts = {name: value for name, value in {**TRAINING.facts, **changes}.items() if value}
-    return with_record(facts=facts)
+def make_result(*, passed: bool = True, failed: tuple[str, ...] = (), **metrics: str) -> TestResult:
+    return TestResult(passed, metrics, failed)
 
 
-def with_materials(keep: Callable[[Dependency], bool], *more: Dependency) -> Evidence:
-    return with_record(materials=(*filter(keep, TRAINING.materials), *more))
-
-
-def with_inputs(keep: Callable[[Dependency], bool], *more: Dependency) -> Evidence:
-    return with_record(inputs=(*filter(keep, TRAINING.inputs), *more))
-
-
-def with_report(evidence: Evidence, **changes: object) -> Evidence:
-    assert evidence.lineage is not None
-    return replace(evidence, lineage=replace(evidence.lineage, **changes))  # type: ignore[arg-type]
-
-
-def with_node(evidence: Evidence, id_: str, **changes: object) -> Evidence:
-    """Return evidence whose node of that id is changed."""
-    assert evidence.lineage is not None
-    nodes = tuple(
-        replace(node, **changes) if node.id == id_ else node  # type: ignore[arg-type]
-        for node in evidence.lineage.nodes
+def with_results(*results: TestResult, by: dict[int, str] | None = None) -> Evidence:
+    """Return evidence with results; ``by`` says who signed the claim of which."""
+    claims = tuple(
+        Claim(
+            Digest(f"{index:064x}"),
+            (Subject("model", {"sha256": MODEL.removeprefix("sha256:")}),),
+            "https://in-toto.io/attestation/test-result/v0.1",
+            by_key(signer),
+            results[index],
+        )
+        for index, signer in (by or {}).items()
     )
-    return with_report(evidence, nodes=nodes)
+    report = change_node(good_lineage(), MODEL, results=results)
+    return with_lineage(replace(report, claims=claims))

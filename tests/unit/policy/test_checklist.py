@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from unit.policy.lineage_cases import (
+from unit.policy.checklist_cases import (
     ARTIFACT,
     BASE,
     DATA,
