@@ -22,7 +22,7 @@ from weighbridge.cli._progress import show_progress
 from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import SIGNER_OPTIONS, optional_signer_options
 from weighbridge.cli._trust_options import offline_option
-from weighbridge.core import DEFAULT_LIMITS, LOCAL_VERIFIER
+from weighbridge.core import LOCAL_VERIFIER
 
 if TYPE_CHECKING:
     from weighbridge.export import CheckReport
@@ -97,7 +97,11 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         raise click.UsageError("--verifier and --resource-uri go with --vsa FILE")
     read = (policy, signature, document, *claims, *manifests)
     check_outputs((html, sarif, vsa), artifact=path, inputs=read)
-    seal = None if signer is None else workflow.choose_signer(signer, None, limits=DEFAULT_LIMITS)
+    plan = None
+    if signer is not None:
+        plan = workflow.plan_summary(
+            signer, verifier=verifier or "", resource_uri=resource_uri or ""
+        )
     with show_progress("weighing") as progress:
         report = workflow.check_artifact(
             path,
@@ -110,14 +114,8 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
             offline=offline,
             progress=progress,
         )
-    if seal is not None and vsa is not None:
-        bundle = workflow.sign_summary(
-            report,
-            signer=seal,
-            verifier=verifier or LOCAL_VERIFIER,
-            resource_uri=resource_uri or "",
-        )
-        write_output(vsa, bundle.raw.decode() + "\n")
+    if plan is not None and vsa is not None:
+        write_output(vsa, workflow.sign_summary(report, plan).raw.decode() + "\n")
     _tell(report, html=html, sarif=sarif, as_json=as_json)
     exit_with(report.verdict.answer)
 

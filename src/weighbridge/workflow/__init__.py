@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._step import IN_PROCESS_BUILDER, step
     from weighbridge.workflow._step_monitor import Observe
     from weighbridge.workflow._step_process import EndedBySignal, end_by_signal
-    from weighbridge.workflow._summary import sign_summary
+    from weighbridge.workflow._summary import SummaryPlan, plan_summary, sign_summary
     from weighbridge.workflow._trust import CertificateTrust, KeylessTrust, KeyTrust, Trust
     from weighbridge.workflow._trust_roots import TrustRoot, show_trust, update_trust
 
@@ -88,6 +88,7 @@ __all__ = [
     "SignerSpec",
     "StepPlan",
     "StepSource",
+    "SummaryPlan",
     "Trust",
     "TrustRoot",
     "Verified",
@@ -108,6 +109,7 @@ __all__ = [
     "inspect_claims",
     "inspect_signature",
     "is_claims_file",
+    "plan_summary",
     "read_secret",
     "read_step_source",
     "rehash_artifact",
@@ -151,7 +153,7 @@ _MODULES = {
     "_keys": ("KeyFiles", "create_key_files"),
     "_people": ("Vouched", "accept_artifact", "review_artifact"),
     "_lineage": ("trace_artifact",),
-    "_summary": ("sign_summary",),
+    "_summary": ("SummaryPlan", "plan_summary", "sign_summary"),
     "_policy_cases": ("CaseResult", "ExplainedPolicy", "explain_policy", "run_policy_cases"),
     "_public_key": ("export_public_key",),
     "_rank_choice": ("RankChoice",),

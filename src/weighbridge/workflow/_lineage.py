@@ -13,12 +13,14 @@ from weighbridge.workflow._collect import collect_claims
 from weighbridge.workflow._file_lists import read_file_list
 from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._policy_trust import load_policy, load_verifiers
+from weighbridge.workflow._provenance_yaml import write_provenance
 from weighbridge.workflow._signatures import find_signature_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from weighbridge.artifact import Weighed
     from weighbridge.core import LineageReport
     from weighbridge.core.ports import BundleStore, Executor, Progress, StrPath
     from weighbridge.policy import Policy
@@ -34,6 +36,7 @@ def trace_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     policy: StrPath | None = None,
     manifests: Sequence[StrPath] = (),
     signature: StrPath | None = None,
+    document: StrPath | None = None,
     offline: bool = False,
     at: datetime | None = None,
     executor: Executor | None = None,
@@ -54,6 +57,7 @@ def trace_artifact(  # noqa: PLR0913 - each is one thing that a user may say
             belongs to can be told where the whole is known. They need no trust, for their digest
             is computed from them.
         signature: As for ``check``.
+        document: Where to write what is known as a ``provenance.yaml``.
         offline: Whether the network must not be used to verify.
         at: When it is judged, aware; by default now.
         executor: Where to hash; by default threads, one for each processor.
@@ -62,7 +66,7 @@ def trace_artifact(  # noqa: PLR0913 - each is one thing that a user may say
 
     Raises:
         InputError: ``path`` cannot be hashed; the policy, a manifest or one of ``claims`` cannot be
-            used.
+            used, or ``document`` not be written.
         ArtifactChangedError: A file changed meanwhile.
         LimitExceededError: More files or claims than are read.
         IncompleteError: A store or a Sigstore instance does not answer.
@@ -73,7 +77,7 @@ def trace_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     verifiers = load_verifiers(rules, policy_file, limits=limits, offline=offline)
     lists = read_manifests(manifests, limits=limits)
     target = find_signature_path(root, signature)
-    weighed = weigh(
+    weighed: Weighed[None] = weigh(
         root,
         executor=executor or ThreadExecutor(),
         limits=limits,
@@ -82,7 +86,7 @@ def trace_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     )
     manifest = weighed.to_manifest()
     refuse_changes(weighed.tree, root, limits=limits, signature=target)
-    return gather_lineage(
+    report = gather_lineage(
         root,
         (manifest, *lists),
         rules,
@@ -92,6 +96,11 @@ def trace_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         claims=claims,
         limits=limits,
     )
+    if document is not None:
+        files = {resource.name: resource.sha256 for resource in manifest.resources}
+        digest = manifest.compute_digest()
+        write_provenance(document, files=files, digest=digest, lineage=report, limits=limits)
+    return report
 
 
 def gather_lineage(  # noqa: PLR0913 - each is one thing that is known

@@ -9,8 +9,9 @@ from weighbridge.artifact import read_document
 from weighbridge.core import DEFAULT_LIMITS, Answer, Limits, printable
 from weighbridge.errors import InputError
 from weighbridge.policy import Demand, PolicyCase, describe_policy, parse_case
-from weighbridge.workflow._check import check_artifact, load_policy
+from weighbridge.workflow._check import check_artifact
 from weighbridge.workflow._paths import to_optional_path, to_path
+from weighbridge.workflow._policy_trust import load_policy
 
 if TYPE_CHECKING:
     from pathlib import Path
