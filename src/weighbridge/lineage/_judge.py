@@ -94,9 +94,9 @@ def _list_completeness_rules(
         if fact.is_conflict:
             continue
         rules += [
-            Rule(head, made.completeness.rank, needs, 0)
+            Rule(head, made.completeness, needs, 0)
             for made, needs in zip(fact.made, inputs[head], strict=True)
-            if made.completeness.rank
+            if made.completeness
         ]
         rules += [Rule(head, _BEST_COMPLETENESS, (whole,), 0) for whole in wholes[head]]
     return rules

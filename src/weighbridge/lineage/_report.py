@@ -136,7 +136,7 @@ def _build_node(
     record = made.step.record if made else None
     origin = _find_origin(fact, choice)
     is_required = judgement.is_required[index]
-    chain = _ORDER[judgement.completeness[index]]
+    complete = judgement.completeness[index]
     problems = find_problems(
         fact, against, known, is_believed=rank > 0, is_circle=judgement.is_circle[index]
     )
@@ -148,10 +148,8 @@ def _build_node(
         origin=origin,
         own_level=max(level, *(m.step.level for m in _list_sound(fact)), 0),
         level=level,
-        completeness=max(
-            chain, *(m.completeness for m in _list_sound(fact)), chain, key=lambda c: c.rank
-        ),
-        chain_completeness=chain,
+        completeness=_ORDER[max(complete, *(m.completeness for m in _list_sound(fact)), 0)],
+        chain_completeness=_ORDER[complete],
         is_required=is_required,
         depth=fact.depth,
         builder=record.builder if record else "",
