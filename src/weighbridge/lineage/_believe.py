@@ -148,7 +148,10 @@ def _hear(claim: Claim, trust: TrustMap, at: datetime) -> tuple[tuple[str, ...],
     content = claim.content
     if content is None:
         signers = tuple(name for name in claim.signers if trust.roles.get(name))
-        return signers, "" if signers else f"signed by {_join(claim.signers)}, who has no role"
+        return (
+            signers,
+            "" if signers else f"signed by {_join(claim.signers)}, who has no role in the policy",
+        )
     wanted = _ROLES[type(content)]
     signers = tuple(
         name for name in claim.signers if not trust.roles.get(name, frozenset()).isdisjoint(wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 from dataclasses import replace
 from typing import Any
@@ -63,15 +64,23 @@ def test_swapped_shards_are_another_artifact() -> None:
     assert report.edges == ()
 
 
-def test_swapped_files_of_a_subset_are_no_subset() -> None:
+def test_a_folder_that_lies_in_a_known_one_is_a_part_of_it() -> None:
     whole = folder({f"data/{name}": value for name, value in FILES.items()} | {"x": "x"})
-    part, swapped = folder(FILES), folder({**FILES, "a.bin": "b", "b.bin": "a"})
-    claims = (about(whole),)
-    report = lineage(part.compute_digest(), *claims, manifests=(part, whole))
+    part = folder(FILES)
+    report = lineage(part.compute_digest(), about(whole), manifests=(part, whole))
     assert (report.root.origin, report.level) == (Origin.PART, 3)
     assert (report.edges[0].name, report.edges[0].claim) == ("data", None)
-    report = lineage(swapped.compute_digest(), *claims, manifests=(swapped, whole))
-    assert problems(report) == {ProblemKind.DEAD_END}
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_swapped_files_of_a_subset_are_no_subset(count: int) -> None:
+    files = {f"{number:02}.bin": str(number) for number in range(count)}
+    whole = folder({f"data/{name}": value for name, value in files.items()})
+    for first, second in itertools.combinations(files, 2):
+        swapped = folder({**files, first: files[second], second: files[first]})
+        digest = swapped.compute_digest()
+        report = lineage(digest, about(whole), manifests=(swapped, whole))
+        assert problems(report) == {ProblemKind.DEAD_END}
 
 
 def test_a_subset_lies_below_one_path_only() -> None:
@@ -129,6 +138,18 @@ def test_an_oms_root_leads_to_the_list_that_was_signed_whatever_files_are_called
     report = lineage("model", made("model", by_root), about(good), *both)
     assert (report.level, problems(report)) == (0, {ProblemKind.ALIAS})
     assert report.edges[0].target == str(root)
+
+
+def test_an_alias_of_an_ambiguous_root_is_not_usable_either() -> None:
+    files = [{"a": "1", "b": "2"}, {"a": "1", "c": "2"}]
+    root = folder(files[0]).compute_oms_root()
+    other = Dependency("base", {"sha512": "ab" * 64}, role="base-model")
+    bound = Dependency("x", {"sha512": "ab" * 64, "sha256": root.hex})
+    claims = (made("model", other), made("o", bound), about(folder(files[0])))
+    report = lineage("model", *claims, *map(signed, files))
+    assert (report.edges[0].target, problems(report)) == (str(root), {ProblemKind.ALIAS})
+    good = lineage("model", *claims, signed(files[0]))
+    assert (good.level, good.edges[0].target) == (3, str(folder(files[0]).compute_digest()))
 
 
 def test_an_alias_is_proven_by_a_statement_or_leads_nowhere() -> None:

@@ -139,6 +139,7 @@ def test_provenance_that_gives_as_much_as_a_cut_is_shown_and_the_licence_stays()
     report = lineage("b", accepted("b", level=1), made("b", "c"), accepted("c"))
     assert (report.root.origin, report.level, report.root.license) == (Origin.BUILT, 3, "MIT")
     assert report.root.claim == made("b", "c").id
+    assert [n.id for n in report.required] == [node("b")]
 
 
 def test_a_root_of_the_policy_counts_until_it_ends() -> None:
