@@ -196,11 +196,9 @@ def _resolve_step(step: Step, known: Known) -> Made:
     if key not in known.steps:
         inputs = {_resolve_input(item, key, known) for item in _list_followed(step.record)}
         missing = find_missing_ranks(step.record, known.beliefs.by_claim)
-        known.used.update(
-            rank
-            for rank in list_rank_claims(step.record).values()
-            if rank in known.beliefs.by_claim
-        )
+        if step.record.byproducts:
+            ranks = list_rank_claims(step.record).values()
+            known.used.update(rank for rank in ranks if rank in known.beliefs.by_claim)
         known.steps[key] = Made(step, tuple(sorted(inputs)), missing)
     return known.steps[key]
 
@@ -208,8 +206,8 @@ def _resolve_step(step: Step, known: Known) -> Made:
 def _list_followed(record: StepRecord) -> list[Dependency]:
     """Return what a step was made from: what it declared, and what it read and did not declare."""
     return [
-        *(item for item in record.inputs if "lockFile" not in item.annotations),
-        *(item for item in record.materials if item.role == "undeclared"),
+        *[item for item in record.inputs if "lockFile" not in item.annotations],
+        *[item for item in record.materials if item.role == "undeclared"],
     ]
 
 
