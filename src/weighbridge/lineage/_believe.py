@@ -1,0 +1,250 @@
+"""Whose word counts for what: from verified statements to those that are believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from weighbridge.core import (
+    MAX_BUILD_LEVEL,
+    SELF_SIGNED_BUILDERS,
+    Completeness,
+    Environment,
+    HumanReview,
+    RootAcceptance,
+    SetAside,
+    SignedFiles,
+    StepRecord,
+    TestResult,
+    VerificationSummary,
+)
+from weighbridge.lineage._ids import list_ids, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from weighbridge.core import Claim, TrustMap
+
+__all__ = ["Beliefs", "Said", "Step", "believe", "is_fresh", "put_aside"]
+
+T = TypeVar("T")
+
+_IN_PROCESS = "https://weighbridge.dev/builders/in-process/v1"
+_EARLY = "it is dated in the future"
+_ROLES: Mapping[type, tuple[str, ...]] = {
+    StepRecord: ("builder",),
+    Environment: ("builder",),
+    RootAcceptance: ("reviewer",),
+    HumanReview: ("reviewer",),
+    VerificationSummary: ("verifier",),
+    SignedFiles: ("publisher",),
+    TestResult: ("evaluator", "builder"),
+}
+
+
+class Said(NamedTuple, Generic[T]):
+    """A statement that is believed: its content, and who with the right to say so signed it."""
+
+    claim: Claim
+    content: T
+    signers: tuple[str, ...]
+
+
+class Step(NamedTuple):
+    """Provenance that is believed, and the level that the trust map gives it."""
+
+    claim: Claim
+    record: StepRecord
+    signers: tuple[str, ...]
+    level: int
+    completeness: Completeness
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """Statements that are believed, by the id of each subject, in the order of their own ids.
+
+    Attributes:
+        steps: Provenance.
+        acceptances: Of roots; those that ended too.
+        summaries: Of a verifier and for a policy that count; those that are too old too.
+        reviews: By reviewers.
+        results: Of evaluations.
+        environments: Of steps.
+        others: Of types that say nothing about lineage, for reference.
+        listings: OMS signatures, which have no artifact digest as subject.
+        by_claim: Provenance by the hex of its statement.
+        set_aside: What is not believed.
+    """
+
+    steps: dict[str, list[Step]] = field(default_factory=dict)
+    acceptances: dict[str, list[Said[RootAcceptance]]] = field(default_factory=dict)
+    summaries: dict[str, list[Said[VerificationSummary]]] = field(default_factory=dict)
+    reviews: dict[str, list[Said[HumanReview]]] = field(default_factory=dict)
+    results: dict[str, list[Said[TestResult]]] = field(default_factory=dict)
+    environments: dict[str, list[Said[Environment]]] = field(default_factory=dict)
+    others: dict[str, list[Said[None]]] = field(default_factory=dict)
+    listings: list[Said[SignedFiles]] = field(default_factory=list)
+    by_claim: dict[str, Step] = field(default_factory=dict)
+    claims: dict[str, Claim] = field(default_factory=dict)
+    set_aside: list[SetAside] = field(default_factory=list)
+
+
+def believe(claims: Iterable[Claim], *, trust: TrustMap, at: datetime) -> Beliefs:
+    """Sort statements by whether and for what they count; their order is nothing."""
+    beliefs = Beliefs()
+    for claim in _merge(claims):
+        signers, reason = _hear(claim, trust, at)
+        if reason:
+            beliefs.set_aside.append(put_aside(claim, reason))
+            continue
+        beliefs.claims[claim.id.hex] = claim
+        _keep(beliefs, claim, signers, trust)
+    return beliefs
+
+
+def put_aside(claim: Claim, reason: str, *, is_unrelated: bool = False) -> SetAside:
+    """Return a statement that is not used."""
+    subjects = tuple(
+        ids[0] if (ids := list_ids(subject.digest)) else shown(subject.name)
+        for subject in claim.subjects
+    )
+    where = f"statement {claim.id}"
+    return SetAside(where, shown(claim.predicate_type), subjects, reason, is_unrelated)
+
+
+def _read_completeness(record: StepRecord) -> Completeness:
+    """Return how well the step's inputs are known, as far as such a builder can know it."""
+    group = record.facts.get("completeness")
+    said = group.get("class") if isinstance(group, dict) else None
+    try:
+        found = Completeness(said) if isinstance(said, str) else Completeness.UNKNOWN
+    except ValueError:
+        return Completeness.UNKNOWN
+    if record.builder == _IN_PROCESS:
+        return min(found, Completeness.DECLARED, key=lambda c: c.rank)
+    return found
+
+
+def _merge(claims: Iterable[Claim]) -> list[Claim]:
+    """Return each statement once, by whomever it is signed, in the order of ids."""
+    merged: dict[str, Claim] = {}
+    for claim in claims:
+        seen = merged.setdefault(claim.id.hex, claim)
+        if seen is not claim:
+            by_name = {a.signer: a for a in (*seen.attributions, *claim.attributions)}
+            both = tuple(by_name[name] for name in sorted(by_name))
+            merged[claim.id.hex] = replace(seen, attributions=both)
+    return [merged[key] for key in sorted(merged)]
+
+
+def _hear(claim: Claim, trust: TrustMap, at: datetime) -> tuple[tuple[str, ...], str]:
+    """Return who may say this, or why nobody who signed it may."""
+    if not claim.attributions:
+        return (), "nobody who is trusted signed it"
+    if claim.problem:
+        return (), f"it cannot be read: {shown(claim.problem)}"
+    content = claim.content
+    if content is None:
+        signers = tuple(name for name in claim.signers if trust.roles.get(name))
+        return signers, "" if signers else f"signed by {_join(claim.signers)}, who has no role"
+    wanted = _ROLES[type(content)]
+    signers = tuple(
+        name for name in claim.signers if not trust.roles.get(name, frozenset()).isdisjoint(wanted)
+    )
+    if not signers:
+        return (
+            (),
+            f"signed by {_join(claim.signers)}, who is no {' or '.join(wanted)} in the policy",
+        )
+    if isinstance(content, StepRecord):
+        return _hear_step(content, signers, trust)
+    if isinstance(content, VerificationSummary):
+        return _hear_summary(content, signers, trust, at)
+    is_early = (isinstance(content, RootAcceptance) and content.accepted_at > at) or (
+        isinstance(content, HumanReview) and content.reviewed_at > at
+    )
+    return ((), _EARLY) if is_early else (signers, "")
+
+
+def _hear_step(
+    record: StepRecord, signers: tuple[str, ...], trust: TrustMap
+) -> tuple[tuple[str, ...], str]:
+    entry = trust.builders.get(record.builder)
+    if entry is None:
+        return signers, ""
+    speaking = tuple(name for name in signers if name in entry.signers)
+    if not speaking:
+        builder = shown(record.builder)
+        return (), f"it names the builder {builder}, for which {_join(signers)} may not sign"
+    return speaking, ""
+
+
+def _hear_summary(
+    summary: VerificationSummary, signers: tuple[str, ...], trust: TrustMap, at: datetime
+) -> tuple[tuple[str, ...], str]:
+    entry = trust.verifiers.get(summary.verifier)
+    if entry is None:
+        return (), f"the policy does not trust the verifier {shown(summary.verifier)}"
+    speaking = tuple(name for name in signers if name in entry.signers)
+    if not speaking:
+        verifier = shown(summary.verifier)
+        return (), f"it names the verifier {verifier}, for which {_join(signers)} may not sign"
+    if summary.policy_digest not in entry.policies:
+        return (), f"it is a verdict by another policy, {shown(summary.policy_digest)}"
+    if not summary.passed:
+        return (), "its verdict is not a pass"
+    if summary.verified_at > at:
+        return (), _EARLY
+    return speaking, ""
+
+
+def is_fresh(summary: VerificationSummary, trust: TrustMap, at: datetime) -> bool:
+    """Return whether a verdict that is believed is young enough to stand for looking again."""
+    most = timedelta(days=trust.verifiers[summary.verifier].max_age_days)
+    return at - summary.verified_at <= most
+
+
+def _keep(beliefs: Beliefs, claim: Claim, signers: tuple[str, ...], trust: TrustMap) -> None:
+    content = claim.content
+    if isinstance(content, StepRecord):
+        level = _find_level(content.builder, trust)
+        step = Step(claim, content, signers, level, _read_completeness(content))
+        beliefs.by_claim[claim.id.hex] = step
+        _put(beliefs.steps, claim, step)
+    elif isinstance(content, RootAcceptance):
+        _put(beliefs.acceptances, claim, Said(claim, content, signers))
+    elif isinstance(content, VerificationSummary):
+        _put(beliefs.summaries, claim, Said(claim, content, signers))
+    elif isinstance(content, HumanReview):
+        _put(beliefs.reviews, claim, Said(claim, content, signers))
+    elif isinstance(content, TestResult):
+        _put(beliefs.results, claim, Said(claim, content, signers))
+    elif isinstance(content, Environment):
+        _put(beliefs.environments, claim, Said(claim, content, signers))
+    elif isinstance(content, SignedFiles):
+        beliefs.listings.append(Said(claim, content, signers))
+    else:
+        _put(beliefs.others, claim, Said(claim, None, signers))
+
+
+def _find_level(builder: str, trust: TrustMap) -> int:
+    entry = trust.builders.get(builder)
+    if entry is None:
+        return 0
+    most = 1 if builder in SELF_SIGNED_BUILDERS else MAX_BUILD_LEVEL
+    return max(0, min(entry.level, most))
+
+
+def _put(index: dict[str, list[T]], claim: Claim, value: T) -> None:
+    for subject in claim.subjects:
+        for name in list_ids(subject.digest):
+            held = index.setdefault(name, [])
+            if not held or held[-1] is not value:  # a digest may be a subject twice
+                held.append(value)
+
+
+def _join(names: tuple[str, ...]) -> str:
+    return ", ".join(shown(name) for name in names)
