@@ -158,28 +158,37 @@ def _gather(name: str, depth: int, known: Known) -> Fact:
             copies.append(step)
         else:
             made.append(found)
-    made.sort(
-        key=lambda m: (-m.own_rank, -m.completeness.rank, m.step.claim.id.hex),
-    )
-    for kind in (beliefs.acceptances, beliefs.summaries):
-        known.used.update(said.claim.id.hex for said in kind.get(name, ()))
+    if len(made) > 1:
+        made.sort(key=lambda m: (-m.own_rank, -m.completeness.rank, m.step.claim.id.hex))
     wholes, is_whole = _find_wholes(name, known)
     bound = tuple(sorted(known.aliases.find(name)))
     if len(bound) > 1:
         known.used.update(known.aliases.find(name).values())
         known.candidates.setdefault(name, bound)
-    roots = known.roots.get(name, [])
+    cut, expired = _find_cut(name, known)
     return Fact(
         name,
         depth,
         made=tuple(made),
         copies=tuple(copies),
         wholes=tuple(wholes),
-        cut=find_cut(name, beliefs, roots=roots, trust=known.trust, at=known.at),
-        expired=tuple(list_expired(name, beliefs, roots=roots, trust=known.trust, at=known.at)),
-        is_conflict=_is_conflict(made),
+        cut=cut,
+        expired=expired,
+        is_conflict=len(made) > 1 and _is_conflict(made),
         is_cut_short=not is_whole,
     )
+
+
+def _find_cut(name: str, known: Known) -> tuple[Cut | None, tuple[str, ...]]:
+    """Return what ends the chain at a node, and what once did; for most nodes there is nothing."""
+    beliefs, roots = known.beliefs, known.roots.get(name, [])
+    said = (*beliefs.acceptances.get(name, ()), *beliefs.summaries.get(name, ()))
+    if not said and not roots:
+        return None, ()
+    known.used.update(one.claim.id.hex for one in said)
+    cut = find_cut(name, beliefs, roots=roots, trust=known.trust, at=known.at)
+    expired = list_expired(name, beliefs, roots=roots, trust=known.trust, at=known.at)
+    return cut, tuple(expired)
 
 
 def _resolve_step(step: Step, known: Known) -> Made:
@@ -188,11 +197,8 @@ def _resolve_step(step: Step, known: Known) -> Made:
     if key not in known.steps:
         inputs = {_resolve_input(item, key, known) for item in _list_followed(step.record)}
         missing = find_missing_ranks(step.record, known.beliefs.by_claim)
-        known.used.update(
-            rank
-            for rank in list_rank_claims(step.record).values()
-            if rank in known.beliefs.by_claim
-        )
+        ranks = list_rank_claims(step.record).values() if step.record.byproducts else ()
+        known.used.update(rank for rank in ranks if rank in known.beliefs.by_claim)
         known.steps[key] = Made(step, tuple(sorted(inputs)), missing)
     return known.steps[key]
 

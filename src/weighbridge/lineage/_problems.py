@@ -78,6 +78,8 @@ def find_problems(
         is_believed: Whether something makes it good.
         is_circle: Whether it was made from itself, by way of others.
     """
+    if is_believed and not against.denied and not against.rejected:
+        return []
     found = {*_find_denied(fact, against, known), *_find_rejected(fact, against, known)}
     if not is_believed:
         found |= set(_find_doubts(fact, is_circle=is_circle))

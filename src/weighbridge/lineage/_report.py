@@ -136,6 +136,7 @@ def _build_node(
     record = made.step.record if made else None
     origin = _find_origin(fact, choice)
     is_required = judgement.is_required[index]
+    sound = _list_sound(fact)
     chain = _ORDER[judgement.completeness[index]]
     problems = find_problems(
         fact, against, known, is_believed=rank > 0, is_circle=judgement.is_circle[index]
@@ -146,11 +147,9 @@ def _build_node(
         id=fact.id,
         label=label,
         origin=origin,
-        own_level=max(level, *(m.step.level for m in _list_sound(fact)), 0),
+        own_level=max((level, *[m.step.level for m in sound])),
         level=level,
-        completeness=max(
-            chain, *(m.completeness for m in _list_sound(fact)), chain, key=lambda c: c.rank
-        ),
+        completeness=max((chain, *[m.completeness for m in sound]), key=_ORDER.index),
         chain_completeness=chain,
         is_required=is_required,
         depth=fact.depth,
@@ -196,8 +195,8 @@ def _find_claim(fact: Fact, origin: Origin, made: Made | None) -> Digest | None:
     return fact.cut.claim if fact.cut else None
 
 
-def _list_sound(fact: Fact) -> Iterable[Made]:
-    return () if fact.is_conflict else (made for made in fact.made if not made.missing)
+def _list_sound(fact: Fact) -> list[Made]:
+    return [] if fact.is_conflict else [made for made in fact.made if not made.missing]
 
 
 def _is_dead_end(choice: Choice, problems: Iterable[LineageProblem]) -> bool:
