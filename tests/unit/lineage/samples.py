@@ -141,9 +141,7 @@ def accepted(
     at: datetime = NOW - DAY,
     source: str = "https://example.com/x",
 ) -> Claim:
-    content = RootAcceptance(
-        "well known", source, "MIT", "mit", "ann", at, NOW + days * DAY, level
-    )
+    content = RootAcceptance("well known", source, "MIT", "mit", "ann", at, NOW + days * DAY, level)
     return claim(content, what, by=by)
 
 
