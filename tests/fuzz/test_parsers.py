@@ -9,6 +9,7 @@ import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -17,9 +18,19 @@ from hypothesis import strategies as st
 from support import CARD, EVIL_PICKLE, to_safetensors
 from weighbridge.core import (
     DEFAULT_LIMITS,
+    TEST_RESULT_TYPE,
     Answer,
     CoverageStatus,
+    Decision,
+    Dependency,
+    HumanReview,
     Observation,
+    RootAcceptance,
+    Statement,
+    StepRecord,
+    Subject,
+    build_acceptance,
+    build_review,
     parse_bundle,
     parse_json,
 )
@@ -34,9 +45,17 @@ from weighbridge.formats import (
     parse_license,
 )
 from weighbridge.policy import parse_policy
-from weighbridge.provenance import parse_audit, parse_rank_report, parse_strace
+from weighbridge.provenance import (
+    SCAI_TYPE,
+    build_provenance,
+    parse_audit,
+    parse_rank_report,
+    parse_strace,
+    to_scai,
+)
 from weighbridge.scanning import build_inspector
 from weighbridge.signing import parse_before_v1
+from weighbridge.workflow._claim_content import read_content
 
 POLICY = b"""version = 1
 [trust.signers.a]
@@ -62,6 +81,32 @@ BUNDLE = json.dumps(
 STATEMENT = b"""{"_type": "https://in-toto.io/Statement/v1", "predicateType": "x",
 "subject": [{"name": "n", "digest": {"sha256": "00"}}], "predicate": {}}"""
 
+SUBJECTS = [Subject("m", {"sha256": "ab" * 32})]
+AT = datetime(2026, 11, 30, tzinfo=UTC)
+ENDS = datetime(2027, 1, 1, tzinfo=UTC)
+STEP = StepRecord(
+    kind="train",
+    name="n",
+    builder="https://example.com/builder",
+    entry_point=("a",),
+    parameters={"p": "1"},
+    inputs=(Dependency("data", {"sha256": "cd" * 32}, "file:data", "data"),),
+    started_at=AT,
+    finished_at=AT,
+    invocation="urn:x",
+)
+TESTED = {"result": "PASSED", "metrics": {"a": "0.5"}, "failedTests": []}
+CLAIMS = [
+    build_provenance(STEP, SUBJECTS).payload,
+    build_acceptance(
+        RootAcceptance("r", "https://x", "MIT", "", "me", AT, ENDS, 1), SUBJECTS
+    ).payload,
+    build_review(HumanReview(Decision.APPROVE, "s", "n", "me", AT, ENDS), SUBJECTS).payload,
+    Statement.build(SUBJECTS, predicate_type=TEST_RESULT_TYPE, predicate=TESTED).payload,
+    Statement.build(
+        SUBJECTS, predicate_type=SCAI_TYPE, predicate=to_scai({"cpu.model": "x"})
+    ).payload,
+]
 RANK_REPORT = (
     b'{"began":"2026-11-22T03:00:00.000000Z","ended":"2026-11-22T04:00:00.000000Z","inputs":{"a":'
     b'{"sha256":"00"}},"job":"j","kind":"train","name":"n","outputs":{"m":"file:m"},"rank":1,'
@@ -138,6 +183,12 @@ def check_observation(seen: Observation) -> None:
         assert words.isprintable()
 
 
+def check_content(statement: Statement) -> None:
+    """Hold that a statement of any type has content, or a reason, or is of a type not known."""
+    content, problem = read_content(statement)
+    assert content is None or not problem
+
+
 @dataclass(frozen=True)
 class Target:
     parse: Callable[[bytes], object]
@@ -148,6 +199,7 @@ TARGETS = {
     "json": Target(lambda data: parse_json(data, what="x", limits=DEFAULT_LIMITS), [BUNDLE]),
     "bundle": Target(lambda data: parse_bundle(data, what="x", limits=DEFAULT_LIMITS), [BUNDLE]),
     "statement": Target(lambda data: parse_in_toto(data, limits=DEFAULT_LIMITS), [STATEMENT]),
+    "claim": Target(lambda data: check_content(parse_in_toto(data, limits=DEFAULT_LIMITS)), CLAIMS),
     "rank report": Target(
         lambda data: parse_rank_report(data, what="x", limits=DEFAULT_LIMITS), [RANK_REPORT]
     ),

@@ -239,8 +239,8 @@ def parse_bundle(data: bytes, *, what: str, limits: Limits) -> Bundle:
     reader = _Reader(what)
     if built := _BUILT.fullmatch(data):
         hint, payload, sig = built.groups()
-        signature = EnvelopeSignature(reader.base64(sig.decode(), f"{_SIGNATURE}.sig"))
-        envelope = Envelope(reader.base64(payload.decode(), _PAYLOAD), (signature,))
+        signature = EnvelopeSignature(reader.decode(sig, f"{_SIGNATURE}.sig"))
+        envelope = Envelope(reader.decode(payload, _PAYLOAD), (signature,))
         return Bundle(PublicKeyMaterial(hint.decode()), envelope, data)
     document = reader.fields(
         parse_json(data, what=what, limits=limits, max_values=_MAX_VALUES),
@@ -382,12 +382,18 @@ class _Reader:
         text = self.text(value, where)
         if not text:
             self.refuse("is not a signature bundle: this is empty or missing", where)
+        if not text.isascii():
+            self.refuse("holds broken base64: it has letters that are none of its own", where)
+        return self.decode(text.encode(), where)
+
+    def decode(self, text: bytes, where: str) -> bytes:
+        """Decode base64 that is there, as :meth:`base64` does."""
         try:
-            data = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError) as error:
+            data = binascii.a2b_base64(text, strict_mode=True)
+        except ValueError as error:
             raise ParseError(f"{self.what} holds broken base64: {error}", where=where) from error
         # What the decoder lets pass are bits behind the last whole byte.
         tail = len(data) % 3
-        if tail and base64.b64encode(data[-tail:]).decode() != text[-4:]:
+        if tail and base64.b64encode(data[-tail:]) != text[-4:]:
             self.refuse("holds base64 with stray bits at its end", where)
         return data

@@ -26,7 +26,10 @@ class Completeness(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the weakest."""
-        return list(Completeness).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {completeness: rank for rank, completeness in enumerate(Completeness)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,13 @@ class Aliases:
         """Return to which sha256 an alias is bound; several if statements contradict."""
         return self.bound.get(alias, {})
 
+    def list_names(self, name: str) -> list[str]:
+        """Return a node's id, then those of its aliases that mean nothing else."""
+        aliases = self.names.get(name)
+        if not aliases:
+            return [name]
+        return [name, *sorted(alias for alias in aliases if len(self.bound[alias]) == 1)]
+
     def resolve(self, digest: Mapping[str, str]) -> Resolved:
         """Return which node a set of digests means.
 

@@ -22,12 +22,12 @@ from weighbridge.core import (
 from weighbridge.lineage._ids import list_ids, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from weighbridge.core import Claim, TrustMap
 
-__all__ = ["Beliefs", "Said", "Step", "believe", "is_fresh", "put_aside"]
+__all__ = ["Beliefs", "Said", "Step", "believe", "gather_said", "is_fresh", "put_aside"]
 
 T = TypeVar("T")
 
@@ -238,6 +238,14 @@ def _find_level(builder: str, trust: TrustMap) -> int:
         return 0
     most = 1 if builder in SELF_SIGNED_BUILDERS else MAX_BUILD_LEVEL
     return max(0, min(entry.level, most))
+
+
+def gather_said(index: Mapping[str, list[T]], names: Sequence[str]) -> list[T]:
+    """Return what is said of a node under any of its names, each statement once."""
+    if len(names) == 1:
+        return index.get(names[0], [])
+    found = {id(value): value for name in names for value in index.get(name, ())}
+    return list(found.values())
 
 
 def _put(index: dict[str, list[T]], claim: Claim, value: T) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core import MAX_BUILD_LEVEL, Origin
 from weighbridge.lineage._believe import is_fresh
 from weighbridge.lineage._ids import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from weighbridge.core import (
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
         TrustMap,
         VerificationSummary,
     )
-    from weighbridge.lineage._believe import Beliefs, Said
+    from weighbridge.lineage._believe import Said
 
-__all__ = ["Cut", "find_cut", "list_expired"]
+__all__ = ["Cut", "Ends", "find_cut", "list_expired"]
 
 _KINDS = (Origin.SUMMARY, Origin.ACCEPTED, Origin.LISTED)
 
@@ -49,26 +50,36 @@ class Cut:
     acceptance: RootAcceptance | None = None
 
 
-def find_cut(
-    name: str, beliefs: Beliefs, *, roots: list[PolicyRoot], trust: TrustMap, at: datetime
-) -> Cut | None:
+class Ends(NamedTuple):
+    """Whatever may end a chain at one node.
+
+    Attributes:
+        acceptances: Of it, by reviewers.
+        summaries: Of it, by verifiers and for policies that count.
+        roots: Those of the policy for its digest.
+    """
+
+    acceptances: Sequence[Said[RootAcceptance]]
+    summaries: Sequence[Said[VerificationSummary]]
+    roots: Sequence[PolicyRoot]
+
+
+def find_cut(ends: Ends, *, trust: TrustMap, at: datetime) -> Cut | None:
     """Return what ends a chain at a node; of several what gives the highest level.
 
     Args:
-        name: The node's id.
-        beliefs: Acceptances and summaries of it.
-        roots: Those of the policy for this digest.
+        ends: What may.
         trust: How old summaries may be.
         at: When it is judged.
     """
-    acceptance = _choose_acceptance(beliefs.acceptances.get(name, []), at)
+    acceptance = _choose_acceptance(ends.acceptances, at)
     cuts = [
         Cut(Origin.SUMMARY, _find_level(said.content), said.signers, said.claim.id)
-        for said in beliefs.summaries.get(name, [])
+        for said in ends.summaries
         if is_fresh(said.content, trust, at)
     ]
     root = max(
-        (root for root in roots if root.expires is None or at < root.expires),
+        (root for root in ends.roots if root.expires is None or at < root.expires),
         key=lambda root: (root.max_level, root.license, root.reason),
         default=None,
     )
@@ -107,34 +118,32 @@ def find_cut(
     )
 
 
-def list_expired(
-    name: str, beliefs: Beliefs, *, roots: list[PolicyRoot], trust: TrustMap, at: datetime
-) -> list[str]:
+def list_expired(ends: Ends, *, trust: TrustMap, at: datetime) -> list[str]:
     """Return what once ended the chain at a node and does not any more, one sentence each."""
     return [
         *(
             f"the acceptance by {', '.join(map(shown, said.signers))} ended on "
             f"{said.content.expires_at:%Y-%m-%d}"
-            for said in beliefs.acceptances.get(name, [])
+            for said in ends.acceptances
             if at >= said.content.expires_at
         ),
         *(
             f"the policy lists it as a root until {root.expires:%Y-%m-%d}"
-            for root in roots
+            for root in ends.roots
             if root.expires is not None and at >= root.expires
         ),
         *(
             f"the verdict of {shown(said.content.verifier)} of "
             f"{said.content.verified_at:%Y-%m-%d} is older than the "
             f"{trust.verifiers[said.content.verifier].max_age_days:,} days that the policy allows"
-            for said in beliefs.summaries.get(name, [])
+            for said in ends.summaries
             if not is_fresh(said.content, trust, at)
         ),
     ]
 
 
 def _choose_acceptance(
-    said: list[Said[RootAcceptance]], at: datetime
+    said: Sequence[Said[RootAcceptance]], at: datetime
 ) -> Said[RootAcceptance] | None:
     """Return the acceptance that gives most; among equals the one that holds longest."""
     return max(

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.errors import LimitExceededError
-from weighbridge.lineage._cuts import find_cut, list_expired
+from weighbridge.lineage._believe import gather_said
+from weighbridge.lineage._cuts import Ends, find_cut, list_expired
 from weighbridge.lineage._ids import shown
 from weighbridge.lineage._ranks import find_missing_ranks, list_rank_claims
 
@@ -150,7 +151,8 @@ def _gather(name: str, depth: int, known: Known) -> Fact:
     beliefs = known.beliefs
     made: list[Made] = []
     copies: list[Step] = []
-    for step in beliefs.steps.get(name, ()):
+    names = known.aliases.list_names(name)
+    for step in gather_said(beliefs.steps, names):
         known.used.add(step.claim.id.hex)
         found = _resolve_step(step, known)
         if any(item.target == name for item in found.inputs):
@@ -163,7 +165,7 @@ def _gather(name: str, depth: int, known: Known) -> Fact:
     if len(bound) > 1:
         known.used.update(bound.values())
         known.candidates.setdefault(name, tuple(sorted(bound)))
-    cut, expired = _find_end(name, known)
+    cut, expired = _find_end(names, known)
     return Fact(
         name,
         depth,
@@ -177,17 +179,23 @@ def _gather(name: str, depth: int, known: Known) -> Fact:
     )
 
 
-def _find_end(name: str, known: Known) -> tuple[Cut | None, tuple[str, ...]]:
-    """Return what ends the chain at a node, and what once did."""
+def _find_end(names: Sequence[str], known: Known) -> tuple[Cut | None, tuple[str, ...]]:
+    """Return what ends the chain at a node, and what once did.
+
+    Args:
+        names: Its id, then its aliases.
+        known: Everything.
+    """
     beliefs = known.beliefs
-    if not (name in beliefs.acceptances or name in beliefs.summaries or name in known.roots):
+    acceptances = gather_said(beliefs.acceptances, names)
+    summaries = gather_said(beliefs.summaries, names)
+    roots = known.roots.get(names[0], [])
+    if not (acceptances or summaries or roots):
         return None, ()
-    known.used.update(said.claim.id.hex for said in beliefs.acceptances.get(name, ()))
-    known.used.update(said.claim.id.hex for said in beliefs.summaries.get(name, ()))
-    roots = known.roots.get(name, [])
-    cut = find_cut(name, beliefs, roots=roots, trust=known.trust, at=known.at)
-    expired = list_expired(name, beliefs, roots=roots, trust=known.trust, at=known.at)
-    return cut, tuple(expired)
+    known.used.update(said.claim.id.hex for said in (*acceptances, *summaries))
+    said = Ends(acceptances, summaries, roots)
+    cut = find_cut(said, trust=known.trust, at=known.at)
+    return cut, tuple(list_expired(said, trust=known.trust, at=known.at))
 
 
 def _resolve_step(step: Step, known: Known) -> Made:

@@ -12,6 +12,7 @@ from weighbridge.core import (
     Origin,
     ProblemKind,
 )
+from weighbridge.lineage._believe import gather_said
 from weighbridge.lineage._ids import shown
 from weighbridge.lineage._problems import find_against, find_dead_end, find_problems, to_order
 from weighbridge.lineage._reviews import list_reviews
@@ -131,6 +132,7 @@ def _build_node(
     label: str,
 ) -> LineageNode:
     beliefs, sound = known.beliefs, _list_sound(fact)
+    names = known.aliases.list_names(fact.id)
     rank, choice = judgement.ranks[index], judgement.choices[index]
     level, cut = max(rank - 1, 0), fact.cut
     made = _choose_made(fact, choice)
@@ -162,8 +164,8 @@ def _build_node(
         step=record,
         environment=_choose_environment(fact.id, known, made),
         acceptance=cut.acceptance if cut else None,
-        reviews=list_reviews(beliefs.reviews.get(fact.id, ())),
-        results=tuple([said.content for said in beliefs.results.get(fact.id, ())]),
+        reviews=list_reviews(gather_said(beliefs.reviews, names)),
+        results=tuple([said.content for said in gather_said(beliefs.results, names)]),
         reason=cut.reason if cut and origin is cut.origin else "",
         problems=tuple(sorted(problems, key=to_order)),
     )

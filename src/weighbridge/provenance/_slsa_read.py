@@ -20,6 +20,7 @@ __all__ = ["parse_provenance"]
 _EXTERNAL = frozenset({"entryPoint", "parameters", "inputs", "source"})
 _SOURCE = frozenset({"uri", "path"})
 _KIND_BY_TYPE = {BUILD_TYPE.format(kind=kind): kind for kind in KINDS}
+_NOTHING: dict[str, Any] = {}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
 
 
@@ -117,17 +118,17 @@ def _parse_kind(build_type: str) -> str:
 def _parse_descriptor(item: object, group: str, index: int) -> Dependency:
     if not isinstance(item, dict):
         raise ParseError("a dependency is not an object", where=f"{group}[{index}]")
-    annotations = _to_text_map(_take(item, "annotations", dict, {}), group, index)
-    role = annotations.get("role", "")
+    name = item.get("name", "")
+    digest = item.get("digest", _NOTHING)
+    uri = item.get("uri", "")
+    annotations = item.get("annotations", _NOTHING)
+    if not (type(name) is type(uri) is str and type(digest) is type(annotations) is dict):
+        for field, kind in (("name", str), ("digest", dict), ("uri", str), ("annotations", dict)):
+            _take(item, field, kind, kind())
+    role = _to_text_map(annotations, group, index).get("role", "")
     if role:
-        annotations = {name: value for name, value in annotations.items() if name != "role"}
-    return Dependency(
-        _take(item, "name", str, ""),
-        _to_text_map(_take(item, "digest", dict, {}), group, index),
-        _take(item, "uri", str, ""),
-        role,
-        annotations,
-    )
+        annotations = {key: value for key, value in annotations.items() if key != "role"}
+    return Dependency(name, _to_text_map(digest, group, index), uri, role, annotations)
 
 
 def _to_texts(items: list[object], where: str) -> list[str]:
