@@ -71,11 +71,14 @@ def forget(report: LineageReport, gone: str) -> LineageReport:
     for node in report.nodes:
         if node.id not in reached:
             continue
-        if node.id == gone and node.acceptance is None and node.origin is not Origin.LISTED:
-            node = replace(node, origin=Origin.UNKNOWN)
         if node.id == gone:
-            node = replace(node, step=None, environment=None, results=(), claim=None)
-        nodes.append(node)
+            stays = node.acceptance is not None or node.origin is Origin.LISTED
+            origin = node.origin if stays else Origin.UNKNOWN
+            nodes.append(
+                replace(node, origin=origin, step=None, environment=None, results=(), claim=None)
+            )
+        else:
+            nodes.append(node)
     kept = tuple(edge for edge in edges if edge.source in reached)
     return replace(report, nodes=tuple(nodes), edges=kept)
 

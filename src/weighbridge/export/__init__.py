@@ -5,7 +5,6 @@ Text and JSON load at once; the writers of HTML and SARIF load when they are fir
 
 from typing import TYPE_CHECKING
 
-from weighbridge.export._checklist_text import checklist_to_text, is_checklist_rule
 from weighbridge.export._json import (
     attribution_to_json,
     diff_to_json,
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckReport",
     "attribution_to_json",
-    "checklist_to_text",
     "diff_to_json",
-    "is_checklist_rule",
     "load_schema",
     "manifest_to_json",
     "scan_to_json",

@@ -48,7 +48,8 @@ def to_provenance_yaml(
     several steps tell differently is left out, and so is what YAML cannot hold.
 
     Args:
-        report: The lineage; None, or one of which nothing is believed: only files are written.
+        report: The lineage; without one, or if nothing of it is believed or it is that of another
+            artifact, only files are written.
         digest: Of the artifact; None if it is not known.
         files: POSIX path to sha256 in hex of each of its files.
 
@@ -58,12 +59,17 @@ def to_provenance_yaml(
     parts = [_HEAD]
     if digest is not None:
         parts.append(_write_mapping("model", {"sha256": str(digest)}))
-    if report is not None and report.is_judged and report.root.origin is not Origin.UNKNOWN:
+    is_of_it = report is not None and digest is not None and report.artifact == str(digest)
+    if report is not None and is_of_it and _is_believed(report):
         parts += _write_inputs(report)
         parts += _write_training(find_training(report))
     known = {name: f"sha256:{sha256}" for name, sha256 in files.items() if _is_writable(name)}
     parts.append(_write_mapping("files", dict(sorted(known.items()))))
     return "".join(parts).encode()
+
+
+def _is_believed(report: LineageReport) -> bool:
+    return report.is_judged and report.root.origin is not Origin.UNKNOWN
 
 
 def _write_inputs(report: LineageReport) -> Iterator[str]:

@@ -18,7 +18,7 @@ from weighbridge.core import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weighbridge.core import LineageNode, LineageReport
+    from weighbridge.core import Digest, LineageNode, LineageReport
 
 __all__ = ["Address", "Candidate", "Index", "Sources", "find_sources", "parse_address", "to_sha256"]
 
@@ -146,9 +146,14 @@ def parse_address(text: str) -> Address | None:
     return Address("other", text.rstrip("/"))
 
 
-def find_sources(report: LineageReport | None) -> Sources:
-    """Arrange a lineage; empty if nothing of it is believed. Linear in its edges."""
+def find_sources(report: LineageReport | None, digest: Digest | None) -> Sources:
+    """Arrange a lineage; linear in its edges.
+
+    Empty if nothing of it is believed, or if it is not that of the artifact with ``digest``.
+    """
     if report is None or not report.is_judged or report.root.origin is Origin.UNKNOWN:
+        return Sources()
+    if digest is None or report.artifact != str(digest):
         return Sources()
     nodes = report.by_id()
     inputs = {
