@@ -7,12 +7,11 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from weighbridge.core import (
-    Dependency,
-    EdgeKind,
     InputClass,
     Origin,
     classify_input,
     find_training,
+    list_inputs,
     list_materials,
     list_packages,
     list_seeds,
@@ -21,7 +20,7 @@ from weighbridge.core import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from weighbridge.core import Digest, LineageNode, LineageReport, StepRecord
+    from weighbridge.core import Dependency, Digest, LineageNode, LineageReport, StepRecord
 
 __all__ = ["to_provenance_yaml"]
 
@@ -78,17 +77,9 @@ def _write_inputs(report: LineageReport) -> Iterator[str]:
         InputClass.DATA: {},
     }
     nodes = report.by_id()
-    inputs = {
-        (node.id, item.name, item.role): item
-        for node in report.nodes
-        if node.step is not None
-        for item in (*node.step.inputs, *node.step.materials)
-    }
-    for edge in report.edges:
-        if edge.kind is not EdgeKind.MADE_FROM or not edge.target.startswith("sha256:"):
+    for edge, item in list_inputs(report):
+        if not edge.target.startswith("sha256:"):
             continue
-        item = inputs.get((edge.source, edge.name, edge.role))
-        item = item or Dependency(edge.name, {}, role=edge.role)
         kind = classify_input(item)
         if kind in items:
             described = _describe(item, edge.target, nodes.get(edge.target))

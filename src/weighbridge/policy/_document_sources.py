@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core import (
     Dependency,
-    EdgeKind,
     InputClass,
     Origin,
     classify_input,
     find_training,
+    list_inputs,
 )
 
 if TYPE_CHECKING:
@@ -156,18 +156,8 @@ def find_sources(report: LineageReport | None, digest: Digest | None) -> Sources
     if digest is None or report.artifact != str(digest):
         return Sources()
     nodes = report.by_id()
-    inputs = {
-        (node.id, item.name, item.role): item
-        for node in report.nodes
-        if node.step is not None
-        for item in (*node.step.inputs, *node.step.materials)
-    }
     found: dict[tuple[str, InputClass], Candidate] = {}
-    for edge in report.edges:
-        if edge.kind is not EdgeKind.MADE_FROM:
-            continue
-        item = inputs.get((edge.source, edge.name, edge.role))
-        item = item or Dependency(edge.name, {}, role=edge.role)
+    for edge, item in list_inputs(report):
         kind = classify_input(item)
         kind = InputClass.OTHER if kind in (InputClass.CODE, InputClass.LOCK) else kind
         kind = InputClass.OTHER if edge.role in ("dependency", "") else kind
