@@ -43,6 +43,7 @@ from weighbridge.formats import (
     parse_git_diff_text,
     parse_git_status_text,
     parse_license,
+    parse_provenance_yaml,
 )
 from weighbridge.policy import parse_policy
 from weighbridge.provenance import (
@@ -155,6 +156,13 @@ FILES = [
 ]
 
 
+PROVENANCE = b"""model: {name: x, path: ., sha256: "sha256:%b"}
+base_model: [{uri: hf://a/b, revision: main, license: mit}, a/c]
+training_data: {train: {path: d.csv, checksum: %b, size: 1}}
+dependencies: {lock: uv.lock, packages: [torch==2.1, {name: a, version: 1}], cuda: "12.1"}
+training: {script: {path: t.py}, seeds: {a: 1}, params: {b: [1, {c: 2}]}, gpu: [x]}
+files: {w: %b}
+""" % (b"0" * 64, b"1" * 64, b"2" * 64)
 STRACE_LOGS = [
     b"""7 execve("\\x2f\\x62", [...], 0x7ffd /* 9 vars */) = 0
 7 openat(AT_FDCWD<\\x2f\\x77>, "\\x61", O_RDONLY|O_CLOEXEC) = 3<\\x2f\\x77\\x2f\\x61>
@@ -214,6 +222,10 @@ TARGETS = {
     "policy": Target(lambda data: parse_policy(data, name="x", limits=DEFAULT_LIMITS), [POLICY]),
     "card": Target(
         lambda data: parse_card(data, file="README.md", limits=DEFAULT_LIMITS), [CARD.encode()]
+    ),
+    "provenance document": Target(
+        lambda data: parse_provenance_yaml(data, what="x", limits=DEFAULT_LIMITS),
+        [PROVENANCE, b"- {path: w, sha256: %b}" % (b"0" * 64), b"w: %b" % (b"0" * 64)],
     ),
     "git status": Target(parse_git_status_text, GIT_STATUS),
     "git diff": Target(parse_git_diff_text, GIT_DIFF),

@@ -71,13 +71,14 @@ def forget(report: LineageReport, gone: str) -> LineageReport:
     for node in report.nodes:
         if node.id not in reached:
             continue
-        if node.id != gone:
+        if node.id == gone:
+            stays = node.acceptance is not None or node.origin is Origin.LISTED
+            origin = node.origin if stays else Origin.UNKNOWN
+            nodes.append(
+                replace(node, origin=origin, step=None, environment=None, results=(), claim=None)
+            )
+        else:
             nodes.append(node)
-            continue
-        is_root = node.acceptance is not None or node.origin is Origin.LISTED
-        origin = node.origin if is_root else Origin.UNKNOWN
-        bare = replace(node, step=None, environment=None, results=(), claim=None, origin=origin)
-        nodes.append(bare)
     kept = tuple(edge for edge in edges if edge.source in reached)
     return replace(report, nodes=tuple(nodes), edges=kept)
 

@@ -7,11 +7,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote
 
+from weighbridge.core._lineage import EdgeKind
+from weighbridge.core._step import Dependency
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from weighbridge.core._lineage import LineageNode, LineageReport
-    from weighbridge.core._step import Dependency, StepRecord
+    from weighbridge.core._lineage import LineageEdge, LineageNode, LineageReport
+    from weighbridge.core._step import StepRecord
 
 __all__ = [
     "TRAINING_KINDS",
@@ -19,6 +22,7 @@ __all__ = [
     "Package",
     "classify_input",
     "find_training",
+    "list_inputs",
     "list_materials",
     "list_packages",
     "list_seeds",
@@ -109,6 +113,23 @@ def classify_input(item: Dependency) -> InputClass:
         if words & known:
             return kind
     return InputClass.OTHER
+
+
+def list_inputs(report: LineageReport) -> Iterator[tuple[LineageEdge, Dependency]]:
+    """Yield what went into the steps of a lineage: the edge, and what the step's record says of it.
+
+    In the order of the edges. Of an input that no record names only what the edge says is there.
+    """
+    said = {
+        (node.id, item.name, item.role): item
+        for node in report.nodes
+        if node.step is not None
+        for item in (*node.step.inputs, *node.step.materials)
+    }
+    for edge in report.edges:
+        if edge.kind is EdgeKind.MADE_FROM:
+            item = said.get((edge.source, edge.name, edge.role))
+            yield edge, item or Dependency(edge.name, {}, role=edge.role)
 
 
 def list_materials(record: StepRecord, role: str) -> tuple[Dependency, ...]:

@@ -5,7 +5,6 @@ Text and JSON load at once; all other writers load when they are first called.
 
 from typing import TYPE_CHECKING
 
-from weighbridge.export._checklist_text import checklist_to_text, is_checklist_rule
 from weighbridge.export._json import (
     attribution_to_json,
     diff_to_json,
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckReport",
     "attribution_to_json",
-    "checklist_to_text",
     "diff_to_json",
-    "is_checklist_rule",
     "judge_trace",
     "load_schema",
     "manifest_to_json",

@@ -7,12 +7,11 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from weighbridge.core import (
-    Dependency,
-    EdgeKind,
     InputClass,
     Origin,
     classify_input,
     find_training,
+    list_inputs,
     list_materials,
     list_packages,
     list_seeds,
@@ -21,7 +20,7 @@ from weighbridge.core import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from weighbridge.core import Digest, LineageNode, LineageReport, StepRecord
+    from weighbridge.core import Dependency, Digest, LineageNode, LineageReport, StepRecord
 
 __all__ = ["to_provenance_yaml"]
 
@@ -48,7 +47,8 @@ def to_provenance_yaml(
     several steps tell differently is left out, and so is what YAML cannot hold.
 
     Args:
-        report: The lineage; None, or one of which nothing is believed: only files are written.
+        report: The lineage; without one, or if nothing of it is believed or it is that of another
+            artifact, only files are written.
         digest: Of the artifact; None if it is not known.
         files: POSIX path to sha256 in hex of each of its files.
 
@@ -58,12 +58,17 @@ def to_provenance_yaml(
     parts = [_HEAD]
     if digest is not None:
         parts.append(_write_mapping("model", {"sha256": str(digest)}))
-    if report is not None and report.is_judged and report.root.origin is not Origin.UNKNOWN:
+    is_of_it = report is not None and digest is not None and report.artifact == str(digest)
+    if report is not None and is_of_it and _is_believed(report):
         parts += _write_inputs(report)
         parts += _write_training(find_training(report))
     known = {name: f"sha256:{sha256}" for name, sha256 in files.items() if _is_writable(name)}
     parts.append(_write_mapping("files", dict(sorted(known.items()))))
     return "".join(parts).encode()
+
+
+def _is_believed(report: LineageReport) -> bool:
+    return report.is_judged and report.root.origin is not Origin.UNKNOWN
 
 
 def _write_inputs(report: LineageReport) -> Iterator[str]:
@@ -72,17 +77,9 @@ def _write_inputs(report: LineageReport) -> Iterator[str]:
         InputClass.DATA: {},
     }
     nodes = report.by_id()
-    inputs = {
-        (node.id, item.name, item.role): item
-        for node in report.nodes
-        if node.step is not None
-        for item in (*node.step.inputs, *node.step.materials)
-    }
-    for edge in report.edges:
-        if edge.kind is not EdgeKind.MADE_FROM or not edge.target.startswith("sha256:"):
+    for edge, item in list_inputs(report):
+        if not edge.target.startswith("sha256:"):
             continue
-        item = inputs.get((edge.source, edge.name, edge.role))
-        item = item or Dependency(edge.name, {}, role=edge.role)
         kind = classify_input(item)
         if kind in items:
             described = _describe(item, edge.target, nodes.get(edge.target))

@@ -192,10 +192,11 @@ def _find_end(names: Sequence[str], known: Known) -> tuple[Cut | None, tuple[str
     roots = known.roots.get(names[0], [])
     if not (acceptances or summaries or roots):
         return None, ()
-    known.used.update(said.claim.id.hex for said in (*acceptances, *summaries))
-    said = Ends(acceptances, summaries, roots)
-    cut = find_cut(said, trust=known.trust, at=known.at)
-    return cut, tuple(list_expired(said, trust=known.trust, at=known.at))
+    known.used.update(said.claim.id.hex for said in acceptances)
+    known.used.update(said.claim.id.hex for said in summaries)
+    ends = Ends(acceptances, summaries, roots)
+    cut = find_cut(ends, trust=known.trust, at=known.at)
+    return cut, tuple(list_expired(ends, trust=known.trust, at=known.at))
 
 
 def _resolve_step(step: Step, known: Known) -> Made:

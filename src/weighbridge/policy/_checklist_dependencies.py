@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from weighbridge.core import (
     Answer,
     ArtifactKind,
-    Dependency,
-    EdgeKind,
     InputClass,
     Origin,
     classify_input,
+    list_inputs,
     list_materials,
     list_packages,
     list_seeds,
@@ -24,7 +23,7 @@ from weighbridge.policy._checklist_view import Judged, judge_steps, name_node
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weighbridge.core import Evidence, LineageNode, Package, StepRecord
+    from weighbridge.core import Dependency, Evidence, LineageNode, Package, StepRecord
     from weighbridge.policy._checklist_view import View
 
 __all__ = [
@@ -148,12 +147,10 @@ def judge_weights(view: View, evidence: Evidence) -> Judged:
         return Judged(
             Answer.UNKNOWN, f"{unverified} is pinned by a revision; nobody recorded its sha256"
         )
-    signed = f" and are those that {', '.join(evidence.signature.signers)} signed"
-    suffix = printable(signed) if diff is not None and evidence.signature.signers else ""
-    reason = (
-        f"The files have the digest that {', '.join(view.lineage.root.signers) or 'the policy'}"
-    )
-    return Judged(Answer.PASS, f"{printable(reason)} vouches for{suffix}")
+    by = printable(", ".join(view.lineage.root.signers)) or "what is believed"
+    signers = printable(", ".join(evidence.signature.signers))
+    suffix = f", and are those that {signers} signed" if diff is not None and signers else ""
+    return Judged(Answer.PASS, f"The files have the digest that {by} names{suffix}")
 
 
 def _find_unverified(view: View) -> str:
@@ -161,11 +158,10 @@ def _find_unverified(view: View) -> str:
     if view.lineage is None:
         return ""
     steps = {node.id for node in view.steps}
-    for edge in view.lineage.edges:
-        if edge.kind is EdgeKind.MADE_FROM and edge.source in steps:
-            kind = classify_input(Dependency(edge.name, {}, role=edge.role))
-            if kind is InputClass.MODEL and not edge.target.startswith("sha256:"):
-                return printable(edge.name or edge.target, limit=_SHOWN_CHARACTERS)
+    for edge, item in list_inputs(view.lineage):
+        is_pinned = edge.source not in steps or edge.target.startswith("sha256:")
+        if not is_pinned and classify_input(item) is InputClass.MODEL:
+            return printable(edge.name or edge.target, limit=_SHOWN_CHARACTERS)
     return ""
 
 
@@ -190,8 +186,8 @@ def judge_dataset_provenance(view: View) -> Judged:
         return Judged(Answer.UNKNOWN, "No step took in anything that is called data")
     known = {node.id for node in view.lineage.nodes if node.origin is not Origin.UNKNOWN}
     steps = {node.id for node in view.steps}
-    for edge in view.lineage.edges:
-        if edge.kind is EdgeKind.MADE_FROM and edge.source in steps and edge.target not in known:
+    for edge, _ in list_inputs(view.lineage):
+        if edge.source in steps and edge.target not in known:
             shown = printable(edge.name, limit=_SHOWN_CHARACTERS)
             return Judged(Answer.UNKNOWN, f"Nothing that is believed says where {shown} is from")
     return judged

@@ -51,7 +51,7 @@ def judge_pickles(view: View, evidence: Evidence) -> Judged:
     if view.lineage is not None and view.lineage.root.origin is not Origin.UNKNOWN:
         refused = any(problem.kind in _REFUSED for problem in view.lineage.root.problems)
         if not refused and not view.gaps:
-            by = printable(", ".join(view.lineage.root.signers)) or "the policy"
+            by = printable(", ".join(view.lineage.root.signers)) or "what is believed"
             return Judged(Answer.PASS, f"{shown} holds pickles, and {by} vouches for them", names)
     return Judged(Answer.FAIL, f"{shown} holds pickles, and nobody trusted vouches for it", names)
 

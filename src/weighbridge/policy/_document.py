@@ -38,6 +38,7 @@ __all__ = ["FoundFile", "Surroundings", "compare_document", "judge_document"]
 
 _SHOWN_CHARACTERS = 120
 _MOST_NAMES = 4
+_SHORT_COMMIT = 7  # as git shortens one
 _PASS, _FAIL, _UNKNOWN = Answer.PASS, Answer.FAIL, Answer.UNKNOWN
 # Files that hold weights: a document's sha256 of "the model" is often that of one of them.
 _WEIGHTS: Final = frozenset(
@@ -116,7 +117,7 @@ class _Comparison:
     def __init__(self, document: ProvenanceDocument, around: Surroundings) -> None:
         self._around = around
         self._items = document.group()
-        self._sources: Sources = find_sources(around.lineage)
+        self._sources: Sources = find_sources(around.lineage, around.digest)
         self._steps: tuple[Trained, ...] = arrange_training(self._sources.training)
         self._indexes = {kind: self._sources.index(kind) for kind in _WORDS}
         self._count = {
@@ -350,26 +351,24 @@ def _compare_address(text: str, candidate: Candidate) -> Compared:
     address = parse_address(text)
     if address is None or not candidate.addresses:
         return _UNKNOWN, "the signed lineage has no address of it to compare with"
-    shown = ", ".join(sorted(_show(one.place) for one in candidate.addresses)[:_MOST_NAMES])
-    for one in candidate.addresses:
-        if one.kind == address.kind and one.place == address.place:
-            if {address.revision, one.revision} <= {"", address.revision} or not address.revision:
-                return _PASS, f"the signed lineage has it from {shown}"
-            if one.revision:
-                answer, message = _compare_revision(address.revision, candidate)
-                return answer, message
-    return _FAIL, f"the signed lineage has it from {shown}"
+    places = sorted({(one.kind, one.place) for one in candidate.addresses})
+    shown = ", ".join(_show(place) for _, place in places[:_MOST_NAMES])
+    if (address.kind, address.place) not in places:
+        return _FAIL, f"the signed lineage has it from {shown}"
+    if address.revision:
+        return _compare_revision(address.revision, candidate)
+    return _PASS, f"the signed lineage has it from {shown}"
 
 
 def _compare_revision(text: str, candidate: Candidate) -> Compared:
-    wanted = text.strip().lower()
-    for known in candidate.revisions:
-        if known == text or (len(wanted) >= 7 and known.startswith(wanted)):  # noqa: PLR2004
-            return _PASS, f"the signed lineage has the revision {_show(known)}"
-    is_commit = len(wanted) >= 7 and not wanted.strip("0123456789abcdef")  # noqa: PLR2004
-    if is_commit and candidate.revisions:
-        shown = _show(min(candidate.revisions))
-        return _FAIL, f"the signed lineage has the revision {shown}"
+    if not candidate.revisions:
+        return _UNKNOWN, "no signed record tells which revision it was"
+    wanted, known = text.strip().lower(), sorted(candidate.revisions)
+    for one in known:
+        if one == text or (len(wanted) >= _SHORT_COMMIT and one.startswith(wanted)):
+            return _PASS, f"the signed lineage has the revision {_show(one)}"
+    if len(wanted) >= _SHORT_COMMIT and not wanted.strip("0123456789abcdef"):
+        return _FAIL, f"the signed lineage has the revision {_show(known[0])}"
     return _UNKNOWN, "a branch or tag may move, and no signed record says where it was"
 
 
@@ -408,7 +407,8 @@ def judge_document(check: DocumentCheck) -> RuleResult:
         reason = f"Nothing that {shown} says could be compared"
         return RuleResult("document", _UNKNOWN, reason, (), remedy)
     rest = f"; {others:,} could not be compared" if others else ""
-    reason = f"{agreeing:,} things that {shown} says are so{rest}"
+    so = "thing that it says is" if agreeing == 1 else "things that it says are"
+    reason = f"{shown}: {agreeing:,} {so} so{rest}"
     return RuleResult("document", _PASS, reason)
 
 

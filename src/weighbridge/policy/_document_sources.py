@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core import (
     Dependency,
-    EdgeKind,
     InputClass,
     Origin,
     classify_input,
     find_training,
+    list_inputs,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weighbridge.core import LineageNode, LineageReport
+    from weighbridge.core import Digest, LineageNode, LineageReport
 
 __all__ = ["Address", "Candidate", "Index", "Sources", "find_sources", "parse_address", "to_sha256"]
 
@@ -146,23 +146,18 @@ def parse_address(text: str) -> Address | None:
     return Address("other", text.rstrip("/"))
 
 
-def find_sources(report: LineageReport | None) -> Sources:
-    """Arrange a lineage; empty if nothing of it is believed. Linear in its edges."""
+def find_sources(report: LineageReport | None, digest: Digest | None) -> Sources:
+    """Arrange a lineage; linear in its edges.
+
+    Empty if nothing of it is believed, or if it is not that of the artifact with ``digest``.
+    """
     if report is None or not report.is_judged or report.root.origin is Origin.UNKNOWN:
         return Sources()
+    if digest is None or report.artifact != str(digest):
+        return Sources()
     nodes = report.by_id()
-    inputs = {
-        (node.id, item.name, item.role): item
-        for node in report.nodes
-        if node.step is not None
-        for item in (*node.step.inputs, *node.step.materials)
-    }
     found: dict[tuple[str, InputClass], Candidate] = {}
-    for edge in report.edges:
-        if edge.kind is not EdgeKind.MADE_FROM:
-            continue
-        item = inputs.get((edge.source, edge.name, edge.role))
-        item = item or Dependency(edge.name, {}, role=edge.role)
+    for edge, item in list_inputs(report):
         kind = classify_input(item)
         kind = InputClass.OTHER if kind in (InputClass.CODE, InputClass.LOCK) else kind
         kind = InputClass.OTHER if edge.role in ("dependency", "") else kind

@@ -110,13 +110,16 @@ def write_provenance(
         limits: ``max_card_bytes`` bounds the document, so that it can be read again.
 
     Raises:
-        InputError: It cannot be written there.
+        InputError: It cannot be written there; ParseError if it would hold more values than can be
+            read again.
         LimitExceededError: It would be larger than ``max_card_bytes``.
         IncompleteError: The disk is full, or fails.
     """
+    file = to_path(path, what="document")
     data = to_provenance_yaml(lineage, digest=digest, files=files)
+    parse_provenance_yaml(data, what=file.name, limits=limits)
     write_document(
-        to_path(path, what="document"),
+        file,
         data,
         limit_name="max_card_bytes",
         limit_bytes=limits.max_card_bytes,

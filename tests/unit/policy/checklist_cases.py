@@ -27,7 +27,7 @@ from weighbridge.core import (
 
 BEGAN = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 ARTIFACT = "sha256:" + "ab" * 32
-BASE = "sha256:" + "ba" * 32
+BASE = "sha256:" + "be" * 32
 DATA = "sha256:" + "da" * 32
 RAW = "sha256:" + "aa" * 32
 COMMIT = "c0ffee00" * 5
@@ -53,7 +53,7 @@ TRAINING = StepRecord(
     entry_point=("python", "train.py"),
     parameters={"seed": "42", "lr": "1e-4", "deterministic": "true"},
     inputs=(
-        Dependency("base-model", {"sha256": "ba" * 32}, "hf://org/base@" + "7" * 40, "base-model"),
+        Dependency("base-model", {"sha256": "be" * 32}, "hf://org/base@" + "7" * 40, "base-model"),
         Dependency("data", {"sha256": "da" * 32}, "file:data/train.parquet", "data"),
         Dependency("lock", {"sha256": LOCK}, "file:uv.lock", "lock", {"lockFile": "uv.lock"}),
     ),
