@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Answer, printable
-from weighbridge.export._wrap import count_cells, wrap
+from weighbridge.core import Answer
+from weighbridge.export._style import BOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from weighbridge.core import RuleResult
+    from weighbridge.export._style import Style
 
-__all__ = ["checklist_to_text", "is_checklist_rule"]
+__all__ = ["checklist_block", "is_checklist_rule"]
 
 _PREFIX = "checklist."
-_MIN_WIDTH = 40
-_MAX_SENTENCE = 2_000
-_SYMBOLS = {Answer.PASS: "✔", Answer.FAIL: "✖", Answer.UNKNOWN: "?"}
-_ASCII_SYMBOLS = {Answer.PASS: "+", Answer.FAIL: "x", Answer.UNKNOWN: "?"}
-_CODES = {Answer.PASS: "1;32", Answer.FAIL: "1;31", Answer.UNKNOWN: "1;33"}
 
 
 def is_checklist_rule(rule: RuleResult) -> bool:
@@ -27,35 +23,21 @@ def is_checklist_rule(rule: RuleResult) -> bool:
     return rule.rule.startswith(_PREFIX) and rule.rule.count(".") > 1
 
 
-def checklist_to_text(
-    rules: Sequence[RuleResult], *, width: int, colour: bool, unicode: bool = True
-) -> str:
-    """Return the items of the checklists among ``rules``, list by list, in their order.
+def checklist_block(style: Style, rules: Iterable[RuleResult]) -> list[str]:
+    """Return the items of the checklists among ``rules`` as lines, list by list, in their order.
 
     An item has its name, what was looked at and found, and, unless it passes, what would satisfy
-    it. Names from the artifact cannot act on the terminal.
-
-    Args:
-        rules: Of a verdict; those that are no item are left out.
-        width: Columns; no line is longer. Below 40 counts as 40.
-        colour: Whether to write ANSI colours. The symbols say the same without them.
-        unicode: Whether the terminal shows more than ASCII.
-
-    Returns:
-        Lines joined by newlines, none at the end; empty if there is no item.
+    it.
     """
     lists: dict[str, list[RuleResult]] = {}
     for rule in filter(is_checklist_rule, rules):
         lists.setdefault(rule.rule.split(".")[1], []).append(rule)
-    blocks = []
+    lines: list[str] = []
     for name, items in lists.items():
-        title = printable(name).capitalize()
-        head = f"\x1b[1m{title}\x1b[0m" if colour else title
-        lines = [f"{head}  {_count(items)}"]
-        for item in items:
-            lines += _to_lines(item, width=max(width, _MIN_WIDTH), colour=colour, unicode=unicode)
-        blocks.append("\n".join(lines))
-    return "\n\n".join(blocks)
+        lines += [""] if lines else []
+        lines += style.title(style.clean(name).capitalize(), _count(items))
+        lines += [line for item in items for line in _to_lines(style, item)]
+    return lines
 
 
 def _count(items: Sequence[RuleResult]) -> str:
@@ -65,22 +47,12 @@ def _count(items: Sequence[RuleResult]) -> str:
     )
 
 
-def _to_lines(item: RuleResult, *, width: int, colour: bool, unicode: bool) -> list[str]:
-    symbol = (_SYMBOLS if unicode else _ASCII_SYMBOLS)[item.answer]
-    mark = f"\x1b[{_CODES[item.answer]}m{symbol}\x1b[0m" if colour else symbol
+def _to_lines(style: Style, item: RuleResult) -> list[str]:
+    symbol, colour = style.rule_mark(item)
     name = item.rule.split(".", 2)[2].replace("-", " ")
-    told = wrap(_clean(f"{name}: {item.reason}", unicode=unicode), width - 4)
-    lines = [f"  {mark} {told[0]}", *(f"    {line}" for line in told[1:])]
+    words = f"{name}: {item.reason}" + (f" {item.waiver}" if item.waiver else "")
+    first, *rest = style.hang(f"  {symbol} ", words)
+    lines = [f"  {style.paint(symbol, BOLD, colour)}" + first[2 + len(symbol) :], *rest]
     if item.remedy:
-        arrow = "→ " if unicode else "-> "
-        first, *rest = wrap(_clean(item.remedy, unicode=unicode), width - 4 - count_cells(arrow))
-        indent = " " * (4 + count_cells(arrow))
-        lines += [f"    {arrow}{first}", *(indent + line for line in rest)]
+        lines += style.hang("    → " if style.unicode else "    -> ", item.remedy)
     return lines
-
-
-def _clean(text: str, *, unicode: bool) -> str:
-    safe = printable(text, limit=_MAX_SENTENCE)
-    if unicode or safe.isascii():
-        return safe
-    return safe.replace("…", "...").encode("ascii", "backslashreplace").decode("ascii")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["scan_to_text", "to_text"]
 
+_CHECKLIST = "checklist."
 _MAX_NAMES = 5
 _MAX_FINDINGS = 10
 _MAX_SCAN_FINDINGS = 100
@@ -63,6 +64,7 @@ def to_text(report: CheckReport, *, width: int, colour: bool, unicode: bool = Tr
     blocks = (
         _head(style, report.verdict.answer, report.evidence.artifact),
         _rules(style, report.verdict.rules),
+        _checklists(style, report.verdict.rules),
         _findings(style, scan),
         _coverage(style, scan) + _left_out(style, report.evidence.artifact),
         _lineage(style, report),
@@ -122,9 +124,10 @@ def _head(style: Style, answer: Answer, artifact: ArtifactEvidence) -> list[str]
 
 
 def _rules(style: Style, rules: tuple[RuleResult, ...]) -> list[str]:
-    column = min(max((count_cells(style.clean(rule.rule)) for rule in rules), default=0), 20)
+    own = [rule for rule in rules if not rule.rule.startswith(_CHECKLIST)]
+    column = min(max((count_cells(style.clean(rule.rule)) for rule in own), default=0), 20)
     lines = []
-    for rule in rules:
+    for rule in own:
         name = pad(style.shorten(style.clean(rule.rule), column), column)
         symbol, colour = style.rule_mark(rule)
         first, *rest = style.hang(f"  {symbol} {name}  ", rule_words(rule))
@@ -132,6 +135,14 @@ def _rules(style: Style, rules: tuple[RuleResult, ...]) -> list[str]:
         if rule.answer is not Answer.PASS:
             lines += _next_step(style, rule, indent=" " * (column + 6))
     return lines
+
+
+def _checklists(style: Style, rules: tuple[RuleResult, ...]) -> list[str]:
+    if not any(rule.rule.startswith(_CHECKLIST) for rule in rules):
+        return []
+    from weighbridge.export._checklist_text import checklist_block  # noqa: PLC0415 - seldom there
+
+    return checklist_block(style, rules)
 
 
 def _next_step(style: Style, rule: RuleResult, *, indent: str) -> list[str]:

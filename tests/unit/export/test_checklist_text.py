@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from unit.policy.checklist_cases import trained_evidence
 from unit.policy.policy_cases import good_evidence
 from weighbridge.core import Answer, RuleResult
-from weighbridge.export._checklist_text import checklist_to_text, is_checklist_rule
+from weighbridge.export._checklist_text import checklist_block, is_checklist_rule
+from weighbridge.export._style import Style
 from weighbridge.export._wrap import count_cells
 from weighbridge.policy import CHECKLIST_RULES, judge_checklist
 
 
 def show(rules: tuple[RuleResult, ...], **changes: object) -> str:
-    return checklist_to_text(rules, **{"width": 80, "colour": False, **changes})  # type: ignore[arg-type]
+    values = {"width": 80, "colour": False, "unicode": True, **changes}
+    return "\n".join(checklist_block(Style(**values), rules))  # type: ignore[arg-type]
 
 
 def test_three_lists_with_what_was_found_and_what_would_satisfy() -> None:
