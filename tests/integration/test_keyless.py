@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from sigstore.errors import VerificationError
 import weighbridge as wb
 from services.sigstore import LocalSigstore, start
 from support import WEIGHBRIDGE, build_model
+from weighbridge.core import DEFAULT_LIMITS, HumanReview
+from weighbridge.workflow._collect import collect_claims
+from weighbridge.workflow._trust import load_verifier
 
 ALICE = "alice@example.com"
 CI_VARIABLES = ("GITHUB_ACTIONS", "BUILDKITE", "GITLAB_CI", "CIRCLECI", "BROWSER", "DISPLAY")
@@ -88,6 +92,32 @@ def test_sign_and_verify(local_sigstore: LocalSigstore, model: Path, version: in
     assert signed_by["notes"] == []
     inspected = run("inspect", model / "model.sig").stdout
     assert "a Sigstore certificate and 1 log entries" in inspected
+
+
+def test_a_review_is_by_the_account_that_logged_in(
+    local_sigstore: LocalSigstore, model: Path
+) -> None:
+    """What the statement says of its signer is what the proof says."""
+    token = token_file(local_sigstore, model.parent)
+    config = local_sigstore.trust_config(2)
+    run(
+        *("review", model, "--scope", "training data", "--decision", "approve"),
+        *("--keyless", "--trust-config", config, "--identity-token-file", token),
+    )
+    verifier = load_verifier(
+        wb.KeylessTrust(ALICE, local_sigstore.issuer, local_sigstore.trust_config()),
+        limits=DEFAULT_LIMITS,
+    )
+    found = collect_claims(
+        model,
+        (),
+        {"alice": verifier},
+        at=datetime.now(UTC),
+        signature=model / "model.sig",
+    )
+    (claim,) = found.claims
+    assert isinstance(claim.content, HumanReview)
+    assert claim.content.reviewer == claim.attributions[0].identity == ALICE
 
 
 def test_verify_says_what_is_wrong(local_sigstore: LocalSigstore, model: Path) -> None:

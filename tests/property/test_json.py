@@ -77,7 +77,6 @@ def test_spaces_and_escapes_change_nothing(value: Any, *, ascii_only: bool, exac
 @example(text="[9007199254740992]", exact=True)
 @example(text="[NaN]", exact=False)
 def test_what_is_refused_in_one_spelling_is_refused_in_another(text: str, *, exact: bool) -> None:
-    """A space behind the document keeps it from being read as a compact one."""
     try:
         value = read(text, exact=exact)
     except ParseError:

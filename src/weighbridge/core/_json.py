@@ -10,7 +10,7 @@ from weighbridge.core._collection import collection_paused
 from weighbridge.errors import ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from weighbridge.core._limits import Limits
 
@@ -18,11 +18,8 @@ __all__ = ["JsonValue", "check_depth", "parse_json", "to_json"]
 
 _CONTAINERS = (dict, list)
 
-# Below this a document is read without a call for each object, which is what takes most time.
-_SMALL_BYTES = 1024 * 1024
-# What may stand between a key and its colon, in a text that needs those calls.
-_SPACED = (b" :", b"\n", b"\t", b"\r")
-_KEY_END = b'":'
+# Above this the search for cyclic garbage is kept from running meanwhile.
+_SMALL_BYTES = 64 * 1024
 # Beyond it two readers take an integer for two numbers: RFC 7493 (I-JSON), section 2.2.
 _MAX_INTEGER = 2**53 - 1
 JsonValue = dict[str, Any] | list[Any] | str | int | float | bool | None
@@ -53,8 +50,14 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ParseError(message)
 
 
-_READ = json.JSONDecoder(parse_constant=_refuse_constant).decode
-_READ_EXACT = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_read_integer).decode
+_READ = json.JSONDecoder(
+    object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant
+).decode
+_READ_EXACT = json.JSONDecoder(
+    object_pairs_hook=_refuse_duplicates,
+    parse_constant=_refuse_constant,
+    parse_int=_read_integer,
+).decode
 
 
 def parse_json(
@@ -82,64 +85,25 @@ def parse_json(
         RFC 8259; I-JSON (RFC 7493) section 2.2 for integers, 2.3 for duplicate keys.
     """
     bound = limits.max_json_values if max_values is None else max_values
-    if len(data) <= min(bound, _SMALL_BYTES) and not any(map(data.__contains__, _SPACED)):
-        value = _parse_small(data, what, limits, exact_integers=exact_integers)
-        if value is not None:
-            return value
-    # Counted before anything is parsed: a list of empty lists takes thirty times its size.
-    values = data.count(b",") + data.count(b"[") + data.count(b"{")
+    read = _READ_EXACT if exact_integers else _READ
+    containers = data.count(b"[") + data.count(b"{")
+    # A list of empty lists takes thirty times its size; no document has more values than bytes.
+    values = len(data) if len(data) <= bound else data.count(b",") + containers
     if values > bound:
         raise ParseError(f"{what} holds {values:,} values, which is more than {bound:,}")
-    value = _parse_any(data, what, limits, exact_integers=exact_integers)
-    check_depth(value, what=what, limit=limits.max_json_depth)
-    return value
-
-
-def _parse_small(data: bytes, what: str, limits: Limits, *, exact_integers: bool) -> JsonValue:
-    """Read a text in which every key has its colon right behind it.
-
-    Such a text has at least as many ends of keys as it has keys, and what is read has fewer keys
-    if one was there twice. So if both numbers are the same, none was.
-
-    Returns:
-        What was read, lists and objects not too deep in each other; None if there may be anything
-        to refuse, which is then read again, for the words.
-
-    Raises:
-        ParseError: It is too deep.
-    """
-    try:
-        value: JsonValue = (_READ_EXACT if exact_integers else _READ)(data.decode())
-    except (ParseError, ValueError, RecursionError):
-        return None
-    containers: list[Any] = [value] if isinstance(value, _CONTAINERS) else []
-    keys = 0
-    for container in containers:  # grows meanwhile
-        inside = container
-        if type(container) is dict:
-            keys += len(container)
-            inside = container.values()
-        for item in inside:
-            kind = type(item)
-            if kind is dict or kind is list:
-                containers.append(item)
-    if keys != data.count(_KEY_END):
-        return None
-    if len(containers) > limits.max_json_depth:  # fewer cannot be deeper
+    if len(data) <= _SMALL_BYTES:
+        value = _decode(data, read, what, limits)
+    else:
+        with collection_paused():
+            value = _decode(data, read, what, limits)
+    if containers > limits.max_json_depth:  # fewer cannot be deeper
         check_depth(value, what=what, limit=limits.max_json_depth)
     return value
 
 
-@collection_paused()
-def _parse_any(data: bytes, what: str, limits: Limits, *, exact_integers: bool) -> JsonValue:
+def _decode(data: bytes, read: Callable[[str], JsonValue], what: str, limits: Limits) -> JsonValue:
     try:
-        text = data.decode("utf-8")
-        value: JsonValue = json.loads(
-            text,
-            object_pairs_hook=_refuse_duplicates,
-            parse_constant=_refuse_constant,
-            parse_int=_read_integer if exact_integers else None,
-        )
+        return read(data.decode())
     except ParseError as error:
         raise ParseError(f"{what}: {error}") from error
     except UnicodeDecodeError as error:
@@ -152,7 +116,6 @@ def _parse_any(data: bytes, what: str, limits: Limits, *, exact_integers: bool) 
         reason = str(error)
         message = f"{what} is not JSON: {reason}"
         raise ParseError(message) from error
-    return value
 
 
 def check_depth(value: JsonValue, *, what: str, limit: int) -> None:

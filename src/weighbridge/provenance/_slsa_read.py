@@ -79,6 +79,8 @@ def parse_provenance(statement: Statement) -> StepRecord:
 
 
 def _refuse_unknown(external: Mapping[str, Any], known: frozenset[str]) -> None:
+    if external.keys() <= known:
+        return
     for name in external:
         if name not in known:
             raise ParseError(
@@ -89,7 +91,7 @@ def _refuse_unknown(external: Mapping[str, Any], known: frozenset[str]) -> None:
 
 def _refuse_unresolved(asked: Mapping[str, str], inputs: Iterable[Dependency]) -> None:
     """Refuse an input that was asked for and of which no dependency says what came."""
-    found = {item.name for item in inputs}
+    found = {item.name for item in inputs} if asked else set()
     for name in asked:
         if name not in found:
             raise ParseError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from weighbridge.core import (
@@ -75,17 +76,19 @@ def verify_bundle(
 
 def _name(attribution: Attribution, signer: str, bundle: Bundle) -> Attribution:
     """Put the signer's name in, and what was not verified: a timestamp that nobody looked at."""
-    notes = attribution.notes
-    if bundle.timestamps and attribution.existed_by is None:
+    method, identity, issuer = attribution.method, attribution.identity, attribution.issuer
+    existed_by, notes = attribution.existed_by, attribution.notes
+    if bundle.timestamps and existed_by is None:
         notes = (*notes, "a timestamp, since no authority is named for it")
-    return Attribution(
-        signer,
-        attribution.method,
-        attribution.identity,
-        attribution.issuer,
-        attribution.existed_by,
-        notes,
-    )
+    if existed_by is None and not notes:
+        return _attribute(signer, method, identity, issuer)
+    return Attribution(signer, method, identity, issuer, existed_by, notes)
+
+
+@lru_cache(maxsize=1_000)
+def _attribute(signer: str, method: str, identity: str, issuer: str) -> Attribution:
+    """Return one value for all signatures of a signer; a lineage has tens of thousands."""
+    return Attribution(signer, method, identity, issuer)
 
 
 def _explain(bundle: Bundle, refusals: Mapping[str, str]) -> str:
