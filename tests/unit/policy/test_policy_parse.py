@@ -477,7 +477,7 @@ require.scan = {}
         ("require.provenance = { level = 1, depth = 'some' }", "write 'all', 0", ".depth"),
         ("require.provenance = { level = 1, depth = -1 }", "write 'all', 0", ".depth"),
         ("require.provenance = { level = 1, depth = true }", "write 'all', 0", ".depth"),
-        ("require.provenance = { level = 1, completenes = 'x' }", "'completeness'?", "completenes"),
+        ("require.provenance = { level = 1, completed = 'x' }", "'completeness'?", "completed"),
         ("require.evaluation = []", "wrong number", "require.evaluation"),
         ("require.evaluation = [{ name = 'a' }]", "add 'at-least'", "require.evaluation[0]"),
         ("require.evaluation = [{ name = 'a', at_least = '1' }]", "'at-least'?", "[0].at_least"),
