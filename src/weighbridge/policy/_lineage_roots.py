@@ -47,7 +47,7 @@ class _Graph(NamedTuple):
         looks: What is known of each as a root.
         made: What each was made from.
         wholes: What each is part of.
-        fetched: What was brought here by a step, and is a root for that.
+        fetched: What a step brought here: where it is from, that step says.
     """
 
     nodes: Mapping[str, LineageNode]
@@ -58,8 +58,6 @@ class _Graph(NamedTuple):
 
     def list_below(self, id_: str) -> list[str]:
         """Return what a node rests on unless it is good by itself, sorted."""
-        if id_ in self.fetched:
-            return []
         return sorted(self.made.get(id_) or self.wholes.get(id_) or ())
 
 
@@ -81,28 +79,21 @@ def judge_roots(report: LineageReport, look: Callable[[LineageNode], Look]) -> R
     return _list_lacking(graph, report.root.id, good)
 
 
-def find_fetched(report: LineageReport) -> dict[str, tuple[Dependency, ...]]:
-    """Return what trusted steps of the kind ``fetch`` brought here, and from where; by id."""
-    found: dict[str, set[int]] = defaultdict(set)
-    records: list[StepRecord] = []
+def find_fetched(report: LineageReport) -> dict[str, tuple[tuple[Dependency, ...], ...]]:
+    """Return what trusted steps of the kind ``fetch`` brought here: the inputs of each, by id."""
+    found: dict[str, list[StepRecord]] = defaultdict(list)
     for claim in report.claims:
         if isinstance(claim.content, StepRecord) and claim.content.kind == _FETCH:
-            records.append(claim.content)
             for subject in claim.subjects:
-                found[f"sha256:{subject.digest.get('sha256', '')}"].add(len(records) - 1)
+                found[f"sha256:{subject.digest.get('sha256', '')}"].append(claim.content)
     for node in report.nodes:
         if node.step is not None and node.step.kind == _FETCH and node.origin is Origin.BUILT:
-            records.append(node.step)
-            found[node.id].add(len(records) - 1)
-    return {
-        id_: tuple(
-            entry
-            for index in sorted(places)
-            for entry in records[index].inputs
-            if "lockFile" not in entry.annotations
-        )
-        for id_, places in found.items()
-    }
+            found[node.id].append(node.step)
+    return {id_: tuple(map(_list_inputs, records)) for id_, records in found.items()}
+
+
+def _list_inputs(record: StepRecord) -> tuple[Dependency, ...]:
+    return tuple(entry for entry in record.inputs if "lockFile" not in entry.annotations)
 
 
 def find_policy_roots(roots: tuple[PolicyRoot, ...], *, at: datetime) -> dict[str, PolicyRoot]:
@@ -170,6 +161,8 @@ def _list_lacking(graph: _Graph, start: str, good: set[str]) -> Roots:
         id_ = pending.pop()
         # A node that the report does not have cannot be shown, and is good for nothing.
         below = [t for t in graph.list_below(id_) if t not in good and t in graph.nodes]
+        if id_ in graph.fetched:
+            below = []  # where it is from is what is asked, and not what that was made from
         if graph.looks[id_].answer is Answer.FAIL:
             bad.append(graph.nodes[id_])
         elif not below:

@@ -49,7 +49,7 @@ def judge_source(
         return unknown_lineage(_RULE)
     fetched = find_fetched(report)
     roots = judge_roots(
-        report, lambda node: _look(rule, node, listed=listed, inputs=fetched.get(node.id, ()))
+        report, lambda node: _look(rule, node, listed=listed, fetches=fetched.get(node.id, ()))
     )
     if roots.bad:
         root, words = roots.bad[0]
@@ -84,16 +84,15 @@ def _look(
     node: LineageNode,
     *,
     listed: Mapping[str, PolicyRoot],
-    inputs: Sequence[Dependency],
+    fetches: Sequence[Sequence[Dependency]],
 ) -> Look:
+    """Return what is known of where a node is from; of several ways to have it one is enough."""
     if node.origin is Origin.LISTED or node.id in listed:
         return Look(Answer.PASS)
-    ways: list[list[tuple[str, bool]]] = []
+    ways = [[(entry.uri, "gitCommit" in entry.digest) for entry in inputs] for inputs in fetches]
     if node.acceptance is not None:
         ways.append([(node.acceptance.fetched_from, False)])
-    if inputs:
-        ways.append([(entry.uri, "gitCommit" in entry.digest) for entry in inputs])
-    problems = [_find_problem(rule, way) for way in ways]
+    problems = sorted(_find_problem(rule, way) for way in ways if way)
     if "" in problems:
         return Look(Answer.PASS)
     return Look(Answer.FAIL, problems[0]) if problems else Look(Answer.UNKNOWN)
