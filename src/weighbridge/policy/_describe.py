@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Completeness, printable
+from weighbridge.policy._people import to_bounds
 from weighbridge.policy._results import count
 
 if TYPE_CHECKING:
@@ -173,13 +174,8 @@ def _tell_review(rule: ReviewRule) -> str:
 
 
 def _tell_metric(rule: EvaluationRule) -> str:
-    bounds = []
-    if rule.at_least is not None:
-        bounds.append(f"at least {rule.at_least}")
-    if rule.at_most is not None:
-        bounds.append(f"at most {rule.at_most}")
     by = _either(rule.by) if rule.by else "somebody who may evaluate"
-    return f"{printable(rule.name)} was measured by {by} and is {' and '.join(bounds)}."
+    return f"{printable(rule.name)} was measured by {by} and is {to_bounds(rule)}."
 
 
 def _tell_own(rule: OwnRule) -> str:
@@ -199,8 +195,7 @@ def _describe_trust(policy: Policy) -> Iterator[Demand]:
     for verifier in policy.verifiers:
         text = (
             f"Its verdicts stand for looking again, if {_either(verifier.signers)} signed them, for"
-            f" {count(len(verifier.policies), 'policy').replace('policys', 'policies')}, for"
-            f" {count(verifier.max_age_days, 'day')}."
+            f" {count(verifier.max_age_days, 'day')}. Only for {', '.join(verifier.policies)}."
         )
         yield Demand("trust", printable(verifier.verifier), text)
 

@@ -21,11 +21,12 @@ from weighbridge.policy._checklist import judge_checklist
 from weighbridge.policy._document import judge_document
 from weighbridge.policy._files import judge_denied, judge_formats
 from weighbridge.policy._licenses import judge_licenses
-from weighbridge.policy._lineage_roots import find_policy_roots, judge_source
+from weighbridge.policy._lineage_roots import find_policy_roots
 from weighbridge.policy._people import judge_evaluation, judge_review
 from weighbridge.policy._provenance import judge_provenance
 from weighbridge.policy._results import unknown
 from weighbridge.policy._rules import judge_card, judge_integrity, judge_scan, judge_signature
+from weighbridge.policy._source import judge_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,6 @@ from weighbridge.core import CoverageStatus, ProblemKind, printable
 from weighbridge.policy._results import (
     count,
     fail,
-    get_lineage,
     more,
     name_node,
     pass_,
@@ -92,7 +91,7 @@ def judge_denied(denied: tuple[DeniedDigest, ...], evidence: Evidence) -> RuleRe
             "Not every file could be compared with what is denied",
             remedy="Make every file readable for the user who checks, then check again.",
         )
-    if get_lineage(evidence) is None:
+    if evidence.lineage is None:
         return unknown_lineage(_DENIED)
     return pass_(
         _DENIED,

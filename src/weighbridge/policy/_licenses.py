@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from weighbridge.core import Answer, ArtifactKind, RuleResult, printable
 from weighbridge.errors import ParseError
 from weighbridge.formats import parse_license
-from weighbridge.policy._lineage_roots import find_roots
+from weighbridge.policy._lineage_roots import Look, judge_roots
 from weighbridge.policy._results import (
     count,
     fail,
@@ -21,7 +21,7 @@ from weighbridge.policy._results import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from weighbridge.core import Evidence, LineageNode, LineageReport, PolicyRoot
     from weighbridge.policy._policy import LicensesRule
@@ -60,42 +60,28 @@ def _join(own: RuleResult, roots: RuleResult) -> RuleResult:
 def _judge_roots(
     allow: Sequence[str], report: LineageReport, listed: Mapping[str, PolicyRoot]
 ) -> RuleResult:
-    if not find_roots(report):
+    roots = judge_roots(report, lambda node: _look(allow, node, listed.get(node.id)))
+    if problems := roots.bad or roots.unclear:
+        node, words = problems[0]
+        words = words or "is under no licence that anybody who is trusted names"
+        answer = fail if roots.bad else unknown
+        return answer(
+            _RULE,
+            f"It was made from {name_node(node)}, which {words}{more(len(problems) - 1)}",
+            names=tuple(node.id for node, _ in problems),
+            remedy=_REMEDY_BAD if roots.bad else _REMEDY_UNCLEAR,
+        )
+    if not roots.good:
         return unknown(
             _RULE,
             "No step says what it was made from, so that nobody knows under which licences",
             names=(report.root.id,),
             remedy="Record the step again with its inputs (weighbridge run --input).",
         )
-    refused: list[tuple[LineageNode, str]] = []
-    unclear: list[tuple[LineageNode, str]] = []
-    known: set[str] = set()
-    for node, text in _list_licenses(report, listed):
-        shown = printable(text, limit=120)
-        try:
-            allowed = bool(text) and parse_license(text).is_satisfied_by(allow)
-        except ParseError as error:
-            unclear.append((node, f"is under {shown}, which cannot be read: {error}"))
-            continue
-        if allowed:
-            known.add(node.id)
-        elif text:
-            refused.append((node, f"is under {shown}, which the policy does not allow"))
-        else:
-            unclear.append((node, "is under no licence that anybody who is trusted names"))
-    if problems := refused or unclear:
-        node, words = problems[0]
-        answer = fail if refused else unknown
-        return answer(
-            _RULE,
-            f"It was made from {name_node(node)}, which {words}{more(len(problems) - 1)}",
-            names=tuple(node.id for node, _ in problems),
-            remedy=_REMEDY_REFUSED if refused else _REMEDY_UNCLEAR,
-        )
-    return pass_(_RULE, f"so are those of {count(len(known), 'root')} that it was made from")
+    return pass_(_RULE, f"so are those of {count(len(roots.good), 'root')} that it was made from")
 
 
-_REMEDY_REFUSED = (
+_REMEDY_BAD = (
     "Make it from something else, or have the licence reviewed and add it to"
     " require.licenses.allow."
 )
@@ -105,20 +91,19 @@ _REMEDY_UNCLEAR = (
 )
 
 
-def _list_licenses(
-    report: LineageReport, listed: Mapping[str, PolicyRoot]
-) -> Iterator[tuple[LineageNode, str]]:
-    """Yield every root with its licence, and everything else that it depends on and has one."""
-    roots = {node.id: node for node in find_roots(report)}
-    others = {node.id: node for node in report.required if node.license}
-    for id_, node in sorted((others | roots).items()):
-        if node.license:
-            yield node, node.license
-        root = listed.get(id_)
-        if root is not None and root.license and root.license != node.license:
-            yield node, root.license
-        elif not node.license:
-            yield node, ""
+def _look(allow: Sequence[str], node: LineageNode, root: PolicyRoot | None) -> Look:
+    """Return what is known of a node's licence as a root; what the policy says comes first."""
+    text = (root.license if root is not None else "") or node.license
+    if not text:
+        return Look(Answer.UNKNOWN)
+    shown = printable(text, limit=120)
+    try:
+        parsed = parse_license(text)
+    except ParseError as error:
+        return Look(Answer.UNKNOWN, f"is under {shown}, which cannot be read: {error}")
+    if parsed.is_satisfied_by(allow):
+        return Look(Answer.PASS)
+    return Look(Answer.FAIL, f"is under {shown}, which the policy does not allow")
 
 
 def _judge_own(rule: LicensesRule, evidence: Evidence) -> RuleResult:

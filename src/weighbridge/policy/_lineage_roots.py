@@ -1,68 +1,99 @@
-"""The roots of a lineage: what came from outside, and where; the rule ``source``."""
+"""The roots of a lineage: what came from outside, and whether each is good enough."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.core import Origin, printable
-from weighbridge.policy._results import (
-    count,
-    fail,
-    get_lineage,
-    more,
-    name_node,
-    pass_,
-    to_names,
-    unknown,
-    unknown_lineage,
-)
+from weighbridge.core import Answer, EdgeKind, Origin, StepRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from weighbridge.core import Evidence, LineageNode, LineageReport, PolicyRoot, RuleResult
-    from weighbridge.policy._policy import SourceRule
+    from weighbridge.core import Dependency, LineageNode, LineageReport, PolicyRoot
 
-__all__ = ["find_policy_roots", "find_roots", "judge_source"]
+__all__ = ["Look", "Roots", "find_fetched", "find_policy_roots", "judge_roots"]
 
-_RULE = "source"
 _FETCH = "fetch"
-# What ends in the name of one commit, or of the bytes themselves.
-_PINNED = re.compile(r".*@(?:sha256:)?(?:[0-9a-f]{40}|[0-9a-f]{64})")
-# What a server or a client may read as another place than it looks like.
-_ODD = re.compile(r"[\s\\%?#]|/\.{1,2}(?:/|$)")
 
 
-def find_roots(report: LineageReport) -> tuple[LineageNode, ...]:
-    """Return what came from outside, of all on which the artifact depends; by id.
+class Look(NamedTuple):
+    """What is known of one node as a root: good, bad, or nothing; and why not, in words."""
 
-    These are the required nodes below which nothing counts any more: those that are accepted,
-    listed, stood for by a summary, or unknown; and what a step of the kind ``fetch`` brought here.
-    What a step made from nothing is no root.
+    answer: Answer
+    words: str = ""
+
+
+class Roots(NamedTuple):
+    """What came from outside, of all that the artifact was made from.
+
+    Attributes:
+        good: What the artifact rests on; empty if it does not rest on good roots alone.
+        bad: Of what it would have to rest on, what is known to be bad, nearest first.
+        unclear: Likewise, of what nothing is known.
     """
-    required = {node.id: node for node in (report.root, *report.required)}
-    targets = defaultdict(set)
-    for edge in report.edges:
-        if edge.source != edge.target:
-            targets[edge.source].add(edge.target)
-    roots: dict[str, LineageNode] = {}
-    seen = {report.root.id}
-    pending = [report.root]
-    while pending:
-        node = pending.pop()
-        if _is_fetched(node):
-            roots[node.id] = node
-            continue
-        below = targets[node.id] & required.keys()
-        is_made = node.origin is Origin.BUILT and not targets[node.id]
-        if len(below) < len(targets[node.id]) or not (below or is_made):
-            roots[node.id] = node
-        pending.extend(required[id_] for id_ in below - seen)
-        seen |= below
-    return tuple(roots[id_] for id_ in sorted(roots))
+
+    good: tuple[LineageNode, ...]
+    bad: tuple[tuple[LineageNode, str], ...]
+    unclear: tuple[tuple[LineageNode, str], ...]
+
+
+class _Graph(NamedTuple):
+    """The lineage as it is judged here; all of it by id.
+
+    Attributes:
+        nodes: The nodes.
+        looks: What is known of each as a root.
+        made: What each was made from.
+        wholes: What each is part of.
+        fetched: What a step brought here: where it is from, that step says.
+    """
+
+    nodes: Mapping[str, LineageNode]
+    looks: Mapping[str, Look]
+    made: Mapping[str, set[str]]
+    wholes: Mapping[str, set[str]]
+    fetched: frozenset[str]
+
+    def list_below(self, id_: str) -> list[str]:
+        """Return what a node rests on unless it is good by itself, sorted."""
+        return sorted(self.made.get(id_) or self.wholes.get(id_) or ())
+
+
+def judge_roots(report: LineageReport, look: Callable[[LineageNode], Look]) -> Roots:
+    """Find out whether the artifact rests on roots that are good, and on nothing else.
+
+    A node is good if it is good as a root; or if all that it was made from is good; or if something
+    that it is part of is. So more that is said of a node never makes it worse, and nodes in
+    a circle are good for nothing. Nothing recurses.
+
+    Args:
+        report: The lineage.
+        look: What is known of a node as a root.
+    """
+    graph = _build_graph(report, look)
+    good = _find_good(graph)
+    if report.root.id in good:
+        return Roots(_list_good(graph, report.root.id, good), (), ())
+    return _list_lacking(graph, report.root.id, good)
+
+
+def find_fetched(report: LineageReport) -> dict[str, tuple[tuple[Dependency, ...], ...]]:
+    """Return what trusted steps of the kind ``fetch`` brought here: the inputs of each, by id."""
+    found: dict[str, list[StepRecord]] = defaultdict(list)
+    for claim in report.claims:
+        if isinstance(claim.content, StepRecord) and claim.content.kind == _FETCH:
+            for subject in claim.subjects:
+                found[f"sha256:{subject.digest.get('sha256', '')}"].append(claim.content)
+    for node in report.nodes:
+        if node.step is not None and node.step.kind == _FETCH and node.origin is Origin.BUILT:
+            found[node.id].append(node.step)
+    return {id_: tuple(map(_list_inputs, records)) for id_, records in found.items()}
+
+
+def _list_inputs(record: StepRecord) -> tuple[Dependency, ...]:
+    return tuple(entry for entry in record.inputs if "lockFile" not in entry.annotations)
 
 
 def find_policy_roots(roots: tuple[PolicyRoot, ...], *, at: datetime) -> dict[str, PolicyRoot]:
@@ -70,115 +101,79 @@ def find_policy_roots(roots: tuple[PolicyRoot, ...], *, at: datetime) -> dict[st
     return {str(root.digest): root for root in roots if root.expires is None or at < root.expires}
 
 
-def judge_source(
-    rule: SourceRule, evidence: Evidence, *, listed: Mapping[str, PolicyRoot]
-) -> RuleResult:
-    """Judge where each root is from: as whoever accepted it says, or the step that fetched it.
-
-    Args:
-        rule: Which places may be.
-        evidence: What is known.
-        listed: The roots of the policy, whose digest says more than any place.
-    """
-    report = get_lineage(evidence)
-    if report is None:
-        return unknown_lineage(_RULE)
-    roots = find_roots(report)
-    if not roots:
-        return unknown(
-            _RULE,
-            "No step says what it was made from, so that nobody knows where it is from",
-            names=(report.root.id,),
-            remedy="Record the step again with its inputs (weighbridge run --input).",
-        )
-    seen = [(root, _find_place(root, listed)) for root in roots]
-    wrong = [(root, problem) for root, place in seen for problem in _find_problems(rule, place)]
-    if wrong:
-        root, problem = wrong[0]
-        return fail(
-            _RULE,
-            f"{name_node(root)} {problem}{more(len(wrong) - 1)}",
-            names=to_names(root.id for root, _ in wrong),
-            remedy="Take it from a place that require.source.from names, at a fixed revision.",
-        )
-    if nowhere := [root for root, place in seen if not (place.uris or place.is_listed)]:
-        return unknown(
-            _RULE,
-            f"Nobody who is trusted says where {name_node(nowhere[0])} is from"
-            f"{more(len(nowhere) - 1)}",
-            names=tuple(root.id for root in nowhere),
-            remedy="Have it accepted with --fetched-from, or fetched by a recorded step.",
-        )
-    return pass_(_RULE, f"{count(len(roots), 'root')}: each is from a place that is allowed")
+def _build_graph(report: LineageReport, look: Callable[[LineageNode], Look]) -> _Graph:
+    made: dict[str, set[str]] = defaultdict(set)
+    wholes: dict[str, set[str]] = defaultdict(set)
+    for edge in report.edges:
+        if edge.source != edge.target:
+            kind = made if edge.kind is EdgeKind.MADE_FROM else wholes
+            kind[edge.source].add(edge.target)
+    nodes = {node.id: node for node in report.nodes}
+    looks = {id_: look(node) for id_, node in nodes.items()}
+    return _Graph(nodes, looks, made, wholes, frozenset(find_fetched(report)))
 
 
-class _Place(NamedTuple):
-    """Where a root is from: each URI, and whether a commit is recorded beside it."""
-
-    uris: tuple[tuple[str, bool], ...] = ()
-    is_listed: bool = False
-
-
-def _find_place(root: LineageNode, listed: Mapping[str, PolicyRoot]) -> _Place:
-    uris: list[tuple[str, bool]] = []
-    if root.acceptance is not None:
-        uris.append((root.acceptance.fetched_from, False))
-    elif root.step is not None and _is_fetched(root):
-        uris += [(entry.uri, "gitCommit" in entry.digest) for entry in root.step.inputs]
-    is_listed = root.origin is Origin.LISTED or root.id in listed
-    return _Place(tuple(uris), is_listed=is_listed)
-
-
-def _is_fetched(node: LineageNode) -> bool:
-    return node.origin is Origin.BUILT and node.kind == _FETCH
-
-
-def _find_problems(rule: SourceRule, place: _Place) -> list[str]:
-    """Return what is wrong with each URI; nothing where there is none."""
-    if place.is_listed:
-        return []
-    problems = []
-    for uri, has_commit in place.uris:
-        shown = printable(uri, limit=120) or "nowhere"
-        if not any(_matches(uri, pattern) for pattern in rule.sources):
-            problems.append(f"is from {shown}, which the policy does not name")
-        elif rule.pinned and not (has_commit or _PINNED.fullmatch(uri)):
-            problems.append(f"is from {shown}, which is no fixed revision")
-    return problems
+def _find_good(graph: _Graph) -> set[str]:
+    """Return what is good: first what is by itself, then what follows from it."""
+    above: dict[str, list[str]] = defaultdict(list)
+    lacking: dict[str, int] = {}
+    ready = []
+    for id_, node in graph.nodes.items():
+        below = graph.list_below(id_)
+        # Of what it was made from all have to be good, of what it is part of one.
+        lacking[id_] = len(below) if graph.made.get(id_) else min(len(below), 1)
+        from_nothing = not below and node.origin is Origin.BUILT and id_ not in graph.fetched
+        if graph.looks[id_].answer is Answer.PASS or from_nothing:
+            ready.append(id_)
+        for target in below:
+            above[target].append(id_)
+    good: set[str] = set()
+    while ready:
+        id_ = ready.pop()
+        if id_ in good:
+            continue
+        good.add(id_)
+        for source in above[id_]:
+            lacking[source] -= 1
+            if lacking[source] == 0:
+                ready.append(source)
+    return good
 
 
-def _matches(uri: str, pattern: str) -> bool:
-    """Return whether a URI is one of those that a pattern stands for.
-
-    ``*`` stands for any letters but ``/``; ``**`` at the end for everything below. Where the
-    pattern has no ``@``, the revision behind the last one of the URI does not matter.
-    """
-    if _ODD.search(uri) or not uri.isascii():
-        return False
-    if "@" not in pattern:
-        head, slash, name = uri.rpartition("/")
-        uri = head + slash + name.partition("@")[0]
-    parts, wanted = uri.split("/"), pattern.split("/")
-    if wanted[-1] == "**":
-        wanted = wanted[:-1]
-        if len(parts) <= len(wanted) or not parts[len(wanted)]:
-            return False
-        parts = parts[: len(wanted)]
-    return len(parts) == len(wanted) and all(map(_matches_part, parts, wanted))
+def _list_good(graph: _Graph, start: str, good: set[str]) -> tuple[LineageNode, ...]:
+    found, seen, pending = [], {start}, [start]
+    while pending:
+        id_ = pending.pop()
+        if graph.looks[id_].answer is Answer.PASS:
+            found.append(id_)
+            continue
+        below = {target for target in graph.list_below(id_) if target in good} - seen
+        seen |= below
+        pending.extend(below)
+    return tuple(graph.nodes[id_] for id_ in sorted(found))
 
 
-def _matches_part(text: str, pattern: str) -> bool:
-    """Match ``*`` against any letters, in linear time: each piece as early as it fits."""
-    first, *pieces = pattern.split("*")
-    if not pieces:
-        return text == pattern
-    *middle, last = pieces
-    if not text.startswith(first) or len(text) == 0:
-        return False
-    position = len(first)
-    for piece in middle:
-        found = text.find(piece, position)
-        if found < 0:
-            return False
-        position = found + len(piece)
-    return text.endswith(last) and len(text) - len(last) >= position
+def _list_lacking(graph: _Graph, start: str, good: set[str]) -> Roots:
+    bad: list[LineageNode] = []
+    unclear: list[LineageNode] = []
+    seen, pending = {start}, [start]
+    while pending:
+        id_ = pending.pop()
+        # A node that the report does not have cannot be shown, and is good for nothing.
+        below = [t for t in graph.list_below(id_) if t not in good and t in graph.nodes]
+        if id_ in graph.fetched:
+            below = []  # where it is from is what is asked, and not what that was made from
+        if graph.looks[id_].answer is Answer.FAIL:
+            bad.append(graph.nodes[id_])
+        elif not below:
+            unclear.append(graph.nodes[id_])
+        pending.extend(target for target in below if target not in seen)
+        seen.update(below)
+    if not bad and not unclear:  # a circle
+        unclear.append(graph.nodes[start])
+    return Roots((), _with_words(graph, bad), _with_words(graph, unclear))
+
+
+def _with_words(graph: _Graph, nodes: list[LineageNode]) -> tuple[tuple[LineageNode, str], ...]:
+    ordered = sorted(nodes, key=lambda node: (node.depth, node.id))
+    return tuple((node, graph.looks[node.id].words) for node in ordered)

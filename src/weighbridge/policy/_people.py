@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from weighbridge.core import Evidence, LineageReport, Review, RuleResult
     from weighbridge.policy._policy import EvaluationRule, ReviewRule
 
-__all__ = ["judge_evaluation", "judge_review"]
+__all__ = ["judge_evaluation", "judge_review", "to_bounds"]
 
 _REVIEW = "review"
 _NUMBER = re.compile(r"[+-]?[0-9]{1,100}(?:\.[0-9]{1,100})?(?:[eE][+-]?[0-9]{1,3})?")
@@ -179,7 +179,7 @@ def judge_evaluation(rule: EvaluationRule, evidence: Evidence) -> RuleResult:
     shown = printable(rule.name, limit=80)
     results = _list_results(rule, report)
     values = [result.metrics[rule.name] for result in results if rule.name in result.metrics]
-    remedy = f"Evaluate it again, or look for a better one; the policy asks for {_to_bounds(rule)}."
+    remedy = f"Evaluate it again, or look for a better one; the policy asks for {to_bounds(rule)}."
     if any(not result.passed for result in results):
         return fail(name, f"An evaluation of {shown} did not pass", remedy=remedy)
     if not values:
@@ -195,11 +195,11 @@ def judge_evaluation(rule: EvaluationRule, evidence: Evidence) -> RuleResult:
         value = printable(bad[0], limit=40)
         return fail(
             name,
-            f"{shown} is {value}; the policy asks for {_to_bounds(rule)}{more(len(bad) - 1)}",
+            f"{shown} is {value}; the policy asks for {to_bounds(rule)}{more(len(bad) - 1)}",
             remedy=remedy,
         )
     measured = ", ".join(printable(value, limit=40) for value in sorted(set(values))[:3])
-    return pass_(name, f"{shown} is {measured}; the policy asks for {_to_bounds(rule)}")
+    return pass_(name, f"{shown} is {measured}; the policy asks for {to_bounds(rule)}")
 
 
 def _list_results(rule: EvaluationRule, report: LineageReport) -> list[TestResult]:
@@ -231,7 +231,8 @@ def _is_within(text: str, rule: EvaluationRule) -> bool:
     )
 
 
-def _to_bounds(rule: EvaluationRule) -> str:
+def to_bounds(rule: EvaluationRule) -> str:
+    """Return the bounds of a metric in words: ``at least 0.92``."""
     bounds = []
     if rule.at_least is not None:
         bounds.append(f"at least {rule.at_least}")

@@ -41,7 +41,6 @@ _PROBLEMS = frozenset(
         ProblemKind.CYCLE,
         ProblemKind.CONFLICT,
         ProblemKind.MISSING_RANK,
-        ProblemKind.EXPIRED,
         ProblemKind.ALIAS,
         ProblemKind.TOO_LARGE,
     }
@@ -102,7 +101,7 @@ def _judge_problems(rule: ProvenanceRule, nodes: Sequence[LineageNode]) -> RuleR
         (node, problem)
         for node in nodes
         for problem in sorted(node.problems, key=lambda p: (p.kind, p.message))
-        if problem.kind in _PROBLEMS or (problem.kind is ProblemKind.DEAD_END and rule.level > 0)
+        if _counts(rule, node, problem.kind)
     ]
     if not found:
         return None
@@ -114,6 +113,19 @@ def _judge_problems(rule: ProvenanceRule, nodes: Sequence[LineageNode]) -> RuleR
         names=to_names(node.id for node, _ in found),
         remedy=_REMEDIES.get(problem.kind, "Look at it with weighbridge trace."),
     )
+
+
+def _counts(rule: ProvenanceRule, node: LineageNode, kind: ProblemKind) -> bool:
+    """Return whether a problem fails the rule by itself.
+
+    A dead end is where a node would be if nobody had said anything, and so is one whose acceptance
+    expired, unless a step made it: that is level 0, which may be enough.
+    """
+    if kind is ProblemKind.DEAD_END:
+        return rule.level > 0
+    if kind is ProblemKind.EXPIRED:
+        return rule.level > 0 and node.origin is not Origin.BUILT
+    return kind in _PROBLEMS
 
 
 _REMEDIES = {

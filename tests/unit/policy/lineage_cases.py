@@ -32,7 +32,7 @@ from weighbridge.core import (
 )
 
 CLUSTER = "https://example.com/cluster/v1"
-MODEL, DATA, BASE, RAW = ("sha256:" + letters * 32 for letters in ("ab", "da", "ba", "ea"))
+MODEL, DATA, BASE, RAW = ("sha256:" + letters * 32 for letters in ("ab", "da", "b5", "ea"))
 COMMIT = "c0" * 20
 ENFORCED, OBSERVED = Completeness.ENFORCED, Completeness.OBSERVED
 DECLARED, UNKNOWN = Completeness.DECLARED, Completeness.UNKNOWN

@@ -39,6 +39,7 @@ from unit.policy.lineage_cases import (
 from unit.policy.policy_cases import AT, FILES, STRICT, good_evidence
 from weighbridge.core import (
     Answer,
+    Claim,
     CoverageStatus,
     Decision,
     DeniedDigest,
@@ -53,6 +54,7 @@ from weighbridge.core import (
     ProblemKind,
     RuleResult,
     SetAside,
+    Subject,
 )
 from weighbridge.policy import (
     AllowedDigest,
@@ -145,7 +147,7 @@ def test_a_report_that_knows_less_than_its_nodes_is_believed() -> None:
     assert provenance(replace(good_lineage(), completeness=UNKNOWN), 2, OBSERVED).answer is FAIL
 
 
-BAD = ("CYCLE", "CONFLICT", "MISSING_RANK", "EXPIRED", "ALIAS", "TOO_LARGE", "DEAD_END")
+BAD = ("CYCLE", "CONFLICT", "MISSING_RANK", "ALIAS", "TOO_LARGE", "DEAD_END")
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -157,6 +159,19 @@ def test_problems_of_what_is_required_fail(kind: str, where: str) -> None:
     assert "this is odd" in result.reason
     assert where in result.names
     assert result.remedy
+
+
+def test_what_expired_fails_unless_a_step_made_it_or_level_0_is_enough() -> None:
+    unknown = make_unknown(DATA, "data", problems=())
+    report = make_report(make_built(MODEL, "model"), unknown, edges=(edge(MODEL, DATA),))
+    report = add_problem(report, DATA, ProblemKind.EXPIRED, "the acceptance by alice ended")
+    result = provenance(report, 1)
+    assert result.answer is FAIL
+    assert "the acceptance by alice ended" in result.reason
+    assert "accepted again" in result.remedy
+    assert provenance(report, 0).answer is PASS
+    made = add_problem(good_lineage(), MODEL, ProblemKind.EXPIRED)
+    assert provenance(made, 2).answer is PASS
 
 
 def test_problems_deeper_than_the_rule_looks_do_not_count() -> None:
@@ -368,6 +383,29 @@ def test_what_was_built_above_a_root_that_is_accepted_counts_as_that_root() -> N
     assert source(report).answer is PASS
     elsewhere = replace(accepted.acceptance, fetched_from="hf://evil/base")
     assert source(change_node(report, BASE, acceptance=elsewhere)).answer is FAIL
+
+
+def test_a_place_that_is_wrong_does_not_outweigh_a_good_chain() -> None:
+    """Dropping the line that says the wrong one may not help."""
+    accepted = make_accepted(MODEL, "model", depth=0).acceptance
+    wrong = replace(accepted, fetched_from="hf://evil/x")  # type: ignore[type-var]
+    assert source(change_node(good_lineage(), MODEL, acceptance=wrong)).answer is PASS
+
+
+def test_what_was_fetched_and_made_is_from_either() -> None:
+    claim = Claim(
+        Digest("77" * 32),
+        (Subject("model", {"sha256": MODEL.removeprefix("sha256:")}),),
+        "https://slsa.dev/provenance/v1",
+        (),
+        make_step("fetch", Dependency("x", {}, uri="hf://evil/x")),
+    )
+    assert source(replace(good_lineage(), claims=(claim,))).answer is PASS
+    alone = make_report(make_unknown(MODEL, "model", depth=0), claims=(claim,))
+    assert source(alone).answer is FAIL
+    good = replace(claim, content=make_step("fetch", Dependency("x", {}, uri="hf://org/x")))
+    assert source(replace(alone, claims=(good,)), pinned=False).answer is PASS
+    assert source(replace(alone, claims=(claim, good)), pinned=False).answer is PASS
 
 
 def test_a_part_is_from_where_the_whole_is() -> None:

@@ -477,7 +477,7 @@ require.scan = {}
         ("require.provenance = { level = 1, depth = 'some' }", "write 'all', 0", ".depth"),
         ("require.provenance = { level = 1, depth = -1 }", "write 'all', 0", ".depth"),
         ("require.provenance = { level = 1, depth = true }", "write 'all', 0", ".depth"),
-        ("require.provenance = { level = 1, completness = 'x' }", "'completeness'?", "completness"),
+        ("require.provenance = { level = 1, completed = 'x' }", "'completeness'?", "completed"),
         ("require.evaluation = []", "wrong number", "require.evaluation"),
         ("require.evaluation = [{ name = 'a' }]", "add 'at-least'", "require.evaluation[0]"),
         ("require.evaluation = [{ name = 'a', at_least = '1' }]", "'at-least'?", "[0].at_least"),
@@ -500,7 +500,7 @@ require.scan = {}
         ),
         ("require.reproduction.level = 'L9'", "'L0'", "require.reproduction.level"),
         ("require.formats.allow = ['unknown']", "nobody could tell", "formats.allow[0]"),
-        ("require.formats.alow = ['gguf']", "'allow'?", "require.formats.alow"),
+        ("require.formats.allows = ['gguf']", "'allow'?", "require.formats.allows"),
         ("require.source.from = ['*']", "no pattern of URIs", "require.source.from[0]"),
         ("require.source.from = ['hf://*/x']", "anybody's", "require.source.from[0]"),
         ("require.source.from = ['hf://o/**/x']", "at the end", "require.source.from[0]"),
@@ -756,7 +756,9 @@ def test_examples_of_the_documentation_are_policies() -> None:
 def test_documentation_has_every_key() -> None:
     text = DOCS.read_text()
     for key in {key for keys in POLICY_KEYS.values() for key in keys}:
-        assert f"`{key}" in text or f".{key}`" in text or f"[[{key}]]" in text, key
+        assert (
+            f"`{key}" in text or f".{key}`" in text or f"[[{key}]]" in text or f".{key}." in text
+        ), key
     for role in ("evaluator", "publisher", "builder", "scanner", "reviewer", "verifier"):
         assert f"`{role}`" in text
 
