@@ -1,5 +1,6 @@
 """Policy: rules, and the judgement of evidence by them. No I/O, no clock."""
 
+from weighbridge.policy._canonical import digest_policy
 from weighbridge.policy._evaluate import evaluate
 from weighbridge.policy._parse import parse_policy
 from weighbridge.policy._policy import (
@@ -20,6 +21,7 @@ __all__ = [
     "SignatureRule",
     "Signer",
     "built_in_policy",
+    "digest_policy",
     "evaluate",
     "parse_policy",
 ]
