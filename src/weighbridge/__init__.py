@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow import hash_artifact as hash  # noqa: A004 - the command's name
     from weighbridge.workflow import scan_artifact as scan
     from weighbridge.workflow import sign_artifact as sign
+    from weighbridge.workflow import trace_artifact as trace
     from weighbridge.workflow import verify_artifact as verify
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "scan",
     "sign",
     "step",
+    "trace",
     "verify",
 ]
 
@@ -74,6 +76,7 @@ _NAMES = {
     "scan": "scan_artifact",
     "sign": "sign_artifact",
     "step": "step",
+    "trace": "trace_artifact",
     "verify": "verify_artifact",
 }
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._step import IN_PROCESS_BUILDER, step
     from weighbridge.workflow._step_monitor import Observe
     from weighbridge.workflow._step_process import EndedBySignal, end_by_signal
+    from weighbridge.workflow._trace import trace_artifact
     from weighbridge.workflow._trust import CertificateTrust, KeylessTrust, KeyTrust, Trust
     from weighbridge.workflow._trust_roots import TrustRoot, show_trust, update_trust
 
@@ -102,6 +103,7 @@ __all__ = [
     "sign_file_list",
     "step",
     "strip_address",
+    "trace_artifact",
     "update_trust",
     "verify_artifact",
 ]
@@ -139,6 +141,7 @@ _MODULES = {
     "_step": ("IN_PROCESS_BUILDER", "step"),
     "_step_monitor": ("Observe",),
     "_step_process": ("EndedBySignal", "end_by_signal"),
+    "_trace": ("trace_artifact",),
     "_trust": ("CertificateTrust", "KeyTrust", "KeylessTrust", "Trust"),
     "_trust_roots": ("TrustRoot", "show_trust", "update_trust"),
 }

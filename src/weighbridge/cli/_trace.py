@@ -1,0 +1,71 @@
+"""weighbridge trace."""
+
+from __future__ import annotations
+
+import click
+
+from weighbridge import workflow
+from weighbridge._version import __version__
+from weighbridge.cli._exit import exit_with
+from weighbridge.cli._options import FILE, artifact_argument, json_option, print_json, terminal
+from weighbridge.cli._outputs import check_outputs, write_output
+from weighbridge.cli._progress import show_progress
+from weighbridge.cli._trust_options import offline_option
+
+__all__ = ["command"]
+
+
+@click.command("trace")
+@artifact_argument
+@click.option(
+    "--claims",
+    type=FILE,
+    multiple=True,
+    metavar="FILE|FOLDER|STORE",
+    help="Where else signed statements are, besides the artifact's own; repeatable.",
+)
+@click.option(
+    "--policy",
+    type=FILE,
+    metavar="FILE",
+    help="A weighbridge.toml that says whom to trust; without one nothing is believed.",
+)
+@offline_option
+@json_option
+@click.option("--dot", type=FILE, metavar="FILE", help="Also write a graph for Graphviz.")
+@click.option("--html", type=FILE, metavar="FILE", help="Also write one self-contained page.")
+def command(  # noqa: PLR0913 - each is one thing that a user may say
+    path: str,
+    *,
+    claims: tuple[str, ...],
+    policy: str | None,
+    offline: bool,
+    as_json: bool,
+    dot: str | None,
+    html: str | None,
+) -> None:
+    """Show what the file or folder PATH was made from, step by step, and the weakest path.
+
+    Only statements that somebody signed whom the policy trusts are believed; all others are listed
+    with the reason. Exit code 1 if something that PATH depends on has a problem, 3 if nothing is
+    known. Whether the levels are enough, weighbridge check says.
+    """
+    check_outputs((dot, html), artifact=path, inputs=(policy, *claims))
+    with show_progress("weighing") as progress:
+        report = workflow.trace_artifact(
+            path, claims=claims, policy=policy, offline=offline, progress=progress
+        )
+    from datetime import UTC, datetime  # noqa: PLC0415 - not before something is to be told
+
+    from weighbridge import export  # noqa: PLC0415
+
+    at = datetime.now(UTC)
+    if dot is not None:
+        write_output(dot, export.to_trace_dot(report))
+    if html is not None:
+        write_output(html, export.to_trace_html(report, version=__version__, at=at))
+    if as_json:
+        print_json(export.to_trace_json(report))
+    else:
+        click.echo(export.to_trace_text(report, at=at, **terminal()))
+    exit_with(export.judge_trace(report))
