@@ -61,7 +61,7 @@ def test_everything_that_is_known_is_on_the_page() -> None:
         "hf://org/MiniLM-L6@1f2e",
         "level 1, inputs declared; of its own level 3, inputs observed",
         "model/claims.jsonl, line 9",
-        "1 more are about something else.",
+        "And 1 statement about something else.",
     ):
         assert words in text, words
 
