@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from services.chromium import Browser
     from services.sigstore import LocalSigstore
     from services.softhsm import SoftHsm
 
@@ -50,6 +51,18 @@ def local_sigstore(
     _sigstore.faults.clear()
     yield _sigstore
     _sigstore.faults.clear()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium without a window, to look at pages with."""
+    from services.chromium import MissingError, start  # noqa: PLC0415
+
+    try:
+        with start() as running:
+            yield running
+    except MissingError as error:
+        pytest.fail(str(error))
 
 
 @pytest.fixture(scope="session")

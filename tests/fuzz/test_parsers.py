@@ -33,6 +33,7 @@ from weighbridge.core import (
     build_review,
     parse_bundle,
     parse_json,
+    parse_summary,
 )
 from weighbridge.core import parse_statement as parse_in_toto
 from weighbridge.errors import IncompleteError, ParseError
@@ -112,6 +113,15 @@ RANK_REPORT = (
     b'{"began":"2026-11-22T03:00:00.000000Z","ended":"2026-11-22T04:00:00.000000Z","inputs":{"a":'
     b'{"sha256":"00"}},"job":"j","kind":"train","name":"n","outputs":{"m":"file:m"},"rank":1,'
     b'"type":"https://weighbridge.dev/rank-report/v1","worldSize":2}\n'
+)
+
+SUMMARY = STATEMENT.replace(b'"x"', b'"https://slsa.dev/verification_summary/v1"').replace(
+    b'"predicate": {}',
+    b'"predicate": {"verifier": {"id": "v:"}, "timeVerified": "2026-11-30T00:00:00Z", '
+    b'"resourceUri": "r:", "policy": {"uri": "p:", "digest": {"sha256": "%b"}}, '
+    b'"inputAttestations": [{"digest": {"sha256": "%b"}}], "verificationResult": "PASSED", '
+    b'"verifiedLevels": ["SLSA_BUILD_LEVEL_2"], "dependencyLevels": {"SLSA_BUILD_LEVEL_3": 5}}'
+    % (b"7" * 64, b"8" * 64),
 )
 
 
@@ -238,6 +248,9 @@ TARGETS = {
     "audit log": Target(lambda data: check_observation(parse_audit(io.BytesIO(data))), AUDIT_LOGS),
     "license": Target(
         lambda data: parse_license(data.decode("utf-8", "replace")), [b"MIT OR (A AND B WITH C)"]
+    ),
+    "verification summary": Target(
+        lambda data: parse_summary(parse_in_toto(data, limits=DEFAULT_LIMITS)), [SUMMARY]
     ),
 }
 

@@ -127,7 +127,7 @@ class Browser:
         while not any(event.get("method") == "Page.loadEventFired" for event in self._events):
             self._events.append(self._receive())
         # What the page asks for late, and how it looks when it stands still.
-        wait = "new Promise(done => setTimeout(done, 600))"
+        wait = "new Promise(done => setTimeout(done, 300))"
         given = {"expression": wait, "awaitPromise": True}
         self.call("Runtime.evaluate", given, session=view.session)
         for event in self._events:

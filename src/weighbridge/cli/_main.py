@@ -48,6 +48,7 @@ _COMMANDS = {
     "run": ("_run", "Run a command as a step and sign what it made from what."),
     "scan": ("_scan", "Look for dangerous content; execute nothing."),
     "sign": ("_sign", "Sign a model (OpenSSF Model Signing)."),
+    "trace": ("_trace", "Show what a model was made from, and the weakest path."),
     "trust": ("_trust", "Refresh or show whom keyless signatures are verified against."),
     "verify": ("_verify", "Verify a model's signature and files."),
 }

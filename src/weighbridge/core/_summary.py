@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from weighbridge._version import __version__
 from weighbridge.core._statement import Statement
 from weighbridge.core._text import printable
 from weighbridge.core._trust import MAX_BUILD_LEVEL
@@ -25,7 +24,7 @@ __all__ = ["SUMMARY_TYPE", "VerificationSummary", "build_summary", "parse_summar
 
 SUMMARY_TYPE: Final = "https://slsa.dev/verification_summary/v1"
 
-_SLSA_VERSION = "1.1"  # of the specification: the first that names ``verifier.version``
+_SLSA_VERSION = "1.0"  # of the specification
 _TRACK = "SLSA_BUILD_LEVEL_"
 _LEVELS: Final = {f"{_TRACK}{level}": level for level in range(MAX_BUILD_LEVEL + 1)}
 _FAILED = "FAILED"
@@ -70,8 +69,8 @@ class VerificationSummary:
 def build_summary(summary: VerificationSummary, subjects: Sequence[Subject]) -> Statement:
     """Return the statement about ``subjects``.
 
-    :func:`parse_summary` reads back exactly what was given. Nothing is written that the
-    specification does not name.
+    :func:`parse_summary` reads back exactly what was given. Nothing is written that strict readers
+    do not know, so not ``verifier.version`` either: SLSA v1.1 added it, and protobuf has no such.
 
     Raises:
         InputError: The verifier, the resource or the policy has no name, a time has no time zone, a
@@ -79,7 +78,7 @@ def build_summary(summary: VerificationSummary, subjects: Sequence[Subject]) -> 
             level: the specification has no place for one.
 
     Source:
-        SLSA v1.1, Verification Summary Attestation, https://slsa.dev/verification_summary/v1.
+        SLSA v1.0, Verification Summary Attestation, https://slsa.dev/verification_summary/v1.
     """
     for name in ("verifier", "resource_uri", "policy_uri"):
         if not getattr(summary, name):
@@ -92,7 +91,7 @@ def build_summary(summary: VerificationSummary, subjects: Sequence[Subject]) -> 
     if summary.policy_digest:
         policy["digest"] = _to_digest_set(summary.policy_digest)
     predicate: dict[str, JsonValue] = {
-        "verifier": {"id": summary.verifier, "version": {"weighbridge": __version__}},
+        "verifier": {"id": summary.verifier},
         "timeVerified": _to_time(summary.verified_at),
         "resourceUri": summary.resource_uri,
         "policy": policy,

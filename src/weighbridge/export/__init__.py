@@ -89,7 +89,7 @@ def to_summary(
         InputError: There is no policy digest, or something that is no digest.
 
     Source:
-        SLSA v1.1, Verification Summary Attestation.
+        SLSA v1.0, Verification Summary Attestation.
     """
     from weighbridge.export._vsa import to_summary as write  # noqa: PLC0415 - seldom asked for
 

@@ -216,7 +216,7 @@ def _document(document: DocumentCheck | None) -> Markup:
     ]
     return section(
         "Document kept by hand",
-        element("p", code(document.path), markup(" "), count_entries(document), class_="lead"),
+        element("p", code(document.path), markup(" "), count_entries(document)),
         element("ol", *rows, class_="cards"),
         *more(len(entries), MAX_ROWS),
         name="document",

@@ -39,6 +39,8 @@ ROOTS = frozenset({Origin.ACCEPTED, Origin.LISTED, Origin.SUMMARY})
 _SHORT = 12
 _MAX_ALGORITHM = 16
 _MAX_NAMED = 6
+_MAX_NAME = 80
+_MAX_WHY = 300
 
 ORIGIN_WORDS = {
     Origin.BUILT: "built",
@@ -165,7 +167,7 @@ def weakest_words(report: LineageReport, *, arrow: str = "←") -> str:
     path = [nodes[name] for name in report.weakest_path if name in nodes]
     if not path or not report.is_judged or _is_unheard_of(report):
         return ""
-    names = [name_node(node) for node in path]
+    names = [_cut(name_node(node), _MAX_NAME) for node in path]
     if len(names) > _MAX_NAMED:
         left_out = len(names) - _MAX_NAMED + 1
         names = [*names[:3], f"{left_out:,} more", *names[-(_MAX_NAMED - 4) :]]
@@ -177,12 +179,16 @@ def weakest_words(report: LineageReport, *, arrow: str = "←") -> str:
 def _why(node: LineageNode) -> str:
     """Say why a node counts as it does, without a full stop."""
     if node.problems:
-        first = node.problems[0].message.rstrip(".")
+        first = _cut(node.problems[0].message.rstrip("."), _MAX_WHY)
         more = len(node.problems) - 1
         return f"{first} ({more:,} more)" if more else first
     if node.origin is Origin.UNKNOWN:
         return "nothing that anybody trusted signed says how it was made"
-    return describe_node(node, at=None)
+    return _cut(describe_node(node, at=None), _MAX_WHY)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def describe_node(node: LineageNode, *, at: datetime | None) -> str:

@@ -227,7 +227,11 @@ def _node(node: LineageNode, height: float, *, is_weakest: bool) -> list[Markup]
             "text", _cut(node.label or "unnamed", _LABEL_CELLS), x="36", y="27", class_="label"
         ),
         element("text", _cut(short_id(node.id), _SMALL_CELLS), x="14", y="47", class_="digest"),
-        element("text", _cut(node.kind, 9), x="200", y="47", class_="kind"),
+        *(
+            [element("text", _cut(node.kind, 9), x="200", y="47", class_="kind")]
+            if node.kind
+            else []
+        ),
         element("rect", x="13", y="55", width="50", height="18", rx="9", class_=f"level l{level}"),
         element("text", f"level {node.level}", x="38", y="68", class_=f"badge l{level}"),
         element("text", _cut(facts, 20), x="70", y="68", class_="facts"),

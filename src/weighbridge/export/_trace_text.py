@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Answer, Origin
+from weighbridge.core import Answer, Origin, printable
 from weighbridge.export._report import plural
 from weighbridge.export._style import BOLD, COLOURS, DIM, GREEN, MIN_WIDTH, RED, YELLOW, Style
 from weighbridge.export._trace import (
@@ -133,7 +133,7 @@ def _problems(style: Style, report: LineageReport) -> list[str]:
         symbol = style.symbol(Answer.FAIL) if node.is_required else "-"
         name = style.shorten(style.clean(name_node(node)), style.width // 3)
         start = f"  {symbol} {problem.kind.value:<15}  "
-        first, *more = style.hang(start, f"{name}: {problem.message}")
+        first, *more = style.hang(start, f"{name}: {printable(problem.message)}")
         mark = style.mark(Answer.FAIL, symbol) if node.is_required else symbol
         lines += [f"  {mark}" + first[2 + len(symbol) :], *more]
     return lines + _and_more(len(problems) - _MAX_PROBLEMS)
@@ -149,7 +149,7 @@ def _set_aside(style: Style, report: LineageReport) -> list[str]:
     lines = style.title("Set aside", words)
     for item in told[:_MAX_SET_ASIDE]:
         about = item.predicate_type.removeprefix("https://") or "unreadable"
-        lines += style.hang("  - ", f"{item.where}: {item.reason}")
+        lines += style.hang("  - ", printable(f"{item.where}: {item.reason}"))
         lines += style.hang("    ", about, DIM)
     return lines + _and_more(len(told) - _MAX_SET_ASIDE)
 

@@ -1,5 +1,6 @@
 """Policy: rules, and the judgement of evidence by them. No I/O, no clock."""
 
+from weighbridge.policy._canonical import digest_policy
 from weighbridge.policy._case import PolicyCase, parse_case
 from weighbridge.policy._checklist import CHECKLIST_RULES, judge_checklist
 from weighbridge.policy._describe import Demand, describe_policy
@@ -52,6 +53,7 @@ __all__ = [
     "built_in_policy",
     "compare_document",
     "describe_policy",
+    "digest_policy",
     "evaluate",
     "judge_checklist",
     "judge_document",

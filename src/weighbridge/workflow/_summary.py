@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from weighbridge.core import DEFAULT_LIMITS, LOCAL_VERIFIER, Limits
 from weighbridge.export import to_summary
+from weighbridge.policy import built_in_policy, digest_policy
 from weighbridge.provenance import check_address
 from weighbridge.workflow._signers import choose_signer
 
@@ -75,6 +76,7 @@ def sign_summary(report: CheckReport, plan: SummaryPlan) -> Bundle:
         report,
         verifier=plan.verifier,
         resource_uri=plan.resource_uri or _name_resource(report),
+        policy_digest=report.verdict.policy_digest or digest_policy(built_in_policy()),
     )
     return plan.signer.sign(statement)
 

@@ -1,0 +1,71 @@
+"""weighbridge trace, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import weighbridge as wb
+from support import build_model, run_cli
+from weighbridge.export import load_schema
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return build_model(tmp_path / "model")
+
+
+def test_without_a_policy_nothing_is_believed_and_nothing_is_known(model: Path) -> None:
+    done = run_cli("trace", model)
+    assert done.returncode == 3
+    assert done.stdout.startswith("? UNKNOWN  model  sha256:")
+    assert "There is no policy that says whom to trust" in done.stdout
+    assert done.stderr == ""
+
+
+def test_json_is_one_document_that_the_schema_describes(model: Path) -> None:
+    done = run_cli("trace", model, "--json")
+    assert done.returncode == 3
+    document: Any = json.loads(done.stdout)
+    schema: Any = load_schema("trace-v1")
+    assert list(Draft202012Validator(schema).iter_errors(document)) == []
+    assert document["artifact"] == str(wb.hash(model).compute_digest())
+    assert document["answer"] == "unknown"
+    assert document["is_judged"] is False
+
+
+def test_the_graph_and_the_page_are_written(model: Path, tmp_path: Path) -> None:
+    dot, html = tmp_path / "graph.dot", tmp_path / "page.html"
+    assert run_cli("trace", model, "--dot", dot, "--html", html).returncode == 3
+    assert dot.read_text().startswith("digraph lineage {")
+    assert html.read_text().startswith("<!DOCTYPE html>")
+
+
+def test_nothing_is_written_into_the_artifact_or_over_what_is_read(
+    model: Path, tmp_path: Path
+) -> None:
+    policy = tmp_path / "p.toml"
+    policy.write_text("version = 1\n")
+    for options in (
+        ("--html", model / "page.html"),
+        ("--policy", policy, "--dot", policy),
+        ("--dot", tmp_path / "x", "--html", tmp_path / "x"),
+    ):
+        done = run_cli("trace", model, *options)
+        assert done.returncode == 2, options
+        assert done.stdout == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "p.toml"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("missing",), ("model", "--claims", "missing"), ("model", "--policy", "missing"), ()],
+)
+def test_what_is_not_there_is_said(model: Path, arguments: tuple[str, ...]) -> None:
+    done = run_cli("trace", *arguments, cwd=model.parent)
+    assert done.returncode == 2
+    assert ("missing" in done.stderr.lower()) or ("there is nothing" in done.stderr)
