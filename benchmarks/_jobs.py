@@ -149,14 +149,17 @@ def run_plainly(path: Path) -> float:
 def run_watched(path: Path, *, observe: str, enforce: bool) -> float:
     """The step by itself: from its start, walls and monitor included, to what the monitor saw."""
     from weighbridge.core import DEFAULT_LIMITS
-    from weighbridge.workflow._step_watch import Grant, Observe, run_watched
+    from weighbridge.workflow._step_monitor import Observe, choose_monitor
+    from weighbridge.workflow._step_watch import Grant, run_watched
 
     readable, writable = (path / "in", path / "step.py"), (path / "out",)
+    # ``run`` chooses before it hashes: a cost of each step, however much it reads.
+    monitor = choose_monitor(Observe(observe), list_step(path), os.environ)
     started = time.perf_counter()
     watched = run_watched(
         list_step(path),
         os.environ,
-        observe=Observe(observe),
+        monitor=monitor,
         grant=Grant(readable, writable) if enforce else None,
         limits=DEFAULT_LIMITS,
     )

@@ -25,7 +25,7 @@ from weighbridge.workflow._step_cache import (
     list_hidden,
 )
 from weighbridge.workflow._step_inputs import check_outputs, prepare_grant
-from weighbridge.workflow._step_monitor import Observe
+from weighbridge.workflow._step_monitor import Observe, choose_monitor
 from weighbridge.workflow._step_watch import run_watched
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     environment[CACHE_VARIABLE] = "off"  # what runs inside the step is not to write it
     removed = tuple(name for name in removed if name != CACHE_VARIABLE)
     with open_program(command, outputs, environment, limits=limits) as program:
+        monitor = choose_monitor(observe, program.argv, environment)
         place = begin_rank(plan, os.environ, seal=seal, limits=limits)
         setting = prepare_step(
             place.widen(plan) if place else plan,
@@ -112,7 +113,7 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
         watched = run_watched(
             program.argv,
             environment,
-            observe=observe,
+            monitor=monitor,
             grant=grant,
             limits=limits,
             judge=partial(drop_if_written, cache),

@@ -28,12 +28,7 @@ from weighbridge.provenance import (
     take_attempts,
     verify_confined,
 )
-from weighbridge.workflow._step_monitor import (
-    Observe,
-    choose_monitor,
-    open_monitor,
-    refuse_silence,
-)
+from weighbridge.workflow._step_monitor import open_monitor, refuse_silence
 from weighbridge.workflow._step_process import (
     describe_end,
     describe_left,
@@ -47,8 +42,9 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Limits
     from weighbridge.provenance import BaselinePath, ConfinedLaunch, Landlock
+    from weighbridge.workflow._step_monitor import Monitor
 
-__all__ = ["Grant", "Observe", "Watched", "run_watched"]
+__all__ = ["Grant", "Watched", "run_watched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +99,7 @@ def run_watched(
     command: Sequence[str],
     environment: Mapping[str, str],
     *,
-    observe: Observe,
+    monitor: Monitor,
     grant: Grant | None,
     limits: Limits,
     judge: Callable[[Observation], Observation] = lambda observation: observation,
@@ -113,7 +109,7 @@ def run_watched(
     Args:
         command: The program and its arguments; no shell.
         environment: Its variables, and no others.
-        observe: How it is watched.
+        monitor: What watches it.
         grant: What it may touch; None: anything.
         limits: Bound what is kept of what was seen.
         judge: Adds gaps to what was seen, also if the step failed.
@@ -121,10 +117,9 @@ def run_watched(
     Raises:
         InputError: The command cannot be started, or its standard input is a file outside of the
             walls.
-        IncompleteError: It cannot be watched or kept inside walls here, as was asked.
+        IncompleteError: It cannot be kept inside walls here, as was asked, or was not watched.
         StepFailedError: It failed.
     """
-    monitor = choose_monitor(observe, command, environment)
     how = None if grant is None else _choose_walls()
     stdin = find_stdin(None if grant is None else grant.readable)
     baseline = build_baseline(command, environment)
