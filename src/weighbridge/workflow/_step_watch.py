@@ -32,6 +32,7 @@ from weighbridge.workflow._step_monitor import open_monitor, refuse_silence
 from weighbridge.workflow._step_process import (
     describe_end,
     describe_left,
+    is_alone,
     list_children,
     run_process,
 )
@@ -148,12 +149,19 @@ def run_watched(
         if isinstance(watch, StraceWatch):
             argv = tuple(build_strace_command(argv, log=watch.log, program=monitor.strace))
         before = list_children()
-        code = run_process(argv, variables, descriptors, has_stdin=not stdin.is_kept_out)
+        code = run_process(
+            argv,
+            variables,
+            descriptors,
+            before=before,
+            has_stdin=not stdin.is_kept_out,
+            begin=launch.begin if launch and launch.can_fork and not watch and is_alone() else None,
+        )
         left = describe_left(before)
         if launch is not None:
             verify_confined(launch)
         observation = None if watch is None else stdin.add_to(judge(watch.finish()))
-    own = _list_own(launch) if launch else ()
+    own = _list_own(launch) if launch and watch else ()
     denied: tuple[str, ...] | None = ()
     if walls is not None and how is not None:
         observation, denied = _find_denied(observation, walls, how, own)
