@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import WeighbridgeError
 from weighbridge.provenance import (
+    ask_libraries,
     describe_environment,
-    describe_libraries,
     list_interpreters,
+    list_packages,
     list_runtime,
     read_interpreter,
     read_packages,
@@ -135,21 +137,32 @@ def _look_at(program: Path, looking: _Looking, *, asks_libraries: bool) -> Platf
     except WeighbridgeError as error:
         words = f"what the step runs on is not known: {error}"
         return replace(_look_around(looking), problems=(words,))
-    packages = read_packages(interpreter, executor=looking.executor, limits=limits, cache=cache)
-    facts, problems = describe_environment(interpreter, environment), packages.problems
-    if _TELLING & {item.name.lower() for item in packages.dependencies}:
-        if asks_libraries:
-            more, said = describe_libraries(interpreter, environment, limits=limits)
-        else:
-            more, said = {}, ("how NumPy and PyTorch are set is asked of a Python command only",)
-        facts, problems = {**facts, **more}, (*problems, *said)
+    installed = list_packages(interpreter, limits=limits)
+    answer: Callable[[], tuple[Mapping[str, str], Sequence[str]]] = _answer_nothing
+    with ExitStack() as stack:
+        if _TELLING & installed.names:
+            answer = _leave_unasked
+            if asks_libraries:
+                asked = ask_libraries(interpreter, environment, limits=limits)
+                answer = stack.enter_context(asked)
+        packages = read_packages(installed, executor=looking.executor, limits=limits, cache=cache)
+        runtime = list_runtime(interpreter, cache=cache)
+        facts, said = answer()
     return Platform(
-        (*list_runtime(interpreter, cache=cache), *packages.dependencies),
-        facts,
+        (*runtime, *packages.dependencies),
+        {**describe_environment(interpreter, environment), **facts},
         packages.recorded,
         packages.folders,
-        problems,
+        (*packages.problems, *said),
     )
+
+
+def _answer_nothing() -> tuple[Mapping[str, str], Sequence[str]]:
+    return {}, ()
+
+
+def _leave_unasked() -> tuple[Mapping[str, str], Sequence[str]]:
+    return {}, ("how NumPy and PyTorch are set is asked of a Python command only",)
 
 
 def _look_now(platform: Platform, observation: Observation | None) -> Platform:
