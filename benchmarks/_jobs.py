@@ -172,6 +172,16 @@ def run_observed(path: Path) -> float:
     return run_watched(path, observe="strace", enforce=False)
 
 
+def run_strace(path: Path) -> float:
+    """The step under strace with the same options, and nobody who reads what it writes."""
+    from weighbridge.provenance import build_strace_command
+
+    command = build_strace_command(list_step(path), log=path.parent / "strace.log")
+    started = time.perf_counter()
+    subprocess.run(command, check=True)
+    return time.perf_counter() - started
+
+
 def run_enforced(path: Path) -> float:
     return run_watched(path, observe="none", enforce=True)
 
@@ -238,6 +248,7 @@ JOBS = {
     "step-plain": run_plainly,
     "step-observed": run_observed,
     "step-enforced": run_enforced,
+    "step-strace": run_strace,
     "run-true": record_nothing,
     "run-python": record_python,
     "run-step": record_step,
@@ -258,6 +269,7 @@ IMPORTS = {
     "peer-verify": "model_signing",
     "step-observed": "weighbridge.workflow._step_watch",
     "step-enforced": "weighbridge.workflow._step_watch",
+    "step-strace": "weighbridge.provenance._strace",
     "look-up": "weighbridge.workflow._step_inputs",
 }
 

@@ -12,7 +12,6 @@ from weighbridge.core import DEFAULT_LIMITS, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
 from weighbridge.provenance import clean_environment, find_interpreter, redact_arguments
-from weighbridge.workflow._gather import conclude_rank
 from weighbridge.workflow._program import open_program, refuse_other
 from weighbridge.workflow._ranks import begin_rank
 from weighbridge.workflow._record import Outcome, prepare_step, record_step
@@ -126,6 +125,8 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
         materials=program.materials,
     )
     if place is not None:
+        from weighbridge.workflow._gather import conclude_rank  # noqa: PLC0415 - start-up time
+
         return conclude_rank(
             place,
             plan,
