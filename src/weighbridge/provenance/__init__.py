@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from weighbridge.provenance._inputs import is_lock_file, is_remote, parse_remote_input
     from weighbridge.provenance._interpreter import (
         Interpreter,
+        ask_interpreter,
         find_interpreter,
         is_python,
         list_interpreters,
@@ -116,6 +117,7 @@ __all__ = [
     "Topology",
     "Unenforceable",
     "VerifiedRank",
+    "ask_interpreter",
     "ask_libraries",
     "build_baseline",
     "build_provenance",
@@ -189,6 +191,7 @@ _MODULES = {
     "_inputs": ("is_lock_file", "is_remote", "parse_remote_input"),
     "_interpreter": (
         "Interpreter",
+        "ask_interpreter",
         "find_interpreter",
         "is_python",
         "list_interpreters",

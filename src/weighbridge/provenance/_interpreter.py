@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Interpreter",
+    "ask_interpreter",
     "find_interpreter",
     "is_python",
     "list_interpreters",
@@ -153,7 +154,19 @@ def read_interpreter(
     environ: Mapping[str, str] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Interpreter:
-    """Run an interpreter once, isolated, and return what it says.
+    """Ask as :func:`ask_interpreter` does, and wait for the answer."""
+    with ask_interpreter(python, environ=environ, limits=limits) as answer:
+        return answer()
+
+
+@contextmanager
+def ask_interpreter(
+    python: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Iterator[Callable[[], Interpreter]]:
+    """Run an interpreter once, isolated, while something else is done.
 
     Args:
         python: The program; by default the one that runs Weighbridge.
@@ -161,13 +174,19 @@ def read_interpreter(
             default this process's. The interpreter itself gets it without secrets.
         limits: ``max_list_bytes`` and ``max_wait_s`` apply.
 
-    Raises:
-        InputError: It cannot be run, fails, is silent for too long, or answers something else.
-        LimitExceededError: It prints too much.
+    Yields:
+        What waits for its answer. Raises InputError if it cannot be run, fails, is silent for too
+        long, or answers something else, and LimitExceededError if it prints too much.
     """
     program = (python or Path(sys.executable)).absolute()
     given = os.environ if environ is None else environ
-    said = run_probe(program, _PROBE, environ=given, limits=limits)
+    with open_probe(program, _PROBE, environ=given, limits=limits) as answer:
+        yield lambda: _to_interpreter(program, answer(), given)
+
+
+def _to_interpreter(
+    program: Path, said: Mapping[str, object], given: Mapping[str, str]
+) -> Interpreter:
     facts, path = said.get("facts"), said.get("path")
     if (
         not isinstance(facts, dict)
