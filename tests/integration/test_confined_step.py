@@ -310,6 +310,21 @@ def test_no_signal_is_ignored_blocked_or_met_for_a_step(project: Project) -> Non
     assert re.findall(r"Sig(?:Blk|Ign|Cgt):\s*(\w+)", said) == ["0" * 16] * 3
 
 
+def test_a_process_with_other_threads_is_not_forked() -> None:
+    """A lock that another thread holds would stay closed in the child."""
+    code = """
+import threading
+from weighbridge.workflow._step_process import is_alone
+print(is_alone())
+end = threading.Event()
+threading.Thread(target=end.wait).start()
+print(is_alone())
+end.set()
+"""
+    done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
+
+
 @pytest.mark.parametrize("code", [0, 1, 3, 126, 127, 255])
 def test_the_exit_code_is_the_step_s_own(project: Project, code: int) -> None:
     assert project.run("sh", "-c", f"exit {code}").returncode == code

@@ -104,7 +104,7 @@ class Installed:
 
 
 def list_packages(interpreter: Interpreter, *, limits: Limits = DEFAULT_LIMITS) -> Installed:
-    """List the installed distributions, and what their RECORDs list.
+    """List the installed distributions, and what the RECORD of each lists.
 
     Nothing of a package is imported.
 
