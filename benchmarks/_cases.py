@@ -240,10 +240,11 @@ SHA256, HASHLIB, PEER = ("job", "sha256"), ("job", "hashlib"), ("job", "peer")
 SIGN, VERIFY = ("job", "sign"), ("job", "verify")
 SIGN_BLAKE3, PEER_SIGN_BLAKE3 = ("job", "sign-blake3"), ("job", "peer-sign-blake3")
 PEER_SIGN, PEER_VERIFY = ("job", "peer-sign"), ("job", "peer-verify")
-STEP_PLAIN, STEP_OBSERVED, STEP_ENFORCED = (
+STEP_PLAIN, STEP_OBSERVED, STEP_ENFORCED, STEP_STRACE = (
     ("job", "step-plain"),
     ("job", "step-observed"),
     ("job", "step-enforced"),
+    ("job", "step-strace"),
 )
 RUN_TRUE, RUN_PYTHON = ("job", "run-true"), ("job", "run-python")
 RUN_STEP, RUN_PROMISED = ("job", "run-step"), ("job", "run-promised")
@@ -282,6 +283,8 @@ CASES = (
     Case("memory: verify 200,000 x 16 B", MANY, VERIFY, None, 300, unit="peak_mib"),
     # NumPy and 2,000 files: from the start of the command, with walls and monitor, to its end.
     Case("step: observed / plain", write_step, STEP_OBSERVED, STEP_PLAIN, 1.5),
+    # What of that is the price of tracing by whomever: a step stops twice for each file.
+    Case("step: observed / strace alone", write_step, STEP_OBSERVED, STEP_STRACE, None),
     Case("step: enforced / plain", write_step, STEP_ENFORCED, STEP_PLAIN, 1.1),
     # The first, which is not counted, fills the digest cache.
     # All of a run against 1.5 x plain + hashing the inputs + 0.5 s.

@@ -154,14 +154,17 @@ def run_plainly(path: Path) -> float:
 def run_watched(path: Path, *, observe: str, enforce: bool) -> float:
     """The step by itself: from its start, walls and monitor included, to what the monitor saw."""
     from weighbridge.core import DEFAULT_LIMITS
-    from weighbridge.workflow._step_watch import Grant, Observe, run_watched
+    from weighbridge.workflow._step_monitor import Observe, choose_monitor
+    from weighbridge.workflow._step_watch import Grant, run_watched
 
     readable, writable = (path / "in", path / "step.py"), (path / "out",)
+    # ``run`` chooses before it hashes: a cost of each step, however much it reads.
+    monitor = choose_monitor(Observe(observe), list_step(path), os.environ)
     started = time.perf_counter()
     watched = run_watched(
         list_step(path),
         os.environ,
-        observe=Observe(observe),
+        monitor=monitor,
         grant=Grant(readable, writable) if enforce else None,
         limits=DEFAULT_LIMITS,
     )
@@ -172,6 +175,16 @@ def run_watched(path: Path, *, observe: str, enforce: bool) -> float:
 
 def run_observed(path: Path) -> float:
     return run_watched(path, observe="strace", enforce=False)
+
+
+def run_strace(path: Path) -> float:
+    """The step under strace with the same options, and nobody who reads what it writes."""
+    from weighbridge.provenance import build_strace_command
+
+    command = build_strace_command(list_step(path), log=path.parent / "strace.log")
+    started = time.perf_counter()
+    subprocess.run(command, check=True)
+    return time.perf_counter() - started
 
 
 def run_enforced(path: Path) -> float:
@@ -317,6 +330,7 @@ JOBS = {
     "step-plain": run_plainly,
     "step-observed": run_observed,
     "step-enforced": run_enforced,
+    "step-strace": run_strace,
     "run-true": record_nothing,
     "run-python": record_python,
     "run-step": record_step,
@@ -338,6 +352,7 @@ IMPORTS = {
     "peer-verify": "model_signing",
     "step-observed": "weighbridge.workflow._step_watch",
     "step-enforced": "weighbridge.workflow._step_watch",
+    "step-strace": "weighbridge.provenance._strace",
     "look-up": "weighbridge.workflow._step_inputs",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,7 @@ class Project:
     hidden: tuple[str, ...] = ("signing.key",)
     network: bool = False
     local_sockets: bool = False
+    forks: bool = False
 
     def confine(self, *argv: str) -> Confinement:
         baseline = build_baseline(argv, self.environment)
@@ -70,6 +72,8 @@ class Project:
         self, *argv: str, prefix: tuple[str, ...] = (), inherited: tuple[int, ...] = ()
     ) -> subprocess.CompletedProcess[str]:
         """Run a step inside its walls; raises if they did not stand."""
+        if self.forks and not prefix:
+            return self._run_forked(argv, inherited)
         with open_launch(
             argv,
             self.confine(*argv),
@@ -94,6 +98,28 @@ class Project:
                 raise
         return done
 
+    def _run_forked(
+        self, argv: tuple[str, ...], inherited: tuple[int, ...]
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a step as the child of a process that has one thread, which pytest's may not."""
+        result = self.folder.parent / "result"
+        given = (argv, self.confine(*argv), self.how, self.environment, self.folder, result)
+        done = subprocess.run(
+            [PYTHON, "-P", "-c", _FORKING_RUNNER, pickle.dumps(given).hex()],
+            pass_fds=inherited,
+            cwd=self.folder,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        code, error = pickle.loads(result.read_bytes())
+        if error is not None:
+            error.add_note(done.stderr)
+            raise error
+        done.returncode = code
+        return done
+
     def run_python(self, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python code as a step."""
         return self.run(PYTHON, "-c", code, *arguments)
@@ -109,6 +135,22 @@ class Project:
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
+_FORKING_RUNNER = """\
+import pickle, signal, sys
+from weighbridge.provenance._confined import open_launch, verify_confined
+from weighbridge.workflow._step_process import is_alone, run_process
+argv, walls, how, environment, folder, result = pickle.loads(bytes.fromhex(sys.argv[1]))
+signal.signal(signal.SIGTERM, lambda number, frame: None)  # as a runner has
+code = error = None
+try:
+    with open_launch(argv, walls, how=how, environment=environment, folder=folder) as launch:
+        assert is_alone() and launch.can_fork
+        code = run_process(("no-such-launcher",), {}, before=frozenset(), begin=launch.begin)
+        verify_confined(launch)
+except Exception as caught:
+    error = caught
+result.write_bytes(pickle.dumps((code, error)))
+"""
 _ATTEMPT = """\
 import ctypes, errno, os, shutil, signal, socket, subprocess, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -129,7 +171,7 @@ else:
 """
 
 
-def build_project(folder: Path, how: Landlock | Bubblewrap) -> Project:
+def build_project(folder: Path, how: Landlock | Bubblewrap, *, forks: bool = False) -> Project:
     """Write the files of a project."""
     for name in ("data", "out", "tmp", "elsewhere"):
         (folder / name).mkdir(parents=True)
@@ -142,4 +184,4 @@ def build_project(folder: Path, how: Landlock | Bubblewrap) -> Project:
         "HOME": str(folder / "elsewhere"),
         "HERE": str(os.getpid()),
     }
-    return Project(folder, how, environment)
+    return Project(folder, how, environment, forks=forks)

@@ -24,9 +24,10 @@ from weighbridge.provenance._landlock import Landlock
 from weighbridge.provenance._strace import build_strace_command, watch_by_strace
 
 
-@pytest.fixture(params=["landlock", "bubblewrap"])
+@pytest.fixture(params=["landlock", "landlock, forked", "bubblewrap"])
 def project(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
-    return build_project(tmp_path / "project", to_walls(request.param))
+    walls, _, forked = request.param.partition(", ")
+    return build_project(tmp_path / "project", to_walls(walls), forks=bool(forked))
 
 
 READERS = {
@@ -301,6 +302,27 @@ def test_the_environment_is_the_one_that_was_given(project: Project) -> None:
     )
     assert "b'ODD': b'\\xff\\n=x'" in done.stdout
     assert "SSH_AUTH_SOCK" not in done.stdout
+
+
+def test_no_signal_is_ignored_blocked_or_met_for_a_step(project: Project) -> None:
+    """Python ignores SIGPIPE and SIGXFSZ, and a runner has handlers."""
+    said = project.run("cat", "/proc/self/status").stdout
+    assert re.findall(r"Sig(?:Blk|Ign|Cgt):\s*(\w+)", said) == ["0" * 16] * 3
+
+
+def test_a_process_with_other_threads_is_not_forked() -> None:
+    """A lock that another thread holds would stay closed in the child."""
+    code = """
+import threading
+from weighbridge.workflow._step_process import is_alone
+print(is_alone())
+end = threading.Event()
+threading.Thread(target=end.wait).start()
+print(is_alone())
+end.set()
+"""
+    done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 126, 127, 255])

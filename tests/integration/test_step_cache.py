@@ -20,7 +20,7 @@ from weighbridge.artifact import DigestCache, identify
 from weighbridge.core import DEFAULT_LIMITS
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
-from weighbridge.provenance import Interpreter, read_packages
+from weighbridge.provenance import Interpreter, list_packages, read_packages
 
 PYTHON = bare_python()
 WRONG = "0" * 64
@@ -318,7 +318,9 @@ def test_where_it_cannot_be_written_it_is_still_read(place: Path) -> None:
 def read(site: Path, cache: DigestCache | None) -> Any:
     program = Path(sys.executable)
     interpreter = Interpreter(program, program, Path(sys.prefix), Path(sys.base_prefix), (site,))
-    return read_packages(interpreter, executor=ThreadExecutor(), limits=DEFAULT_LIMITS, cache=cache)
+    return read_packages(
+        list_packages(interpreter), executor=ThreadExecutor(), limits=DEFAULT_LIMITS, cache=cache
+    )
 
 
 def test_packages_are_looked_up_and_what_does_not_fit_is_read(place: Path) -> None:

@@ -19,8 +19,9 @@ from weighbridge.core import DEFAULT_LIMITS
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError, LimitExceededError, ParseError
 from weighbridge.provenance import (
-    describe_libraries,
+    ask_libraries,
     find_interpreter,
+    list_packages,
     read_interpreter,
     read_packages,
 )
@@ -66,7 +67,7 @@ def test_what_pip_installs_passes_and_a_change_fails(venv: Path, tmp_path: Path)
     pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install"]
     subprocess.run([*pip, "-q", "--no-index", "--no-deps", str(wheel)], check=True)
     interpreter = read_interpreter(venv / "bin" / "python", environ={})
-    packages = read_packages(interpreter, executor=ThreadExecutor())
+    packages = read_packages(list_packages(interpreter), executor=ThreadExecutor())
     assert packages.problems == ()
     found = {d.name: d for d in packages.dependencies}
     assert {"pip", "tiny-step"} <= found.keys()
@@ -75,7 +76,8 @@ def test_what_pip_installs_passes_and_a_change_fails(venv: Path, tmp_path: Path)
     assert str(site_of(venv) / "tiny_step.py") in packages.verified
 
     (site_of(venv) / "tiny_step.py").write_text("x = 2\n")
-    (problem,) = read_packages(interpreter, executor=ThreadExecutor()).problems
+    again = read_packages(list_packages(interpreter), executor=ThreadExecutor())
+    (problem,) = again.problems
     assert "tiny-step 1.0: not as its RECORD says: tiny_step.py" in problem
 
 
@@ -191,7 +193,8 @@ def test_the_python_of_a_command(venv: Path, tmp_path: Path) -> None:
 def test_libraries_say_how_they_are_set() -> None:
     """NumPy and threadpoolctl are really imported, by another process."""
     interpreter = read_interpreter()
-    facts, problems = describe_libraries(interpreter, {"OPENBLAS_NUM_THREADS": "1"})
+    with ask_libraries(interpreter, {"OPENBLAS_NUM_THREADS": "1"}) as answer:
+        facts, problems = answer()
     assert problems == ()
     pools = {key: value for key, value in facts.items() if key.endswith("num_threads")}
     assert "1" in pools.values()
@@ -200,7 +203,8 @@ def test_libraries_say_how_they_are_set() -> None:
 
 
 def test_libraries_that_are_not_there(venv: Path) -> None:
-    facts, problems = describe_libraries(read_interpreter(venv / "bin" / "python"))
+    with ask_libraries(read_interpreter(venv / "bin" / "python")) as answer:
+        facts, problems = answer()
     assert problems == ()
     assert not [key for key in facts if key.startswith(("numpy", "torch"))]
 
@@ -211,7 +215,8 @@ def test_a_library_that_breaks_is_told(venv: Path) -> None:
     (site / "torch.py").write_text("print('{}'); raise SystemExit('broken')\n")
     (site / "numpy.py").write_text("__version__ = '9'\n")
     try:
-        facts, problems = describe_libraries(read_interpreter(venv / "bin" / "python"))
+        with ask_libraries(read_interpreter(venv / "bin" / "python")) as answer:
+            facts, problems = answer()
     finally:
         (site / "torch.py").unlink()
         (site / "numpy.py").unlink()
@@ -219,3 +224,23 @@ def test_a_library_that_breaks_is_told(venv: Path) -> None:
     assert facts["torch"] == "unknown: it cannot be imported: SystemExit"
     assert facts["numpy.version"] == "9"
     assert facts["numpy.simd"] == "unknown: AttributeError"
+
+
+def test_an_interpreter_that_cannot_be_asked_is_told_when_the_answer_is_wanted() -> None:
+    program = Path("/no/such/python")
+    interpreter = replace(read_interpreter(), program=program)
+    with ask_libraries(interpreter) as answer:
+        facts, problems = answer()
+    assert facts == {}
+    assert "/no/such/python cannot be run: No such file" in problems[0]
+
+
+def test_an_answer_that_nobody_waits_for_ends_with_its_context(venv: Path) -> None:
+    (site_of(venv) / "torch.py").write_text("import time; time.sleep(1000)\n")
+    started = time.monotonic()
+    try:
+        with ask_libraries(read_interpreter(venv / "bin" / "python")):
+            pass
+    finally:
+        (site_of(venv) / "torch.py").unlink()
+    assert time.monotonic() - started < 100

@@ -80,7 +80,6 @@ def test_strace_can_be_used_here() -> None:
     support = find_strace()
     assert support.reason == ""
     assert Path(support.program).is_absolute()
-    assert support.version[0].isdigit()
 
 
 def test_without_strace_the_reason_says_what_to_do(

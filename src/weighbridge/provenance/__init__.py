@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from weighbridge.provenance._denied import find_denied, take_attempts
     from weighbridge.provenance._environment import (
         SCAI_TYPE,
+        ask_libraries,
         describe_environment,
-        describe_libraries,
         to_scai,
     )
     from weighbridge.provenance._environment_read import parse_environment
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from weighbridge.provenance._interpreter import (
         Interpreter,
+        ask_interpreter,
         find_interpreter,
         is_python,
         list_interpreters,
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
         find_enforcement,
     )
     from weighbridge.provenance._machine import list_runtime
-    from weighbridge.provenance._packages import Packages, read_packages
+    from weighbridge.provenance._packages import Installed, Packages, list_packages, read_packages
     from weighbridge.provenance._rank_report import (
         RankReport,
         parse_rank_report,
@@ -109,6 +110,7 @@ __all__ = [
     "Bubblewrap",
     "ConfinedLaunch",
     "Confinement",
+    "Installed",
     "Interpreter",
     "Landlock",
     "Packages",
@@ -121,6 +123,8 @@ __all__ = [
     "Topology",
     "Unenforceable",
     "VerifiedRank",
+    "ask_interpreter",
+    "ask_libraries",
     "build_baseline",
     "build_provenance",
     "build_strace_command",
@@ -135,7 +139,6 @@ __all__ = [
     "clean_environment",
     "describe_environment",
     "describe_gaps",
-    "describe_libraries",
     "explain_audit",
     "find_denied",
     "find_enforcement",
@@ -152,6 +155,7 @@ __all__ = [
     "is_remote",
     "join_ranks",
     "list_interpreters",
+    "list_packages",
     "list_runtime",
     "name_accelerator",
     "name_report",
@@ -191,11 +195,12 @@ _MODULES = {
     "_confined_baseline": ("BaselinePath", "build_baseline", "find_program_paths"),
     "_decisive": ("choose_determinism", "name_accelerator"),
     "_denied": ("find_denied", "take_attempts"),
-    "_environment": ("SCAI_TYPE", "describe_environment", "describe_libraries", "to_scai"),
+    "_environment": ("SCAI_TYPE", "ask_libraries", "describe_environment", "to_scai"),
     "_environment_read": ("parse_environment",),
     "_inputs": ("check_address", "is_lock_file", "is_remote", "parse_remote_input"),
     "_interpreter": (
         "Interpreter",
+        "ask_interpreter",
         "find_interpreter",
         "is_python",
         "list_interpreters",
@@ -211,7 +216,7 @@ _MODULES = {
         "find_enforcement",
     ),
     "_machine": ("list_runtime",),
-    "_packages": ("Packages", "read_packages"),
+    "_packages": ("Installed", "Packages", "list_packages", "read_packages"),
     "_rank_report": ("RankReport", "parse_rank_report", "to_rank_report"),
     "_script": ("find_script",),
     "_secrets": (

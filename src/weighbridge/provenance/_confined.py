@@ -8,7 +8,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from weighbridge.core import printable
 from weighbridge.errors import IncompleteError, InputError
@@ -33,17 +33,30 @@ class ConfinedLaunch:
     step's own environment travels through a descriptor, so that nothing in it, such as
     ``LD_PRELOAD`` or ``PYTHONPATH``, has a say before the walls are up.
 
+    Or, without a second start of Python, :meth:`begin` in a child of this process.
+
     Attributes:
         argv: The command.
         environment: All variables that the launcher needs.
         descriptors: What the command inherits besides 0, 1 and 2; the step inherits none of them.
         report: Where the launcher's report is read, by :func:`verify_confined`.
+        can_fork: Whether :meth:`begin` does all that ``argv`` does: there are no other walls.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str]
-    descriptors: tuple[int, ...]
+    descriptors: tuple[int, int]
     report: int
+    can_fork: bool
+
+    def begin(self) -> NoReturn:
+        """Become the step, in a child that was forked while this process had a single thread."""
+        from weighbridge.provenance import _landlock_launcher  # noqa: PLC0415 - is there already
+
+        try:
+            _landlock_launcher.become_step(*self.descriptors)
+        finally:  # also if a signal came that the runner has a handler for
+            os._exit(_landlock_launcher.NOT_BEGUN)
 
 
 @contextmanager
@@ -108,6 +121,7 @@ def open_launch(
             {"PATH": _BARE_PATH, "LC_CTYPE": "C.UTF-8"},
             (spec_fd, report_fd),
             report,
+            can_fork=isinstance(how, Landlock),
         )
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.core import DEFAULT_LIMITS, printable
 from weighbridge.errors import WeighbridgeError
-from weighbridge.provenance._interpreter import run_probe
+from weighbridge.provenance._interpreter import open_probe
 from weighbridge.provenance._machine import describe_machine
 from weighbridge.provenance._secrets import choose_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from weighbridge.core import Dependency, Limits
     from weighbridge.provenance._interpreter import Interpreter
 
-__all__ = ["SCAI_TYPE", "describe_environment", "describe_libraries", "to_scai"]
+__all__ = ["SCAI_TYPE", "ask_libraries", "describe_environment", "to_scai"]
 
 SCAI_TYPE = "https://in-toto.io/attestation/scai/v0.3"
 _KEY = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,200}")
@@ -135,29 +137,40 @@ def describe_environment(
     return {**python, **describe_machine(root), **recorded}
 
 
-def describe_libraries(
+@contextmanager
+def ask_libraries(
     interpreter: Interpreter,
     environ: Mapping[str, str] | None = None,
     *,
     limits: Limits = DEFAULT_LIMITS,
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Import NumPy, PyTorch and threadpoolctl in a new process, and return how they are set.
+) -> Iterator[Callable[[], tuple[dict[str, str], tuple[str, ...]]]]:
+    """Import NumPy, PyTorch and threadpoolctl in a new process, to ask how they are set.
 
-    Costs seconds with PyTorch, so call it if that is among the packages or the user asks. The
-    facts are those of a process that has set nothing yet: what the step sets itself is not seen.
-    Code of installed packages runs, isolated (``-I``) and without secrets.
+    Costs seconds with PyTorch, so do it if that is among the packages or the user asks, and
+    something else meanwhile. The facts are those of a process that has set nothing yet: what the
+    step sets itself is not seen. Code of installed packages runs, isolated (``-I``) and without
+    secrets.
 
     Args:
         interpreter: What the step runs on.
         environ: What the step is started with; by default this process's variables.
         limits: ``max_wait_s`` and ``max_list_bytes`` apply.
 
-    Returns:
-        Facts as of :func:`describe_environment`, and what went wrong, in sentences.
+    Yields:
+        What waits for the answer: facts as of :func:`describe_environment`, and what went wrong, in
+        sentences.
     """
     given = os.environ if environ is None else environ
+    program = interpreter.program
+    with open_probe(program, _LIBRARIES_PROBE, environ=given, limits=limits) as answer:
+        yield partial(_choose_facts, answer)
+
+
+def _choose_facts(
+    answer: Callable[[], dict[str, object]],
+) -> tuple[dict[str, str], tuple[str, ...]]:
     try:
-        said = run_probe(interpreter.program, _LIBRARIES_PROBE, environ=given, limits=limits)
+        said = answer()
     except WeighbridgeError as error:
         return {}, (f"how NumPy and PyTorch are set is not known: {error}",)
     facts = {

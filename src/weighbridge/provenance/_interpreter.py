@@ -10,7 +10,9 @@ import os
 import re
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +22,19 @@ from weighbridge.provenance._secrets import clean_environment
 from weighbridge.provenance._shebang import find_named, read_head
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import subprocess
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import NoReturn
 
     from weighbridge.core import Limits
 
 __all__ = [
     "Interpreter",
+    "ask_interpreter",
     "find_interpreter",
     "is_python",
     "list_interpreters",
+    "open_probe",
     "read_interpreter",
     "run_probe",
 ]
@@ -148,7 +154,19 @@ def read_interpreter(
     environ: Mapping[str, str] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Interpreter:
-    """Run an interpreter once, isolated, and return what it says.
+    """Ask as :func:`ask_interpreter` does, and wait for the answer."""
+    with ask_interpreter(python, environ=environ, limits=limits) as answer:
+        return answer()
+
+
+@contextmanager
+def ask_interpreter(
+    python: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Iterator[Callable[[], Interpreter]]:
+    """Run an interpreter once, isolated, while something else is done.
 
     Args:
         python: The program; by default the one that runs Weighbridge.
@@ -156,13 +174,19 @@ def read_interpreter(
             default this process's. The interpreter itself gets it without secrets.
         limits: ``max_list_bytes`` and ``max_wait_s`` apply.
 
-    Raises:
-        InputError: It cannot be run, fails, is silent for too long, or answers something else.
-        LimitExceededError: It prints too much.
+    Yields:
+        What waits for its answer. Raises InputError if it cannot be run, fails, is silent for too
+        long, or answers something else, and LimitExceededError if it prints too much.
     """
     program = (python or Path(sys.executable)).absolute()
     given = os.environ if environ is None else environ
-    said = run_probe(program, _PROBE, environ=given, limits=limits)
+    with open_probe(program, _PROBE, environ=given, limits=limits) as answer:
+        yield lambda: _to_interpreter(program, answer(), given)
+
+
+def _to_interpreter(
+    program: Path, said: Mapping[str, object], given: Mapping[str, str]
+) -> Interpreter:
     facts, path = said.get("facts"), said.get("path")
     if (
         not isinstance(facts, dict)
@@ -189,14 +213,24 @@ def read_interpreter(
 def run_probe(
     python: Path, script: str, *, environ: Mapping[str, str], limits: Limits
 ) -> dict[str, object]:
-    """Run a script of ours in the interpreter, isolated; the last line that it prints is JSON.
+    """Run a script as :func:`open_probe` does, and wait for its answer."""
+    with open_probe(python, script, environ=environ, limits=limits) as answer:
+        return answer()
+
+
+@contextmanager
+def open_probe(
+    python: Path, script: str, *, environ: Mapping[str, str], limits: Limits
+) -> Iterator[Callable[[], dict[str, object]]]:
+    """Run a script of ours in the interpreter, isolated, while something else is done.
 
     The interpreter gets no secrets, no input, and none of our descriptors; it and its children are
-    ended when the time is over.
+    ended when the context is left.
 
-    Raises:
-        InputError: It cannot be run, fails, is silent for too long, or prints something else.
-        LimitExceededError: It prints more than ``max_list_bytes``.
+    Yields:
+        What waits for its end, and returns the JSON that is the last line that it printed. Raises
+        InputError if it cannot be run, fails, is silent for too long, or prints something else, and
+        LimitExceededError if it prints more than ``max_list_bytes``.
     """
     import signal  # noqa: PLC0415 - costs start-up time
     import subprocess  # noqa: PLC0415
@@ -214,17 +248,31 @@ def run_probe(
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"the interpreter {shown} cannot be run: {reason}") from error
+        failure = InputError(f"the interpreter {shown} cannot be run: {reason}")
+        failure.__cause__ = error
+        yield partial(_fail, failure)
+        return
     try:
-        printed = _read_until(process, limits)
-        code = process.wait(timeout=limits.max_wait_s)
-    except subprocess.TimeoutExpired as error:
-        raise InputError(f"the interpreter {shown} does not answer") from error
+        yield partial(_read_answer, process, shown, limits)
     finally:
         if process.returncode is None:  # not waited for, so that the number is still its own
             os.killpg(process.pid, signal.SIGKILL)
         with process:
             pass
+
+
+def _fail(error: InputError) -> NoReturn:
+    raise error
+
+
+def _read_answer(process: subprocess.Popen[bytes], shown: str, limits: Limits) -> dict[str, object]:
+    import subprocess  # noqa: PLC0415 - costs start-up time
+
+    try:
+        printed = _read_until(process, limits)
+        code = process.wait(timeout=limits.max_wait_s)
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"the interpreter {shown} does not answer") from error
     if code:
         raise InputError(f"the interpreter {shown} cannot describe itself: it ends with {code}")
     last = printed.rstrip(b"\n").rpartition(b"\n")[2]
@@ -234,12 +282,11 @@ def run_probe(
     return said
 
 
-def _read_until(process: object, limits: Limits) -> bytes:
+def _read_until(process: subprocess.Popen[bytes], limits: Limits) -> bytes:
     """Read what a process prints, for so long and so much and no more."""
     import select  # noqa: PLC0415 - costs start-up time
     import subprocess  # noqa: PLC0415
 
-    assert isinstance(process, subprocess.Popen)  # noqa: S101 - the type needs the lazy import
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     descriptor = process.stdout.fileno()
     printed = bytearray()

@@ -1,9 +1,9 @@
 """The few lines that stand between a runner and a confined step.
 
-Run as a script by ``python -I -S``, never as part of the package: it imports the standard library
-only, so that neither the step's folder nor its environment nor a ``.pth`` file has a say before
-the walls are up. It reads what to do from one descriptor, confines itself, says so on another, and
-becomes the step.
+Run as a script by ``python -I -S``, or called in a child that the runner forked. It imports the
+standard library only and nothing later, so that neither the step's folder nor its environment nor a
+``.pth`` file has a say before the walls are up. It reads what to do from one descriptor, confines
+itself, says so on another, and becomes the step.
 
 What it says is ``R`` once the walls are up, and ``E`` with a sentence if something failed. Both
 descriptors are closed when the step begins, so that a step can say neither.
@@ -26,8 +26,10 @@ from typing import Any
 
 __all__ = [
     "FAILED",
+    "NOT_BEGUN",
     "READY",
     "SYSCALLS",
+    "become_step",
     "build_filter",
     "confine",
     "main",
@@ -37,6 +39,7 @@ __all__ = [
 
 READY = b"R"
 FAILED = b"E"
+NOT_BEGUN = 127  # the exit code of a launcher that did not become a step
 
 # Landlock: the same numbers on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -255,9 +258,8 @@ def _read_spec(descriptor: int) -> dict[str, Any]:
     return spec
 
 
-def main(arguments: list[str]) -> int:
-    """Confine this process, then become the step; return only if that failed."""
-    spec_fd, report_fd = map(int, arguments)
+def become_step(spec_fd: int, report_fd: int) -> None:
+    """Confine this process, then become the step; return only if that failed, and was reported."""
     os.set_inheritable(report_fd, False)
     try:
         spec = _read_spec(spec_fd)
@@ -277,7 +279,13 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError, KeyError) as error:
         words = getattr(error, "strerror", None) or repr(error)
     os.write(report_fd, FAILED + words.encode("utf-8", "surrogateescape")[:2000])
-    return 127
+
+
+def main(arguments: list[str]) -> int:
+    """Be the launcher, as a script."""
+    spec_fd, report_fd = map(int, arguments)
+    become_step(spec_fd, report_fd)
+    return NOT_BEGUN
 
 
 if __name__ == "__main__":

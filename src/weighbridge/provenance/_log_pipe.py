@@ -7,7 +7,6 @@ import io
 import os
 import select
 import threading
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -46,6 +45,7 @@ class LogPipe:
         self.log = log
         self.has_stragglers = False
         os.mkfifo(log, 0o600)
+        self._is_closing = threading.Event()
         self._is_over = threading.Event()
         # Our own writer keeps the pipe open until whoever writes has come and gone.
         self._reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -68,7 +68,7 @@ class LogPipe:
         poll = select.poll()
         poll.register(self._reader, select.POLLIN)
         while True:
-            time.sleep(_NAP_S)  # waking for each line would slow the step
+            self._is_closing.wait(_NAP_S)  # waking for each line would slow the step
             is_over = self._is_over.is_set()
             try:
                 return os.readv(self._reader, [buffer])
@@ -91,8 +91,7 @@ class LogPipe:
         if self._writer >= 0:
             os.close(self._writer)
             self._writer = -1
-        if not waits:
-            self._is_over.set()
+        (self._is_closing if waits else self._is_over).set()
         self._thread.join()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from weighbridge.artifact import describe_cached, read_document
-from weighbridge.core import DEFAULT_LIMITS, Dependency, parse_json, printable
+from weighbridge.core import DEFAULT_LIMITS, Dependency, collection_paused, parse_json, printable
 from weighbridge.errors import WeighbridgeError
 from weighbridge.provenance._record_files import check_files, find_unlisted, join_names
 from weighbridge.provenance._records import parse_metadata, parse_record
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from weighbridge.provenance._record_files import Checked
     from weighbridge.provenance._records import RecordedFile
 
-__all__ = ["Packages", "read_packages"]
+__all__ = ["Installed", "Packages", "list_packages", "read_packages"]
 
 _SEPARATORS = re.compile(r"[-_.]+")
 _SYSTEM_PACKAGES = Path("/usr/lib/python3/dist-packages")  # dpkg's own; Debian, PEP 668
@@ -83,30 +83,64 @@ class _Distribution:
         return f"{printable(self.name)} {printable(self.version)}".strip()
 
 
-def read_packages(
-    interpreter: Interpreter,
-    *,
-    executor: Executor,
-    limits: Limits = DEFAULT_LIMITS,
-    cache: DigestCache | None = None,
-) -> Packages:
-    """List the installed distributions and hash every file that a RECORD lists.
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The distributions that an interpreter finds, with nothing looked at but their lists.
 
-    Nothing of a package is imported. Bytecode (``.pyc``) has no digest in RECORD and is not
-    checked; nor is the standard library.
+    Attributes:
+        path: Where modules are found.
+        distributions: In the order in which Python finds them.
+        problems: What is not as it should be, in sentences.
+    """
+
+    path: tuple[Path, ...]
+    distributions: tuple[_Distribution, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """As the index compares them (PEP 503)."""
+        return frozenset(distribution.key for distribution in self.distributions)
+
+
+def list_packages(interpreter: Interpreter, *, limits: Limits = DEFAULT_LIMITS) -> Installed:
+    """List the installed distributions, and what the RECORD of each lists.
+
+    Nothing of a package is imported.
 
     Args:
         interpreter: Where modules are found.
-        executor: Runs one batch of files each.
         limits: ``max_entries`` bounds the distributions and the files of each, ``max_list_bytes``
-            the size of one RECORD, ``max_package_bytes`` the files of one distribution.
-        cache: Knows files that were hashed before.
+            the size of one RECORD.
 
     Source:
         PyPA, Recording installed projects; Direct URL Data Structure; purl, type ``pypi``.
     """
     problems: list[str] = []
     found = _list_distributions(interpreter.path, problems, limits)
+    return Installed(interpreter.path, tuple(found), tuple(problems))
+
+
+def read_packages(
+    installed: Installed,
+    *,
+    executor: Executor,
+    limits: Limits = DEFAULT_LIMITS,
+    cache: DigestCache | None = None,
+) -> Packages:
+    """Hash every file that a RECORD lists, and look for those that none lists.
+
+    Bytecode (``.pyc``) has no digest in RECORD and is not checked; nor is the standard library.
+
+    Args:
+        installed: As :func:`list_packages` found it.
+        executor: Runs one batch of files each.
+        limits: ``max_package_bytes`` bounds the files of one distribution, ``max_entries`` those
+            that are looked at.
+        cache: Knows files that were hashed before.
+    """
+    problems = list(installed.problems)
+    found = installed.distributions
     rows = [(d.folder, d.rows) for d in found]
     checks = check_files(rows, executor=executor, limits=limits, cache=cache)
     dependencies = [_to_dependency(d, check) for d, check in zip(found, checks, strict=True)]
@@ -134,7 +168,7 @@ def read_packages(
         verified=verified,
         size_bytes=sum(check.size_bytes for check in checks),
         recorded=verified.union(records, loose),
-        folders=frozenset(map(os.path.realpath, _list_folders(interpreter.path))),
+        folders=frozenset(map(os.path.realpath, _list_folders(installed.path))),
     )
 
 
@@ -144,6 +178,7 @@ def _list_folders(path: Iterable[Path]) -> Iterator[Path]:
             yield folder
 
 
+@collection_paused()
 def _list_distributions(
     path: Iterable[Path], problems: list[str], limits: Limits
 ) -> list[_Distribution]:

@@ -13,7 +13,7 @@ from weighbridge.artifact import identify
 from weighbridge.core import Dependency, collection_paused, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
@@ -61,9 +61,16 @@ class Checked:
 
 
 class _File(NamedTuple):  # there are tens of thousands
-    owner: int
     path: str
     row: RecordedFile
+
+
+class _List(NamedTuple):
+    """One RECORD: all that it lists, what of that is checked, and why some of it is not."""
+
+    listed: tuple[str, ...]
+    files: Sequence[_File]
+    unknown: Sequence[str]
 
 
 class _Answer(NamedTuple):
@@ -72,7 +79,6 @@ class _Answer(NamedTuple):
     wrong: str
     size_bytes: int = 0
     identity: Identity | None = None
-    cached: bool = False
 
 
 def check_files(
@@ -90,38 +96,41 @@ def check_files(
         limits: ``max_package_bytes`` bounds what is hashed for one RECORD.
         cache: Knows files that have their digest, and is told others.
     """
-    files: list[_File] = []
-    listed: list[tuple[str, ...]] = []
-    unknown: list[tuple[str, ...]] = []
-    for owner, (folder, rows) in enumerate(records):
-        base = os.path.realpath(folder)
-        paths = tuple(_join_path(base, row.name) for row in rows)
-        listed.append(paths)
-        own = [_File(owner, p, r) for p, r in zip(paths, rows, strict=True) if r.algorithm]
-        words = _find_unhashed(rows)
-        total = sum(max(file.row.size_bytes, 0) for file in own)
-        if total > limits.max_package_bytes:
-            words.append(f"it lists {total:,} bytes, more than max_package_bytes; not checked")
-            own = []
-        unknown.append(tuple(words))
-        files += own
-    known = {} if cache is None else _find_known(files, cache)
+    lists = _to_lists(records, limits)
+    files = [file for one in lists for file in one.files]
+    known = [-1] * len(files) if cache is None else _find_known(files, cache)
+    left = [file for file, size_bytes in zip(files, known, strict=True) if size_bytes < 0]
     read_from_ns = time.time_ns()
-    batches = list(_cut(file for file in files if id(file) not in known))
+    batches = list(_cut(left))
     done = executor.map(
         lambda batch: [_check_file(file, limits.max_package_bytes) for file in batch], batches
     )
-    read = {
-        id(file): answer
-        for batch, results in zip(batches, done, strict=True)
-        for file, answer in zip(batch, results, strict=True)
-    }
+    answers = [answer for results in done for answer in results]
     if cache is not None:
-        _remember(files, read, cache, read_from_ns=read_from_ns)
-    answers = [(file, known.get(id(file)) or read[id(file)]) for file in files]
-    return _collect(answers, listed, unknown)
+        _remember(left, answers, cache, read_from_ns=read_from_ns)
+    sizes, read = iter(known), iter(answers)
+    return [_collect(one, sizes, read) for one in lists]
 
 
+@collection_paused()
+def _to_lists(
+    records: Sequence[tuple[Path, Sequence[RecordedFile]]], limits: Limits
+) -> list[_List]:
+    lists = []
+    for folder, rows in records:
+        base = os.path.realpath(folder)
+        listed = tuple([_join_path(base, row.name) for row in rows])
+        files = [_File(p, row) for p, row in zip(listed, rows, strict=True) if row.algorithm]
+        words = _find_unhashed(rows)
+        total = sum([file.row.size_bytes for file in files if file.row.size_bytes > 0])
+        if total > limits.max_package_bytes:
+            words.append(f"it lists {total:,} bytes, more than max_package_bytes; not checked")
+            files = []
+        lists.append(_List(listed, files, words))
+    return lists
+
+
+@collection_paused()
 def find_unlisted(
     folders: AbstractSet[Path], listed: AbstractSet[str], *, limits: Limits
 ) -> tuple[dict[str, Dependency], list[str]]:
@@ -195,40 +204,41 @@ def _cut(files: Iterable[_File]) -> Iterator[list[_File]]:
 
 
 @collection_paused()
-def _find_known(files: Sequence[_File], cache: DigestCache) -> dict[int, _Answer]:
-    """Return the answers for files that had their digest when they were what they are now."""
-    identities: list[tuple[_File, Identity]] = []
-    for file in files:
-        if file.row.algorithm != "sha256":
-            continue
-        try:
-            status = os.stat(file.path)  # noqa: PTH116 - for speed
-        except (OSError, ValueError):
-            continue  # whoever reads it finds out why
-        identities.append((file, identify(status)))
-    if not identities:
-        return {}
-    where = identities[0][0].path
-    digests = cache.find((identity for _, identity in identities), where=where)
-    return {
-        id(file): _Answer("", identity[2], identity, cached=True)
-        for file, identity in identities
-        if digests.get(identity) == file.row.digest and file.row.size_bytes in (-1, identity[2])
+def _find_known(files: Sequence[_File], cache: DigestCache) -> list[int]:
+    """Return the size of each file that had its digest when it was what it is now; -1 of others."""
+    identities = [_identify_file(p) if r.algorithm == "sha256" else None for p, r in files]
+    asked = {
+        identity: file.path for file, identity in zip(files, identities, strict=True) if identity
     }
+    digests = cache.find(asked, where=next(iter(asked.values()))) if asked else {}
+    return [
+        identity[2]
+        if identity is not None
+        and digests.get(identity) == row.digest
+        and row.size_bytes in (-1, identity[2])
+        else -1
+        for (_, row), identity in zip(files, identities, strict=True)
+    ]
+
+
+def _identify_file(path: str) -> Identity | None:
+    try:
+        return identify(os.stat(path))  # noqa: PTH116 - for speed
+    except (OSError, ValueError):
+        return None  # whoever reads it finds out why
 
 
 def _remember(
     files: Sequence[_File],
-    answers: Mapping[int, _Answer],
+    answers: Sequence[_Answer],
     cache: DigestCache,
     *,
     read_from_ns: int,
 ) -> None:
-    found = [(file, answers[id(file)]) for file in files if id(file) in answers]
     cache.add(
         (
             (answer.identity, file.row.digest)
-            for file, answer in found
+            for file, answer in zip(files, answers, strict=True)
             if answer.identity is not None and file.row.algorithm == "sha256"
         ),
         where=files[0].path if files else "/",
@@ -270,33 +280,29 @@ def _check_file(file: _File, limit_bytes: int) -> _Answer:
     return _Answer("", done_bytes, identity if is_still else None)
 
 
-def _collect(
-    answers: Sequence[tuple[_File, _Answer]],
-    listed: Sequence[tuple[str, ...]],
-    unknown: Sequence[tuple[str, ...]],
-) -> list[Checked]:
-    by_owner: list[dict[str, list[str]]] = [{} for _ in listed]
-    sizes = [0] * len(listed)
-    cached = [0] * len(listed)
-    for file, answer in answers:
-        said = file.row.name if answer.wrong else file.path
-        by_owner[file.owner].setdefault(answer.wrong, []).append(said)
-        sizes[file.owner] += answer.size_bytes
-        cached[file.owner] += answer.cached
-    return [
-        Checked(
-            listed=paths,
-            verified=tuple(found.get("", ())),
-            changed=tuple(found.get(_CHANGED, ())),
-            missing=tuple(found.get(_MISSING, ())),
-            unknown=(*words, *_tell_unreadable(found.get(_UNREADABLE, ()))),
-            size_bytes=size_bytes,
-            cached=count,
-        )
-        for paths, words, found, size_bytes, count in zip(
-            listed, unknown, by_owner, sizes, cached, strict=True
-        )
-    ]
+def _collect(one: _List, known: Iterator[int], read: Iterator[_Answer]) -> Checked:
+    """Take the answers for the files of one list, which are next in each of the two."""
+    found: dict[str, list[str]] = {"": [], _CHANGED: [], _MISSING: [], _UNREADABLE: []}
+    size_bytes = cached = 0
+    for path, row in one.files:
+        known_bytes = next(known)
+        if known_bytes >= 0:
+            found[""].append(path)
+            size_bytes += known_bytes
+            cached += 1
+            continue
+        answer = next(read)
+        found[answer.wrong].append(row.name if answer.wrong else path)
+        size_bytes += answer.size_bytes
+    return Checked(
+        listed=one.listed,
+        verified=tuple(found[""]),
+        changed=tuple(found[_CHANGED]),
+        missing=tuple(found[_MISSING]),
+        unknown=(*one.unknown, *_tell_unreadable(found[_UNREADABLE])),
+        size_bytes=size_bytes,
+        cached=cached,
+    )
 
 
 def _tell_unreadable(names: Sequence[str]) -> tuple[str, ...]:
@@ -372,10 +378,29 @@ def _tell_unlisted(
 
 
 def _walk_files(folder: str) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
-        yield from (f"{parent}/{name}" for name in sorted(files))
-        yield from (p for name in folders if os.path.islink(p := f"{parent}/{name}"))  # noqa: PTH114
+    """Yield what is no folder, and links to folders, in ``folder`` and what is in it."""
+    left = [folder]
+    while left:
+        try:
+            with os.scandir(left.pop()) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            continue
+        folders = []
+        for entry in found:
+            if not _is_folder(entry):
+                yield entry.path
+            elif entry.name != "__pycache__":
+                folders.append(entry)
+        yield from (entry.path for entry in folders if entry.is_symlink())
+        left += [entry.path for entry in reversed(folders) if not entry.is_symlink()]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads nowhere
+        return False
 
 
 def join_names(names: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import csv
 import io
@@ -21,7 +20,6 @@ __all__ = ["RecordedFile", "parse_metadata", "parse_record"]
 _ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
 _MAX_FIELD_CHARS = 4096
 _COLUMNS = 3
-_SHA256 = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class RecordedFile(NamedTuple):
@@ -93,23 +91,26 @@ def parse_metadata(data: bytes) -> tuple[str, str]:
 
 
 def _parse_row(row: list[str], number: int) -> RecordedFile:
-    where = f"RECORD, row {number}"
     if len(row) != _COLUMNS or not row[0] or len(row[0]) > _MAX_FIELD_CHARS:
-        raise ParseError("it has not three columns", where=where)
+        raise ParseError("it has not three columns", where=_name_row(number))
     name, digest, size = row
-    algorithm, _, encoded = digest.partition("=")
     size_bytes = int(size) if size.isdecimal() and len(size) < 19 else -1  # noqa: PLR2004 - 63 bits
     if not digest:
         return RecordedFile(name, "", "", size_bytes)
-    if algorithm == "sha256" and _SHA256.fullmatch(encoded):  # nearly all; a third of the time
-        value = binascii.a2b_base64(encoded.replace("-", "+").replace("_", "/") + "=")
-        return RecordedFile(name, algorithm, value.hex(), size_bytes)
+    algorithm, _, encoded = digest.partition("=")
     if algorithm not in _ALGORITHMS:
-        raise ParseError("its algorithm is weaker than sha256 or not known", where=where)
+        raise ParseError(
+            "its algorithm is weaker than sha256 or not known", where=_name_row(number)
+        )
+    padded = encoded + "=" * (-len(encoded) % 4)
     try:
-        value = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ParseError("its digest is not base64", where=where) from error
+        value = binascii.a2b_base64(padded.replace("-", "+").replace("_", "/"), strict_mode=True)
+    except ValueError as error:
+        raise ParseError("its digest is not base64", where=_name_row(number)) from error
     if len(value) != _ALGORITHMS[algorithm]:
-        raise ParseError("its digest has not the length of one", where=where)
+        raise ParseError("its digest has not the length of one", where=_name_row(number))
     return RecordedFile(name, algorithm, value.hex(), size_bytes)
+
+
+def _name_row(number: int) -> str:
+    return f"RECORD, row {number}"

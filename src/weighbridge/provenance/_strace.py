@@ -35,12 +35,10 @@ class StraceSupport:
 
     Attributes:
         program: The absolute path of strace; empty if it cannot be used.
-        version: As it tells it: ``6.1``; may be empty.
         reason: Why it cannot be used, and what to do; empty if it can.
     """
 
     program: str = ""
-    version: str = ""
     reason: str = ""
 
 
@@ -74,7 +72,7 @@ def find_strace() -> StraceSupport:
             what = printable(said[0], limit=200) if said else "its log is not as expected"
             advice = "use strace 5.3 or newer, where tracing is allowed"
             return StraceSupport(reason=f"strace does not work here ({what}); {advice}")
-    return StraceSupport(program, _find_version(program))
+    return StraceSupport(program)
 
 
 def _is_log_good(log: Path) -> bool:
@@ -89,15 +87,6 @@ def _is_log_good(log: Path) -> bool:
                 file = parse_strace_file(event.result)
                 has_file = has_file or bool(file and file.path.startswith(b"/"))
     return has_run and has_file
-
-
-def _find_version(program: str) -> str:
-    with suppress(OSError, subprocess.SubprocessError):
-        text = subprocess.run(  # noqa: S603
-            [program, "-V"], check=False, capture_output=True, timeout=_WAIT_S
-        ).stdout
-        return printable(text.decode("utf-8", "replace").split("\n")[0].split(" ")[-1], limit=40)
-    return ""
 
 
 def build_strace_command(argv: Sequence[str], *, log: Path, program: str = "strace") -> list[str]:

@@ -75,8 +75,8 @@ def _conclude(watch: Watch, log_path: bytes) -> Observation:
     if log_path and log_path in watch.reads | watch.writes:
         note(watch, "it touched the monitor's log")
     # What was opened to be listed; a file that was replaced by a folder since stays.
-    mine = watch.writes | watch.folders
-    reads = {path for path in watch.reads if path in mine or not os.path.isdir(path)}  # noqa: PTH112
+    others = watch.listed - watch.writes - watch.folders
+    reads = watch.reads - {path for path in others if os.path.isdir(path)}  # noqa: PTH112
     return Observation(
         monitor=MONITOR,
         reads=tuple(sorted(map(os.fsdecode, reads))),

@@ -50,12 +50,17 @@ class Process:
 
 @dataclass(slots=True)
 class Watch:
-    """What was seen up to now; lives for one log."""
+    """What was seen up to now; lives for one log.
+
+    Attributes:
+        listed: Which of ``reads`` were folders when they were told.
+    """
 
     first_folder: bytes
     limits: Limits
     origins: Origins
     reads: set[bytes] = field(default_factory=set)
+    listed: set[bytes] = field(default_factory=set)
     writes: set[bytes] = field(default_factory=set)
     folders: set[bytes] = field(default_factory=set)
     connections: set[str] = field(default_factory=set)
@@ -86,8 +91,10 @@ def list_refusals(watch: Watch) -> tuple[Refusal, ...]:
 
 def add_read(watch: Watch, path: bytes, *, is_deleted: bool = False) -> None:
     source = watch.origins.find(path, is_deleted=is_deleted)
-    if source:
+    if source and source not in watch.reads:
         add(watch, watch.reads, source)
+        if os.path.isdir(source):  # noqa: PTH112 - asked while the step runs, and for each file
+            watch.listed.add(source)
 
 
 def add_write(watch: Watch, path: bytes) -> None:

@@ -49,7 +49,7 @@ from weighbridge.workflow._step_facts import (
 )
 from weighbridge.workflow._step_inputs import Output, StepInput, hash_inputs, refuse_changed
 from weighbridge.workflow._step_plan import check_plan
-from weighbridge.workflow._step_platform import Platform, choose_platform, find_platforms
+from weighbridge.workflow._step_platform import Platform, choose_platform, open_platforms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -249,16 +249,19 @@ def prepare_step(  # noqa: PLR0913 - each is one thing to look at
     check_plan(plan, limits=limits)
     store = choose_store(plan.store, limits=limits)
     check_claiming(plan.outputs, plan.inputs, store=store, carry=plan.carry, limits=limits)
-    inputs = hash_inputs(
-        plan.inputs, executor=executor, limits=limits, progress=progress, cache=cache
-    )
-    code = {} if script is None else {"entry-point": script}
-    hashed = hash_inputs(code, executor=executor, limits=limits, cache=cache)
-    here = [item.path for item in inputs if item.path is not None]
-    records = [*list_claims_files(plan.inputs, plan.outputs), *(store.local_paths if store else ())]
-    left_out = [*here, *(Path(path) for path in plan.outputs.values()), *records]
-    source, problems = read_source(Path.cwd(), left_out=left_out, limits=limits)
-    platforms = find_platforms(python, environment, executor=executor, limits=limits, cache=cache)
+    looking = open_platforms(python, environment, executor=executor, limits=limits, cache=cache)
+    with looking as find_platforms:
+        inputs = hash_inputs(
+            plan.inputs, executor=executor, limits=limits, progress=progress, cache=cache
+        )
+        code = {} if script is None else {"entry-point": script}
+        hashed = hash_inputs(code, executor=executor, limits=limits, cache=cache)
+        here = [item.path for item in inputs if item.path is not None]
+        kept = store.local_paths if store else ()
+        records = [*list_claims_files(plan.inputs, plan.outputs), *kept]
+        left_out = [*here, *(Path(path) for path in plan.outputs.values()), *records]
+        source, problems = read_source(Path.cwd(), left_out=left_out, limits=limits)
+        platforms = find_platforms()
     if cache is not None:
         cache.save()
     return Setting(

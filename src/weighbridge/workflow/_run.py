@@ -12,7 +12,6 @@ from weighbridge.core import DEFAULT_LIMITS, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
 from weighbridge.provenance import clean_environment, find_interpreter, redact_arguments
-from weighbridge.workflow._gather import conclude_rank
 from weighbridge.workflow._program import open_program, refuse_other
 from weighbridge.workflow._ranks import begin_rank
 from weighbridge.workflow._record import Outcome, prepare_step, record_step
@@ -25,7 +24,7 @@ from weighbridge.workflow._step_cache import (
     list_hidden,
 )
 from weighbridge.workflow._step_inputs import check_outputs, prepare_grant
-from weighbridge.workflow._step_monitor import Observe
+from weighbridge.workflow._step_monitor import Observe, choose_monitor
 from weighbridge.workflow._step_watch import run_watched
 
 if TYPE_CHECKING:
@@ -91,6 +90,7 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
     environment[CACHE_VARIABLE] = "off"  # what runs inside the step is not to write it
     removed = tuple(name for name in removed if name != CACHE_VARIABLE)
     with open_program(command, outputs, environment, limits=limits) as program:
+        monitor = choose_monitor(observe, program.argv, environment)
         place = begin_rank(plan, os.environ, seal=seal, limits=limits)
         setting = prepare_step(
             place.widen(plan) if place else plan,
@@ -112,7 +112,7 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
         watched = run_watched(
             program.argv,
             environment,
-            observe=observe,
+            monitor=monitor,
             grant=grant,
             limits=limits,
             judge=partial(drop_if_written, cache),
@@ -125,6 +125,8 @@ def run_step(  # noqa: PLR0913 - each is one thing that a user may say
         materials=program.materials,
     )
     if place is not None:
+        from weighbridge.workflow._gather import conclude_rank  # noqa: PLC0415 - start-up time
+
         return conclude_rank(
             place,
             plan,

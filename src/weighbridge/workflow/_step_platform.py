@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import WeighbridgeError
 from weighbridge.provenance import (
+    ask_interpreter,
+    ask_libraries,
     describe_environment,
-    describe_libraries,
     list_interpreters,
+    list_packages,
     list_runtime,
     read_interpreter,
     read_packages,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from weighbridge.artifact import DigestCache
     from weighbridge.core import Dependency, Limits, Observation
     from weighbridge.core.ports import Executor
+    from weighbridge.provenance import Interpreter
 
-__all__ = ["Platform", "choose_platform", "find_platforms"]
+__all__ = ["Platform", "choose_platform", "open_platforms"]
 
 # How these are set decides numerics; asking them imports them, in a process of their own.
 _TELLING = frozenset({"numpy", "torch", "threadpoolctl"})
@@ -54,15 +58,18 @@ class Platform:
     look: Callable[[], Platform] | None = None
 
 
-def find_platforms(
+@contextmanager
+def open_platforms(
     python: Path | None,
     environment: Mapping[str, str],
     *,
     executor: Executor,
     limits: Limits,
     cache: DigestCache | None = None,
-) -> tuple[Platform, ...]:
+) -> Iterator[Callable[[], tuple[Platform, ...]]]:
     """Look at the machine and at each interpreter that a step may run on.
+
+    The step's own interpreter is asked about itself while something else is done.
 
     A command that is no Python may start one, so those that it would find by name are looked at
     when it has ended, unless a monitor saw that it started none: what the walls and the list of
@@ -74,25 +81,31 @@ def find_platforms(
         executor: Hashes the packages' files.
         limits: Bound them.
         cache: Knows files that were hashed before.
+
+    Yields:
+        What looks at the rest, and returns what was found.
     """
     looking = _Looking(environment, executor, limits, cache)
-    if python is not None:
-        return (_look_at(python, looking, asks_libraries=True),)
-    others = (
-        Platform(
-            mark=_find_mark(program),
-            look=partial(_look_at, program, looking, asks_libraries=False),
-        )
-        for program in list_interpreters(environment)
-    )
-    return (_look_around(looking), *others)
+    if python is None:
+        yield lambda: (_look_around(looking), *_list_possible(looking))
+        return
+    with ask_interpreter(python, environ=environment, limits=limits) as answer:
+        yield lambda: (_look_at(answer, looking, asks_libraries=True),)
+
+
+def _list_possible(looking: _Looking) -> Iterator[Platform]:
+    environment, limits = looking.environment, looking.limits
+    for program in list_interpreters(environment):
+        answer = partial(read_interpreter, program, environ=environment, limits=limits)
+        look = partial(_look_at, answer, looking, asks_libraries=False)
+        yield Platform(mark=_find_mark(program), look=look)
 
 
 def choose_platform(platforms: Sequence[Platform], observation: Observation | None) -> Platform:
     """Put together what a step ran on: all that it may have, or what it was seen to.
 
     Args:
-        platforms: As :func:`find_platforms` found them.
+        platforms: As :func:`open_platforms` found them.
         observation: What a monitor saw; None without one. Nothing is left out if it has gaps.
     """
     sees_all = observation is not None and not observation.gaps
@@ -128,28 +141,41 @@ def _look_around(looking: _Looking) -> Platform:
     return Platform(materials, describe_environment(None, looking.environment))
 
 
-def _look_at(program: Path, looking: _Looking, *, asks_libraries: bool) -> Platform:
+def _look_at(
+    ask: Callable[[], Interpreter], looking: _Looking, *, asks_libraries: bool
+) -> Platform:
     environment, limits, cache = looking.environment, looking.limits, looking.cache
     try:
-        interpreter = read_interpreter(program, environ=environment, limits=limits)
+        interpreter = ask()
     except WeighbridgeError as error:
         words = f"what the step runs on is not known: {error}"
         return replace(_look_around(looking), problems=(words,))
-    packages = read_packages(interpreter, executor=looking.executor, limits=limits, cache=cache)
-    facts, problems = describe_environment(interpreter, environment), packages.problems
-    if _TELLING & {item.name.lower() for item in packages.dependencies}:
-        if asks_libraries:
-            more, said = describe_libraries(interpreter, environment, limits=limits)
-        else:
-            more, said = {}, ("how NumPy and PyTorch are set is asked of a Python command only",)
-        facts, problems = {**facts, **more}, (*problems, *said)
+    installed = list_packages(interpreter, limits=limits)
+    answer: Callable[[], tuple[Mapping[str, str], Sequence[str]]] = _answer_nothing
+    with ExitStack() as stack:
+        if _TELLING & installed.names:
+            answer = _leave_unasked
+            if asks_libraries:
+                asked = ask_libraries(interpreter, environment, limits=limits)
+                answer = stack.enter_context(asked)
+        packages = read_packages(installed, executor=looking.executor, limits=limits, cache=cache)
+        runtime = list_runtime(interpreter, cache=cache)
+        facts, said = answer()
     return Platform(
-        (*list_runtime(interpreter, cache=cache), *packages.dependencies),
-        facts,
+        (*runtime, *packages.dependencies),
+        {**describe_environment(interpreter, environment), **facts},
         packages.recorded,
         packages.folders,
-        problems,
+        (*packages.problems, *said),
     )
+
+
+def _answer_nothing() -> tuple[Mapping[str, str], Sequence[str]]:
+    return {}, ()
+
+
+def _leave_unasked() -> tuple[Mapping[str, str], Sequence[str]]:
+    return {}, ("how NumPy and PyTorch are set is asked of a Python command only",)
 
 
 def _look_now(platform: Platform, observation: Observation | None) -> Platform:

@@ -14,14 +14,16 @@ from weighbridge.core import printable
 from weighbridge.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FrameType
+    from typing import NoReturn
 
 __all__ = [
     "EndedBySignal",
     "describe_end",
     "describe_left",
     "end_by_signal",
+    "is_alone",
     "list_children",
     "run_process",
 ]
@@ -84,7 +86,9 @@ def run_process(
     environment: Mapping[str, str],
     descriptors: Sequence[int] = (),
     *,
+    before: frozenset[int],
     has_stdin: bool = True,
+    begin: Callable[[], NoReturn] | None = None,
 ) -> int:
     """Run a program to its end and return its exit code; negative for a signal.
 
@@ -95,21 +99,24 @@ def run_process(
         argv: The program, found on the ``PATH`` of ``environment``, and its arguments.
         environment: Its variables, and no others.
         descriptors: What it inherits besides the standard streams.
+        before: What :func:`list_children` said before.
         has_stdin: Whether it inherits standard input, and not an empty one.
+        begin: Runs in the new process and becomes a program, which is then not ``argv``; only if
+            this process :func:`is_alone`.
 
     Raises:
         InputError: It cannot be started.
         KeyboardInterrupt: This process was told to end.
     """
-    before = frozenset(_list_children())
     try:
         process = subprocess.Popen(  # noqa: S603 - what the user asked for, no shell
             list(argv),
             env=dict(environment),
             pass_fds=tuple(descriptors),
             stdin=None if has_stdin else subprocess.DEVNULL,
+            preexec_fn=begin,  # noqa: PLW1509 - there are no other threads
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         shown = printable(argv[0])
         raise InputError(f"{shown} cannot be started: {reason.lower()}") from error
@@ -119,6 +126,15 @@ def run_process(
         except KeyboardInterrupt as interrupt:
             _end_all(process, before, getattr(interrupt, "number", signal.SIGINT))
             raise
+
+
+def is_alone() -> bool:
+    """Tell whether this process has one thread; locks of others would stay closed in a fork."""
+    try:
+        tasks = os.listdir("/proc/self/task")  # noqa: PTH208 - names are all that is needed
+    except OSError:
+        return False
+    return len(tasks) == threading.active_count() == 1
 
 
 def list_children() -> frozenset[int]:

@@ -28,15 +28,11 @@ from weighbridge.provenance import (
     take_attempts,
     verify_confined,
 )
-from weighbridge.workflow._step_monitor import (
-    Observe,
-    choose_monitor,
-    open_monitor,
-    refuse_silence,
-)
+from weighbridge.workflow._step_monitor import open_monitor, refuse_silence
 from weighbridge.workflow._step_process import (
     describe_end,
     describe_left,
+    is_alone,
     list_children,
     run_process,
 )
@@ -47,8 +43,9 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Limits
     from weighbridge.provenance import BaselinePath, ConfinedLaunch, Landlock
+    from weighbridge.workflow._step_monitor import Monitor
 
-__all__ = ["Grant", "Observe", "Watched", "run_watched"]
+__all__ = ["Grant", "Watched", "run_watched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,7 @@ def run_watched(
     command: Sequence[str],
     environment: Mapping[str, str],
     *,
-    observe: Observe,
+    monitor: Monitor,
     grant: Grant | None,
     limits: Limits,
     judge: Callable[[Observation], Observation] = lambda observation: observation,
@@ -113,7 +110,7 @@ def run_watched(
     Args:
         command: The program and its arguments; no shell.
         environment: Its variables, and no others.
-        observe: How it is watched.
+        monitor: What watches it.
         grant: What it may touch; None: anything.
         limits: Bound what is kept of what was seen.
         judge: Adds gaps to what was seen, also if the step failed.
@@ -121,10 +118,9 @@ def run_watched(
     Raises:
         InputError: The command cannot be started, or its standard input is a file outside of the
             walls.
-        IncompleteError: It cannot be watched or kept inside walls here, as was asked.
+        IncompleteError: It cannot be kept inside walls here, as was asked, or was not watched.
         StepFailedError: It failed.
     """
-    monitor = choose_monitor(observe, command, environment)
     how = None if grant is None else _choose_walls()
     stdin = find_stdin(None if grant is None else grant.readable)
     baseline = build_baseline(command, environment)
@@ -153,12 +149,19 @@ def run_watched(
         if isinstance(watch, StraceWatch):
             argv = tuple(build_strace_command(argv, log=watch.log, program=monitor.strace))
         before = list_children()
-        code = run_process(argv, variables, descriptors, has_stdin=not stdin.is_kept_out)
+        code = run_process(
+            argv,
+            variables,
+            descriptors,
+            before=before,
+            has_stdin=not stdin.is_kept_out,
+            begin=launch.begin if launch and launch.can_fork and not watch and is_alone() else None,
+        )
         left = describe_left(before)
         if launch is not None:
             verify_confined(launch)
         observation = None if watch is None else stdin.add_to(judge(watch.finish()))
-    own = _list_own(launch) if launch else ()
+    own = _list_own(launch) if launch and watch else ()
     denied: tuple[str, ...] | None = ()
     if walls is not None and how is not None:
         observation, denied = _find_denied(observation, walls, how, own)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from weighbridge.core import DEFAULT_LIMITS, Dependency
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import WeighbridgeError
-from weighbridge.provenance import Interpreter, Packages, read_packages
+from weighbridge.provenance import Interpreter, Packages, list_packages, read_packages
 from weighbridge.provenance._records import parse_metadata, parse_record
 
 
@@ -52,7 +52,8 @@ def read(*path: Path, **options: int) -> Packages:
     program = Path(sys.executable)
     interpreter = Interpreter(program, program, Path(sys.prefix), Path(sys.base_prefix), path)
     limits = replace(DEFAULT_LIMITS, **options)
-    return read_packages(interpreter, executor=ThreadExecutor(2), limits=limits)
+    installed = list_packages(interpreter, limits=limits)
+    return read_packages(installed, executor=ThreadExecutor(2), limits=limits)
 
 
 def only(packages: Packages) -> Dependency:
