@@ -62,11 +62,13 @@ class Aliases:
 
         An alias that is bound to nothing, or to several, stays what it is.
         """
+        ids = list_ids(digest)
         found: dict[str, str] = {}
-        for name in list_ids(digest):
-            found.update(self.bound.get(name, {}))
+        for name in ids:
+            if name in self.bound:
+                found.update(self.bound[name])
         if len(found) != 1:
-            return Resolved(name_digest(digest), (), tuple(sorted(found)))
+            return Resolved(ids[0] if ids else name_digest(digest), (), tuple(sorted(found)))
         ((target, claim),) = found.items()
         again = self.bound.get(target, {})  # a sha256 that is an OMS root
         if len(again) != 1:

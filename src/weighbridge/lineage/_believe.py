@@ -32,6 +32,7 @@ __all__ = ["Beliefs", "Said", "Step", "believe", "is_fresh", "put_aside"]
 T = TypeVar("T")
 
 _IN_PROCESS = "https://weighbridge.dev/builders/in-process/v1"
+_COMPLETENESS = {item.value: item.rank for item in Completeness}
 _EARLY = "it is dated in the future"
 _ROLES: Mapping[type, tuple[str, ...]] = {
     StepRecord: ("builder",),
@@ -53,13 +54,16 @@ class Said(NamedTuple, Generic[T]):
 
 
 class Step(NamedTuple):
-    """Provenance that is believed, and the level that the trust map gives it."""
+    """Provenance that is believed, the level that the trust map gives it, and a rank.
+
+    The rank is that of the completeness of its inputs.
+    """
 
     claim: Claim
     record: StepRecord
     signers: tuple[str, ...]
     level: int
-    completeness: Completeness
+    completeness: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +119,12 @@ def put_aside(claim: Claim, reason: str, *, is_unrelated: bool = False) -> SetAs
     return SetAside(where, shown(claim.predicate_type), subjects, reason, is_unrelated)
 
 
-def _read_completeness(record: StepRecord) -> Completeness:
+def _read_completeness(record: StepRecord) -> int:
     """Return how well the step's inputs are known, as far as such a builder can know it."""
     group = record.facts.get("completeness")
     said = group.get("class") if isinstance(group, dict) else None
-    try:
-        found = Completeness(said) if isinstance(said, str) else Completeness.UNKNOWN
-    except ValueError:
-        return Completeness.UNKNOWN
-    if record.builder == _IN_PROCESS:
-        return min(found, Completeness.DECLARED, key=lambda c: c.rank)
-    return found
+    rank = _COMPLETENESS.get(said, 0) if isinstance(said, str) else 0
+    return min(rank, Completeness.DECLARED.rank) if record.builder == _IN_PROCESS else rank
 
 
 def _merge(claims: Iterable[Claim]) -> list[Claim]:
@@ -149,7 +148,10 @@ def _hear(claim: Claim, trust: TrustMap, at: datetime) -> tuple[tuple[str, ...],
     content = claim.content
     if content is None:
         signers = tuple(name for name in claim.signers if trust.roles.get(name))
-        return signers, "" if signers else f"signed by {_join(claim.signers)}, who has no role"
+        return (
+            signers,
+            "" if signers else f"signed by {_join(claim.signers)}, who has no role in the policy",
+        )
     wanted = _ROLES[type(content)]
     signers = tuple(
         name for name in claim.signers if not trust.roles.get(name, frozenset()).isdisjoint(wanted)

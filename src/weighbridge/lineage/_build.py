@@ -139,14 +139,13 @@ def _note_used(known: Known, facts: Sequence[Fact]) -> None:
     """Note what was said about the nodes themselves, besides what they rest on."""
     beliefs, used = known.beliefs, known.used
     ids = {fact.id for fact in facts}
-    for name in ids:
-        for alias in (name, *known.aliases.names.get(name, ())):
-            used.update(said.claim.id.hex for said in beliefs.reviews.get(alias, ()))
-        used.update(said.claim.id.hex for said in beliefs.results.get(name, ()))
-        used.update(said.claim.id.hex for said in beliefs.environments.get(name, ()))
-        used.update(said.claim.id.hex for said in beliefs.others.get(name, ()))
+    for kind in (beliefs.results, beliefs.environments, beliefs.others, beliefs.reviews):
+        for name, said in kind.items():
+            if name in ids:
+                used.update(one.claim.id.hex for one in said)
     used.update(listing.claim for listing in known.folders.listings if listing.id in ids)
     for name, reviews in beliefs.reviews.items():
         places = known.folders.find_file(name.removeprefix("sha256:"))
-        if any(place.folder in ids for place in places):
+        targets = known.aliases.find(name)
+        if any(place.folder in ids for place in places) or not ids.isdisjoint(targets):
             used.update(said.claim.id.hex for said in reviews)

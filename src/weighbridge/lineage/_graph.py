@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.core import Completeness
 from weighbridge.errors import LimitExceededError
 from weighbridge.lineage._cuts import find_cut, list_expired
 from weighbridge.lineage._ids import shown
@@ -51,9 +50,9 @@ class Made(NamedTuple):
         return 0 if self.missing else self.step.level + 1
 
     @property
-    def completeness(self) -> Completeness:
-        """How well its inputs are known; what a missing rank took in is not."""
-        return Completeness.UNKNOWN if self.missing else self.step.completeness
+    def completeness(self) -> int:
+        """How well its inputs are known, as a rank; what a missing rank took in is not."""
+        return 0 if self.missing else self.step.completeness
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +157,13 @@ def _gather(name: str, depth: int, known: Known) -> Fact:
             copies.append(step)
         else:
             made.append(found)
-    if len(made) > 1:
-        made.sort(key=lambda m: (-m.own_rank, -m.completeness.rank, m.step.claim.id.hex))
+    made.sort(key=lambda m: (-m.own_rank, -m.completeness, m.step.claim.id.hex))
     wholes, is_whole = _find_wholes(name, known)
-    bound = tuple(sorted(known.aliases.find(name)))
+    bound = known.aliases.find(name)
     if len(bound) > 1:
-        known.used.update(known.aliases.find(name).values())
-        known.candidates.setdefault(name, bound)
-    cut, expired = _find_cut(name, known)
+        known.used.update(bound.values())
+        known.candidates.setdefault(name, tuple(sorted(bound)))
+    cut, expired = _find_end(name, known)
     return Fact(
         name,
         depth,
@@ -179,13 +177,14 @@ def _gather(name: str, depth: int, known: Known) -> Fact:
     )
 
 
-def _find_cut(name: str, known: Known) -> tuple[Cut | None, tuple[str, ...]]:
-    """Return what ends the chain at a node, and what once did; for most nodes there is nothing."""
-    beliefs, roots = known.beliefs, known.roots.get(name, [])
-    said = (*beliefs.acceptances.get(name, ()), *beliefs.summaries.get(name, ()))
-    if not said and not roots:
+def _find_end(name: str, known: Known) -> tuple[Cut | None, tuple[str, ...]]:
+    """Return what ends the chain at a node, and what once did."""
+    beliefs = known.beliefs
+    if not (name in beliefs.acceptances or name in beliefs.summaries or name in known.roots):
         return None, ()
-    known.used.update(one.claim.id.hex for one in said)
+    known.used.update(said.claim.id.hex for said in beliefs.acceptances.get(name, ()))
+    known.used.update(said.claim.id.hex for said in beliefs.summaries.get(name, ()))
+    roots = known.roots.get(name, [])
     cut = find_cut(name, beliefs, roots=roots, trust=known.trust, at=known.at)
     expired = list_expired(name, beliefs, roots=roots, trust=known.trust, at=known.at)
     return cut, tuple(expired)
@@ -197,8 +196,9 @@ def _resolve_step(step: Step, known: Known) -> Made:
     if key not in known.steps:
         inputs = {_resolve_input(item, key, known) for item in _list_followed(step.record)}
         missing = find_missing_ranks(step.record, known.beliefs.by_claim)
-        ranks = list_rank_claims(step.record).values() if step.record.byproducts else ()
-        known.used.update(rank for rank in ranks if rank in known.beliefs.by_claim)
+        if step.record.byproducts:
+            ranks = list_rank_claims(step.record).values()
+            known.used.update(rank for rank in ranks if rank in known.beliefs.by_claim)
         known.steps[key] = Made(step, tuple(sorted(inputs)), missing)
     return known.steps[key]
 
@@ -206,8 +206,8 @@ def _resolve_step(step: Step, known: Known) -> Made:
 def _list_followed(record: StepRecord) -> list[Dependency]:
     """Return what a step was made from: what it declared, and what it read and did not declare."""
     return [
-        *(item for item in record.inputs if "lockFile" not in item.annotations),
-        *(item for item in record.materials if item.role == "undeclared"),
+        *[item for item in record.inputs if "lockFile" not in item.annotations],
+        *[item for item in record.materials if item.role == "undeclared"],
     ]
 
 
@@ -234,13 +234,12 @@ def _find_wholes(name: str, known: Known) -> tuple[Sequence[Place], bool]:
     What is known as a folder lies in another only with all its files: a file that holds the list of
     a folder's files has the digest of that folder.
     """
-    algorithm, _, value = name.partition(":")
-    if algorithm != "sha256":
+    if not (known.folders.files and name.startswith("sha256:")):
         return (), True
     if name in known.folders.files:
         places, is_whole = known.folders.find_folder(name)
     else:
-        places, is_whole = known.folders.find_file(value), True
+        places, is_whole = known.folders.find_file(name.removeprefix("sha256:")), True
     return [place for place in places if place.folder != name], is_whole
 
 

@@ -82,10 +82,11 @@ class Folders:
         probe, value = min(probes.items(), key=lambda p: (len(self.places[p[1]]), p[0]))
         found: dict[str, str] = {}
         for folder, path in self.places[value]:
+            self.budget -= 1
+            if self.budget < 0:
+                return _to_places(found), False
             if folder == name or folder in found or not f"/{path}".endswith(f"/{probe}"):
                 continue
-            if self.budget <= 0:
-                return _to_places(found), False
             prefix = path[: len(path) - len(probe)]
             if self._holds(folder, prefix, files):
                 found[folder] = prefix

@@ -94,9 +94,9 @@ def _list_completeness_rules(
         if fact.is_conflict:
             continue
         rules += [
-            Rule(head, made.completeness.rank, needs, 0)
+            Rule(head, made.completeness, needs, 0)
             for made, needs in zip(fact.made, inputs[head], strict=True)
-            if made.completeness.rank
+            if made.completeness
         ]
         rules += [Rule(head, _BEST_COMPLETENESS, (whole,), 0) for whole in wholes[head]]
     return rules
@@ -137,7 +137,7 @@ def _list_rank_rules(
 def _find_circles(
     facts: Sequence[Fact], ranks: list[int], inputs: list[list[tuple[int, ...]]]
 ) -> list[bool]:
-    edges = [() if ranks[index] else _unite(inputs[index], ranks) for index in range(len(facts))]
+    edges = [() if ranks[index] else _unite(inputs[index]) for index in range(len(facts))]
     return [number >= 0 for number in find_circles(edges)]
 
 
@@ -147,7 +147,7 @@ def _find_leading_back(
     """Return for each node the wholes that were themselves made from it: they tell nothing."""
     if not any(wholes):
         return [frozenset()] * len(facts)
-    edges = [(*_unite(inputs[index], None), *wholes[index]) for index in range(len(facts))]
+    edges = [(*_unite(inputs[index]), *wholes[index]) for index in range(len(facts))]
     circles = find_circles(edges)
     return [
         frozenset(whole for whole in wholes[index] if circles[index] == circles[whole] >= 0)
@@ -155,12 +155,11 @@ def _find_leading_back(
     ]
 
 
-def _unite(inputs: list[tuple[int, ...]], ranks: list[int] | None) -> tuple[int, ...]:
-    """Return the nodes of all provenances; with ``ranks`` only those not to be believed."""
-    if len(inputs) == 1 and ranks is None:
+def _unite(inputs: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the nodes of all provenances."""
+    if len(inputs) == 1:
         return inputs[0]
-    found = {item for needs in inputs for item in needs}
-    return tuple(sorted(item for item in found if ranks is None or not ranks[item]))
+    return tuple(sorted({item for needs in inputs for item in needs}))
 
 
 def _choose_unsound(
@@ -169,7 +168,7 @@ def _choose_unsound(
     """Return what a node that is not to be believed would have to rest on."""
     if fact.made:
         is_own = fact.is_conflict or all(made.missing for made in fact.made)
-        return Choice(0, -1, 0 if is_own else fact.made[0].own_rank, _unite(inputs, None))
+        return Choice(0, -1, 0 if is_own else fact.made[0].own_rank, _unite(inputs))
     for index, whole in enumerate(wholes):
         if whole not in leading_back:
             return Choice(-1, index, _BEST_RANK, (whole,))

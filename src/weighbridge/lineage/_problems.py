@@ -78,7 +78,7 @@ def find_problems(
         is_believed: Whether something makes it good.
         is_circle: Whether it was made from itself, by way of others.
     """
-    if is_believed and not against.denied and not against.rejected:
+    if is_believed and not (against.denied or against.rejected):
         return []
     found = {*_find_denied(fact, against, known), *_find_rejected(fact, against, known)}
     if not is_believed:
@@ -109,8 +109,6 @@ def find_dead_end(fact: Fact) -> LineageProblem:
 
 def _find_denied(fact: Fact, against: Against, known: Known) -> Iterable[LineageProblem]:
     denied = against.denied
-    if not denied:
-        return
     for name in _list_names(fact, against, known):
         if name in denied:
             yield _to_denied("it", denied[name])
@@ -131,8 +129,6 @@ def _to_denied(what: str, reason: str) -> LineageProblem:
 
 def _find_rejected(fact: Fact, against: Against, known: Known) -> Iterable[LineageProblem]:
     rejected = against.rejected
-    if not rejected:
-        return
     for name in _list_names(fact, against, known):
         for words in rejected.get(name, ()):
             yield LineageProblem(ProblemKind.REJECTED, words)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["find_weakest_path", "list_edges", "list_nodes"]
 
 _ORDER = tuple(Completeness)
+_LAST = "\U0010ffff"  # behind every name that people can be shown
 
 
 def list_nodes(
@@ -104,20 +105,19 @@ def _find_labels(facts: Sequence[Fact]) -> dict[str, str]:
     labels: dict[str, str] = {}
     for fact in facts:
         for made in fact.made:
-            for item in made.inputs:
-                seen = labels.get(item.target)
-                if item.name and (seen is None or item.name < seen):
-                    labels[item.target] = item.name
+            for target, _, name in made.inputs:
+                if name and name < labels.get(target, _LAST):
+                    labels[target] = name
     for fact in facts:
-        steps = (*(made.step for made in fact.made), *fact.copies)
+        steps = (fact.made[0].step,) if fact.made else fact.copies[:1]
         algorithm, _, value = fact.id.partition(":")
         own = [
-            shown(subject.name)
-            for step in steps[:1]
+            subject.name
+            for step in steps
             for subject in step.claim.subjects
             if subject.name and subject.digest.get(algorithm) == value
         ]
-        labels[fact.id] = min(own) if own else labels.get(fact.id, "")
+        labels[fact.id] = shown(min(own)) if own else labels.get(fact.id, "")
     return labels
 
 
@@ -130,14 +130,14 @@ def _build_node(
     against: Against,
     label: str,
 ) -> LineageNode:
+    beliefs, sound = known.beliefs, _list_sound(fact)
     rank, choice = judgement.ranks[index], judgement.choices[index]
     level, cut = max(rank - 1, 0), fact.cut
     made = _choose_made(fact, choice)
     record = made.step.record if made else None
     origin = _find_origin(fact, choice)
     is_required = judgement.is_required[index]
-    sound = _list_sound(fact)
-    chain = _ORDER[judgement.completeness[index]]
+    complete = judgement.completeness[index]
     problems = find_problems(
         fact, against, known, is_believed=rank > 0, is_circle=judgement.is_circle[index]
     )
@@ -147,10 +147,10 @@ def _build_node(
         id=fact.id,
         label=label,
         origin=origin,
-        own_level=max((level, *[m.step.level for m in sound])),
+        own_level=max([level, *[one.step.level for one in sound]]),
         level=level,
-        completeness=max((chain, *[m.completeness for m in sound]), key=_ORDER.index),
-        chain_completeness=chain,
+        completeness=_ORDER[max([complete, *[one.completeness for one in sound]])],
+        chain_completeness=_ORDER[complete],
         is_required=is_required,
         depth=fact.depth,
         builder=record.builder if record else "",
@@ -162,8 +162,8 @@ def _build_node(
         step=record,
         environment=_choose_environment(fact.id, known, made),
         acceptance=cut.acceptance if cut else None,
-        reviews=list_reviews(known.beliefs.reviews.get(fact.id, ())),
-        results=tuple(said.content for said in known.beliefs.results.get(fact.id, ())),
+        reviews=list_reviews(beliefs.reviews.get(fact.id, ())),
+        results=tuple([said.content for said in beliefs.results.get(fact.id, ())]),
         reason=cut.reason if cut and origin is cut.origin else "",
         problems=tuple(sorted(problems, key=to_order)),
     )
@@ -185,6 +185,8 @@ def _find_origin(fact: Fact, choice: Choice) -> Origin:
 
 def _find_signers(fact: Fact, origin: Origin) -> tuple[str, ...]:
     if origin is Origin.BUILT:
+        if len(fact.made) == 1:
+            return fact.made[0].step.signers
         return tuple(sorted({name for made in fact.made for name in made.step.signers}))
     return fact.cut.signers if fact.cut else ()
 
@@ -208,7 +210,9 @@ def _is_dead_end(choice: Choice, problems: Iterable[LineageProblem]) -> bool:
 
 def _choose_environment(name: str, known: Known, made: Made | None) -> Environment | None:
     """Return what the step ran on; of several statements one by whoever signed the provenance."""
-    said = known.beliefs.environments.get(name, ())
+    said = known.beliefs.environments.get(name)
+    if not said:
+        return None
     signers = frozenset(made.step.signers if made else ())
     ours = (one.content for one in said if not signers.isdisjoint(one.signers))
-    return next(ours, said[0].content if said else None)
+    return next(ours, said[0].content)
