@@ -114,6 +114,13 @@ class PublicKey:
         """Return whether ``hint`` names this key; the specification leaves its spelling open."""
         return hint in {self.hint, self.fingerprint}
 
+    def may_have_made(self, bundle: Bundle) -> bool:
+        """Return whether a bundle says that this key made it, or does not say which did."""
+        material = bundle.material
+        if not isinstance(material, PublicKeyMaterial):
+            return False
+        return not material.hint or self.answers_to(material.hint)
+
     def verify(self, bundle: Bundle, *, at: datetime) -> Attribution:  # noqa: ARG002 - no dates
         """Return that this key signed the bundle's envelope.
 

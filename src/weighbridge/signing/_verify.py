@@ -14,6 +14,7 @@ from weighbridge.core import (
     printable,
 )
 from weighbridge.errors import InputError, SignatureError, TrustError
+from weighbridge.signing._keys import PublicKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +63,9 @@ def verify_bundle(
     strange: dict[str, str] = {}
     broken: dict[str, str] = {}
     for name, verifier in sorted(verifiers.items()):
+        if isinstance(verifier, PublicKey) and not verifier.may_have_made(bundle):
+            strange[name] = ""  # put in words only if nobody signed it: there may be many keys
+            continue
         try:
             found.append(_name(verifier.verify(bundle, at=at), name, bundle))
         except TrustError as error:
@@ -69,9 +73,21 @@ def verify_bundle(
         except SignatureError as error:
             broken[name] = str(error)
     if not found:
-        raise SignatureError(_explain(bundle, broken | strange))
+        words = {
+            name: words or _refuse(verifiers[name], bundle, at) for name, words in strange.items()
+        }
+        raise SignatureError(_explain(bundle, broken | words))
     statement = parse_statement(bundle.envelope.payload, limits=limits)
     return VerifiedStatement(statement, tuple(found))
+
+
+def _refuse(verifier: Verifier, bundle: Bundle, at: datetime) -> str:
+    """Return why a verifier does not take a bundle that says it is another's."""
+    try:
+        verifier.verify(bundle, at=at)
+    except (TrustError, SignatureError) as error:
+        return str(error)
+    return "the bundle says that another key made it"
 
 
 def _name(attribution: Attribution, signer: str, bundle: Bundle) -> Attribution:

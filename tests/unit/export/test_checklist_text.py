@@ -11,13 +11,14 @@ from unit.policy.checklist_cases import trained_evidence
 from unit.policy.policy_cases import good_evidence
 from weighbridge.core import Answer, RuleResult
 from weighbridge.export._checklist_text import checklist_block, is_checklist_rule
-from weighbridge.export._style import Style
+from weighbridge.export._style import MIN_WIDTH, Style
 from weighbridge.export._wrap import count_cells
 from weighbridge.policy import CHECKLIST_RULES, judge_checklist
 
 
 def show(rules: tuple[RuleResult, ...], **changes: object) -> str:
     values = {"width": 80, "colour": False, "unicode": True, **changes}
+    values["width"] = max(values["width"], MIN_WIDTH)  # type: ignore[call-overload]
     return "\n".join(checklist_block(Style(**values), rules))  # type: ignore[arg-type]
 
 

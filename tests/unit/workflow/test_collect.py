@@ -372,3 +372,19 @@ def test_what_a_stranger_says_is_shown_without_harm(
     assert first.predicate_type == "\\u202ex"
     assert (second.subjects, second.predicate_type) == ((), "")
     assert json.dumps(first.reason).isascii()
+
+
+def test_many_keys_do_not_hide_whose_it_is(
+    tmp_path: Path, key: KeySigner, other: KeySigner
+) -> None:
+    """A bundle that names its key is tried with that one; one that names none with all."""
+    named = key.sign(build_step("named"))
+    unnamed = key.sign(build_step("unnamed"))
+    hint = key.public_key.hint.encode()
+    lines = [named.raw, unnamed.raw.replace(hint, b""), named.raw.replace(hint, b"00" * 32)]
+    folder = write_claims(tmp_path / "m", lines)
+    found = collect(folder, {"a": other.public_key, "b": key.public_key, "c": other.public_key})
+    assert sorted(claim.subjects[0].name for claim in found.claims) == ["named", "unnamed"]
+    assert {claim.signers for claim in found.claims} == {("b",)}
+    (aside,) = found.set_aside
+    assert all(f"{name}: the signature was made with another key" in aside.reason for name in "abc")
