@@ -33,7 +33,7 @@ from weighbridge.formats import (
     parse_git_status_text,
     parse_license,
 )
-from weighbridge.policy import parse_policy
+from weighbridge.policy import parse_case, parse_policy
 from weighbridge.provenance import parse_audit, parse_rank_report, parse_strace
 from weighbridge.scanning import build_inspector
 from weighbridge.signing import parse_before_v1
@@ -47,6 +47,25 @@ signature = { by = ["a"] }
 scan = { fail-on = "low", coverage = "any", allow = [["m", "n"]] }
 licenses = { allow = ["MIT"] }
 card = { profile = "huggingface" }
+provenance = { level = 1, completeness = "declared", depth = 3, max-age-days = 9 }
+evaluation = [{ name = "accuracy", at-least = "0.9" }]
+formats = { allow = ["gguf"] }
+source = { from = ["hf://org/*"], revision = "pinned" }
+[[roots]]
+digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+reason = "r"
+license = "MIT"
+expires = 2027-01-01
+[[rules]]
+name = "n"
+require = "lineage.all(n, n.level > 0)"
+"""
+CASE = b"""artifact = "a"
+expect = "fail"
+claims = ["c"]
+at = 2027-01-01T00:00:00Z
+[rules]
+scan = "pass"
 """
 BUNDLE = json.dumps(
     {
@@ -160,6 +179,7 @@ TARGETS = {
         ],
     ),
     "policy": Target(lambda data: parse_policy(data, name="x", limits=DEFAULT_LIMITS), [POLICY]),
+    "case": Target(lambda data: parse_case(data, name="x", limits=DEFAULT_LIMITS), [CASE]),
     "card": Target(
         lambda data: parse_card(data, file="README.md", limits=DEFAULT_LIMITS), [CARD.encode()]
     ),
