@@ -46,7 +46,7 @@ from weighbridge.formats import (
     parse_license,
     parse_provenance_yaml,
 )
-from weighbridge.policy import parse_policy
+from weighbridge.policy import parse_case, parse_policy
 from weighbridge.provenance import (
     SCAI_TYPE,
     build_provenance,
@@ -68,6 +68,25 @@ signature = { by = ["a"] }
 scan = { fail-on = "low", coverage = "any", allow = [["m", "n"]] }
 licenses = { allow = ["MIT"] }
 card = { profile = "huggingface" }
+provenance = { level = 1, completeness = "declared", depth = 3, max-age-days = 9 }
+evaluation = [{ name = "accuracy", at-least = "0.9" }]
+formats = { allow = ["gguf"] }
+source = { from = ["hf://org/*"], revision = "pinned" }
+[[roots]]
+digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+reason = "r"
+license = "MIT"
+expires = 2027-01-01
+[[rules]]
+name = "n"
+require = "lineage.all(n, n.level > 0)"
+"""
+CASE = b"""artifact = "a"
+expect = "fail"
+claims = ["c"]
+at = 2027-01-01T00:00:00Z
+[rules]
+scan = "pass"
 """
 BUNDLE = json.dumps(
     {
@@ -230,6 +249,7 @@ TARGETS = {
         ],
     ),
     "policy": Target(lambda data: parse_policy(data, name="x", limits=DEFAULT_LIMITS), [POLICY]),
+    "case": Target(lambda data: parse_case(data, name="x", limits=DEFAULT_LIMITS), [CASE]),
     "card": Target(
         lambda data: parse_card(data, file="README.md", limits=DEFAULT_LIMITS), [CARD.encode()]
     ),

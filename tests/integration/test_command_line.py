@@ -293,8 +293,8 @@ BAD_POLICIES = {
     "no rule": ("version = 1\n", "rule"),
     "an unknown key": ("version = 1\n[require]\nscan = { fail-onn = 'low' }\n", "fail-on"),
     "not TOML": ("version 1", "TOML"),
-    "a rule of a later version": (
-        "version = 1\n[require]\nprovenance = { level = 2 }\n",
+    "a level that there is not": (
+        "version = 1\n[require]\nprovenance = { level = 4 }\n",
         "provenance",
     ),
     "a missing key file": (POLICY.replace("release.pub", "none.pub"), "none.pub"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.core import printable
+from weighbridge.core import collection_paused, printable
 from weighbridge.errors import LimitExceededError, MissingExtraError, ParseError
 from weighbridge.policy._results import fail, get_lineage, pass_, unknown_lineage
 from weighbridge.policy._view import build_view
@@ -54,6 +54,7 @@ def check_expression(expression: str, *, where: str) -> None:
         raise ParseError(f"this is not CEL: {reason}", where=where) from error
 
 
+@collection_paused()
 def judge_own_rules(
     rules: tuple[OwnRule, ...], evidence: Evidence, *, at: datetime, limits: Limits
 ) -> tuple[RuleResult, ...]:

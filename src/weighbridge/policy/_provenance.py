@@ -57,14 +57,15 @@ def judge_provenance(rule: ProvenanceRule, evidence: Evidence, *, at: datetime) 
     if report is None:
         return unknown_lineage(_RULE)
     nodes = _list_within(report, rule.depth)
-    return (
-        _judge_artifact(report)
-        or _judge_problems(rule, nodes)
-        or _judge_level(rule, report, nodes)
-        or _judge_completeness(rule, report, nodes)
-        or _judge_age(rule, report.root, at=at)
-        or _praise(rule, report, nodes)
-    )
+    if lacking := _judge_artifact(report) or _judge_problems(rule, nodes):
+        return lacking
+    counted = _count_as(rule, report, nodes)
+    level, least = _find_least(rule, report, counted)
+    if level < rule.level:
+        return _fail_level(rule, report, nodes, counted, level)
+    if least.rank < rule.completeness.rank:
+        return _fail_completeness(rule, report, nodes, counted, least)
+    return _judge_age(rule, report.root, at=at) or _praise(rule, report, nodes, level, least)
 
 
 def _list_within(report: LineageReport, depth: int | None) -> tuple[LineageNode, ...]:
@@ -140,18 +141,18 @@ _REMEDIES = {
 }
 
 
-def _judge_level(
-    rule: ProvenanceRule, report: LineageReport, nodes: Sequence[LineageNode]
-) -> RuleResult | None:
-    counted = _count_as(rule, report, nodes)
-    lowest = _find_lowest(rule, report, counted)
-    if lowest >= rule.level:
-        return None
+def _fail_level(
+    rule: ProvenanceRule,
+    report: LineageReport,
+    nodes: Sequence[LineageNode],
+    counted: Mapping[str, tuple[int, Completeness]],
+    level: int,
+) -> RuleResult:
     weak = [node for node in nodes if counted[node.id][0] < rule.level] or [report.root]
     first = min(weak, key=lambda node: counted[node.id][0])
     return fail(
         _RULE,
-        f"Build level {lowest}, and the policy asks for {rule.level};"
+        f"Build level {level}, and the policy asks for {rule.level};"
         f" lowest at {name_node(first)}{more(len(weak) - 1)};"
         f" weakest path: {to_path_words(report)}",
         names=to_names(node.id for node in (first, *weak)),
@@ -160,13 +161,13 @@ def _judge_level(
     )
 
 
-def _judge_completeness(
-    rule: ProvenanceRule, report: LineageReport, nodes: Sequence[LineageNode]
-) -> RuleResult | None:
-    counted = _count_as(rule, report, nodes)
-    least = _find_least(rule, report, counted)
-    if least.rank >= rule.completeness.rank:
-        return None
+def _fail_completeness(
+    rule: ProvenanceRule,
+    report: LineageReport,
+    nodes: Sequence[LineageNode],
+    counted: Mapping[str, tuple[int, Completeness]],
+    least: Completeness,
+) -> RuleResult:
     weak = [node for node in nodes if counted[node.id][1].rank < rule.completeness.rank]
     first = min(weak or [report.root], key=lambda node: counted[node.id][1].rank)
     return fail(
@@ -208,24 +209,18 @@ def _count_as(
     return counted
 
 
-def _find_lowest(
-    rule: ProvenanceRule,
-    report: LineageReport,
-    counted: Mapping[str, tuple[int, Completeness]],
-) -> int:
-    lowest = min(level for level, _ in counted.values())
-    return lowest if rule.depth is not None else min(lowest, report.level)
-
-
 def _find_least(
     rule: ProvenanceRule,
     report: LineageReport,
     counted: Mapping[str, tuple[int, Completeness]],
-) -> Completeness:
-    ways = [completeness for _, completeness in counted.values()]
+) -> tuple[int, Completeness]:
+    """Return the least level and the least completeness, each by itself."""
+    levels = {level for level, _ in counted.values()}
+    ways = {completeness for _, completeness in counted.values()}
     if rule.depth is None:
-        ways.append(report.completeness)
-    return min(ways, key=lambda way: way.rank)
+        levels.add(report.level)
+        ways.add(report.completeness)
+    return min(levels), min(ways, key=lambda way: way.rank)
 
 
 def _judge_age(rule: ProvenanceRule, root: LineageNode, *, at: datetime) -> RuleResult | None:
@@ -249,10 +244,12 @@ def _judge_age(rule: ProvenanceRule, root: LineageNode, *, at: datetime) -> Rule
 
 
 def _praise(
-    rule: ProvenanceRule, report: LineageReport, nodes: Sequence[LineageNode]
+    rule: ProvenanceRule,
+    report: LineageReport,
+    nodes: Sequence[LineageNode],
+    level: int,
+    least: Completeness,
 ) -> RuleResult:
-    counted = _count_as(rule, report, nodes)
-    level, least = _find_lowest(rule, report, counted), _find_least(rule, report, counted)
     over = "in the chain" if rule.depth is None else f"within {count(rule.depth, 'step')}"
     return pass_(
         _RULE,

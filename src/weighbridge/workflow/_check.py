@@ -44,7 +44,6 @@ from weighbridge.workflow._cards import pick_card, read_card
 from weighbridge.workflow._lineage import gather_lineage, read_manifests
 from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._policy_trust import load_policy, load_verifiers
-from weighbridge.workflow._provenance_yaml import check_document
 from weighbridge.workflow._scan import changes_as_failures
 from weighbridge.workflow._signatures import find_signature_path, read_bundle
 
@@ -193,12 +192,14 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         license=find_license(card),
         lineage=lineage,
         files=files,
-        document=None
-        if document is None
-        else check_document(
-            document, root=root, files=files, digest=digest, lineage=lineage, limits=limits
-        ),
     )
+    if document is not None:
+        from weighbridge.workflow._provenance_yaml import check_document  # noqa: PLC0415 - seldom
+
+        held = check_document(
+            document, root=root, files=files, digest=digest, lineage=lineage, limits=limits
+        )
+        evidence = replace(evidence, document=held)
     verdict = evaluate(rules, evidence, at=judged_at, limits=limits)
     return CheckReport(verdict=verdict, evidence=evidence, version=__version__)
 

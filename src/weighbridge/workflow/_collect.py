@@ -150,6 +150,8 @@ class _Intake:
         self._verifiers = verifiers
         self._at = at
         self._limits = limits
+        # What nobody vouches for is worth a short look.
+        self._brief = replace(limits, max_entries=min(limits.max_entries, _MAX_SUBJECTS))
         self._seen: set[bytes] = set()
         self._claims: dict[str, Claim] = {}
         self._set_aside: list[SetAside] = []
@@ -197,7 +199,7 @@ class _Intake:
             if isinstance(error, IncompleteError) and not isinstance(error, LimitExceededError):
                 raise  # the network: nobody's fault, and no verdict
             where = _where(place, number)
-            self._set_aside.append(_describe(bundle, where, str(error), self._limits))
+            self._set_aside.append(_describe(bundle, where, str(error), self._brief))
             return None
         return self._keep(verified.statement, verified.attributions)
 

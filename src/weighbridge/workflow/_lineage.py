@@ -6,14 +6,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import refuse_changes, weigh
-from weighbridge.core import DEFAULT_LIMITS, ArtifactKind, Limits, Manifest
+from weighbridge.core import (
+    DEFAULT_LIMITS,
+    ArtifactKind,
+    Limits,
+    Manifest,
+    collection_paused,
+)
 from weighbridge.engines import ThreadExecutor
 from weighbridge.lineage import build_lineage
 from weighbridge.workflow._collect import collect_claims
 from weighbridge.workflow._file_lists import read_file_list
 from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._policy_trust import load_policy, load_verifiers
-from weighbridge.workflow._provenance_yaml import write_provenance
 from weighbridge.workflow._signatures import find_signature_path
 
 if TYPE_CHECKING:
@@ -97,12 +102,15 @@ def trace_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         limits=limits,
     )
     if document is not None:
+        from weighbridge.workflow._provenance_yaml import write_provenance  # noqa: PLC0415 - seldom
+
         files = {resource.name: resource.sha256 for resource in manifest.resources}
         digest = manifest.compute_digest()
         write_provenance(document, files=files, digest=digest, lineage=report, limits=limits)
     return report
 
 
+@collection_paused()
 def gather_lineage(  # noqa: PLR0913 - each is one thing that is known
     root: Path,
     manifests: Sequence[Manifest],
