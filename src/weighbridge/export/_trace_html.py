@@ -285,7 +285,9 @@ def _set_aside(report: LineageReport) -> Markup:
     if not told and not unrelated:
         return markup("")
     rows = [_set_aside_row(item) for item in told[:MAX_ROWS]]
-    rest = [element("p", f"And {plural(unrelated, 'statement')} about something else.", class_="note")]
+    rest = [
+        element("p", f"And {plural(unrelated, 'statement')} about something else.", class_="note")
+    ]
     return section(
         "Set aside",
         *([element("ul", *rows, class_="cards")] if rows else []),
