@@ -35,7 +35,8 @@ def checklist_block(style: Style, rules: Iterable[RuleResult]) -> list[str]:
     lines: list[str] = []
     for name, items in lists.items():
         lines += [""] if lines else []
-        lines += style.title(style.clean(name).capitalize(), _count(items))
+        title = style.shorten(style.clean(name).capitalize(), style.width // 2)
+        lines += style.title(title, _count(items))
         lines += [line for item in items for line in _to_lines(style, item)]
     return lines
 

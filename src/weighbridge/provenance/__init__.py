@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from weighbridge.provenance._decisive import choose_determinism, name_accelerator
     from weighbridge.provenance._denied import find_denied, take_attempts
     from weighbridge.provenance._environment import (
-        SCAI_TYPE,
         ask_libraries,
         describe_environment,
         to_scai,
     )
-    from weighbridge.provenance._environment_read import parse_environment
+    from weighbridge.provenance._environment_read import SCAI_TYPE, parse_environment
     from weighbridge.provenance._inputs import (
         check_address,
         is_lock_file,
@@ -195,8 +194,8 @@ _MODULES = {
     "_confined_baseline": ("BaselinePath", "build_baseline", "find_program_paths"),
     "_decisive": ("choose_determinism", "name_accelerator"),
     "_denied": ("find_denied", "take_attempts"),
-    "_environment": ("SCAI_TYPE", "ask_libraries", "describe_environment", "to_scai"),
-    "_environment_read": ("parse_environment",),
+    "_environment": ("ask_libraries", "describe_environment", "to_scai"),
+    "_environment_read": ("SCAI_TYPE", "parse_environment"),
     "_inputs": ("check_address", "is_lock_file", "is_remote", "parse_remote_input"),
     "_interpreter": (
         "Interpreter",

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from weighbridge.core import Dependency, Limits
     from weighbridge.provenance._interpreter import Interpreter
 
-__all__ = ["SCAI_TYPE", "ask_libraries", "describe_environment", "to_scai"]
+__all__ = ["ask_libraries", "describe_environment", "to_scai"]
 
-SCAI_TYPE = "https://in-toto.io/attestation/scai/v0.3"
 _KEY = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,200}")
 _MAX_FACTS = 2_000
 

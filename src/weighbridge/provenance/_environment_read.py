@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from weighbridge.core import Environment, printable
 from weighbridge.errors import ParseError
-from weighbridge.provenance._environment import SCAI_TYPE
 
 if TYPE_CHECKING:
     from weighbridge.core import Statement
 
-__all__ = ["parse_environment"]
+__all__ = ["SCAI_TYPE", "parse_environment"]
 
+SCAI_TYPE: Final = "https://in-toto.io/attestation/scai/v0.3"
 _MAX_ATTRIBUTES = 10_000
 
 
