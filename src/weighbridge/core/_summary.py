@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from weighbridge.core._predicates import check_type, to_time
 from weighbridge.core._statement import Statement
 from weighbridge.core._text import printable
 from weighbridge.core._trust import MAX_BUILD_LEVEL
@@ -92,7 +93,7 @@ def build_summary(summary: VerificationSummary, subjects: Sequence[Subject]) -> 
         policy["digest"] = _to_digest_set(summary.policy_digest)
     predicate: dict[str, JsonValue] = {
         "verifier": {"id": summary.verifier},
-        "timeVerified": _to_time(summary.verified_at),
+        "timeVerified": to_time(summary.verified_at),
         "resourceUri": summary.resource_uri,
         "policy": policy,
         "inputAttestations": [{"digest": _to_digest_set(digest)} for digest in summary.inputs],
@@ -133,10 +134,6 @@ def _to_digest_set(digest: str) -> JsonValue:
     return {algorithm: value}
 
 
-def _to_time(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 def parse_summary(statement: Statement) -> VerificationSummary:
     """Read a verification summary, ours or another verifier's; the statement may be anybody's.
 
@@ -152,9 +149,7 @@ def parse_summary(statement: Statement) -> VerificationSummary:
     Source:
         SLSA v1.0 and v1.1, Verification Summary Attestation, parsing rules and fields.
     """
-    if statement.predicate_type != SUMMARY_TYPE:
-        shown = printable(statement.predicate_type, limit=120)
-        raise ParseError(f"the statement is of the type {shown}, not {SUMMARY_TYPE}")
+    check_type(statement, SUMMARY_TYPE)
     predicate = statement.predicate
     policy = _take(predicate, "policy", dict)
     passed = _parse_result(predicate)
