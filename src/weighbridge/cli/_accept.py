@@ -11,7 +11,7 @@ from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import SIGNER_OPTIONS, signer_options
 from weighbridge.cli._trust_options import offline_option
 from weighbridge.cli._vouched import show_vouched, store_option
-from weighbridge.core import RootAcceptance, printable, to_time
+from weighbridge.core import MAX_NOTE, RootAcceptance, printable, to_time
 
 __all__ = ["command"]
 
@@ -113,7 +113,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         vouched,
         f"accepted as a root, at most level {word.max_level}, under {word.license} ({declared})",
         {
-            "reason": printable(word.reason, limit=4000),
+            "reason": printable(word.reason, limit=MAX_NOTE),
             "fetched_from": word.fetched_from,
             "license": word.license,
             "license_found": word.license_found,

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weighbridge.cli._options import to_count
 from weighbridge.cli._warnings import warn
-from weighbridge.core import Answer, printable
+from weighbridge.core import Answer, printable, to_count
 
 if TYPE_CHECKING:
     from weighbridge.core import JsonValue
@@ -34,7 +33,7 @@ def show_dvc(done: DvcImport) -> None:
     for stage in done.stages:
         _show_stage(stage)
     if done.tracked:
-        count = f"{len(done.tracked):,} .dvc file{'' if len(done.tracked) == 1 else 's'}"
+        count = to_count(len(done.tracked), ".dvc file")
         click.echo(f"  nothing to claim of {count}: no stage made that data", err=True)
     warn([printable(note) for note in done.notes])
 

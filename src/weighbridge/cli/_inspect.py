@@ -9,8 +9,8 @@ import click
 from weighbridge import workflow
 from weighbridge.cli._inspect_claims import claims_to_json, claims_to_lines
 from weighbridge.cli._materials import describe_material, material_to_json
-from weighbridge.cli._options import FILE, json_option, print_json, to_count
-from weighbridge.core import Method, Part, printable
+from weighbridge.cli._options import FILE, json_option, print_json
+from weighbridge.core import Method, Part, printable, to_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +89,7 @@ def _to_lines(signature: str, inspected: Inspected, files: int) -> Iterator[str]
     count = len({part.name for part in parts})
     yield f"label:     {printable(manifest.label) or 'none'}"
     yield f"root:      {manifest.root}"
-    yield f"lists:     {to_count(count)}, {_to_words(manifest.serialization)}"
+    yield f"lists:     {to_count(count, 'file')}, {_to_words(manifest.serialization)}"
     shown = [printable(path) for path in manifest.ignore_paths[:_MOST_SHOWN]]
     more = len(manifest.ignore_paths) - len(shown)
     yield f"left out:  {', '.join(shown) or 'nothing'}{f' and {more:,} more' if more else ''}"

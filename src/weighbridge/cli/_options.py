@@ -24,7 +24,6 @@ __all__ = [
     "signature_option",
     "stat_cache_option",
     "terminal",
-    "to_count",
     "trust_config_option",
 ]
 
@@ -113,11 +112,6 @@ def colour() -> bool | None:
     """
     unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return False if unwanted else None
-
-
-def to_count(number: int, what: str = "file") -> str:
-    """Return ``1 file`` or ``3,000 files``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def terminal() -> dict[str, Any]:

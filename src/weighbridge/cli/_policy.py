@@ -8,8 +8,8 @@ import click
 
 from weighbridge import workflow
 from weighbridge.cli._exit import exit_with
-from weighbridge.cli._options import FILE, json_option, print_json, to_count
-from weighbridge.core import Answer, printable
+from weighbridge.cli._options import FILE, json_option, print_json
+from weighbridge.core import Answer, printable, to_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

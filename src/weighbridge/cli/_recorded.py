@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from weighbridge.cli._options import print_json, to_count
-from weighbridge.core import printable
+from weighbridge.cli._options import print_json
+from weighbridge.core import printable, to_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

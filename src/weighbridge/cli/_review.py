@@ -11,7 +11,7 @@ from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import SIGNER_OPTIONS, signer_options
 from weighbridge.cli._trust_options import offline_option
 from weighbridge.cli._vouched import show_vouched, store_option
-from weighbridge.core import Decision, HumanReview, printable, to_time
+from weighbridge.core import MAX_NOTE, Decision, HumanReview, printable, to_time
 
 __all__ = ["command"]
 
@@ -83,7 +83,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         {
             "decision": word.decision.value,
             "scope": printable(word.scope),
-            "note": printable(word.note, limit=4000),
+            "note": printable(word.note, limit=MAX_NOTE),
             "reviewed_at": to_time(word.reviewed_at),
         },
         store=store,

@@ -11,7 +11,6 @@ from weighbridge.cli._options import (
     print_json,
     signature_option,
     stat_cache_option,
-    to_count,
 )
 from weighbridge.cli._progress import show_progress
 from weighbridge.cli._reuse_options import reuse_options
@@ -27,6 +26,7 @@ from weighbridge.core import (
     Method,
     Serialization,
     printable,
+    to_count,
     to_size,
 )
 from weighbridge.errors import InputError
@@ -217,7 +217,7 @@ def _show(signed: workflow.Signed, *, as_json: bool) -> None:
         )
         return
     size = "of unknown size" if size_bytes is None else to_size(size_bytes)
-    click.echo(f"signed {to_count(len(manifest.resources))}, {size}")
+    click.echo(f"signed {to_count(len(manifest.resources), 'file')}, {size}")
     click.echo(f"artifact:  {digest or _UNKNOWN}")
     click.echo(f"signature: {printable(str(signed.signature))}")
     for path_ignored in signed.ignored:

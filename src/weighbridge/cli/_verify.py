@@ -13,13 +13,12 @@ from weighbridge.cli._options import (
     json_option,
     print_json,
     signature_option,
-    to_count,
 )
 from weighbridge.cli._progress import show_progress
 from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._trust_options import offline_option, trust_options
 from weighbridge.cli._warnings import describe_collisions, warn
-from weighbridge.core import printable, to_size
+from weighbridge.core import printable, to_count, to_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +110,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
     mark = click.style("verified", fg="green", bold=True)
     count = len(manifest.resources) - len(verified.unsigned)
     size_bytes = manifest.size_bytes - sum(r.size_bytes for r in verified.unsigned)
-    click.echo(f"{mark} {to_count(count)}, {to_size(size_bytes)}")
+    click.echo(f"{mark} {to_count(count, 'file')}, {to_size(size_bytes)}")
     with_more = " (with the files that are not signed)" if verified.unsigned else ""
     click.echo(f"artifact:  {digest}{with_more}")
     for line in _to_lines(verified.attribution):

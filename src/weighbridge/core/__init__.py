@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from weighbridge.core._people import (
         HUMAN_REVIEW_TYPE,
         MAX_LIFE,
+        MAX_NOTE,
         ROOT_ACCEPTANCE_TYPE,
         Decision,
         HumanReview,
@@ -129,7 +130,7 @@ if TYPE_CHECKING:
         parse_summary,
     )
     from weighbridge.core._test_result import TEST_RESULT_TYPE, parse_test_result
-    from weighbridge.core._text import printable, to_size
+    from weighbridge.core._text import printable, short_id, to_count, to_size
     from weighbridge.core._trust import (
         LOCAL_VERIFIER,
         MAX_BUILD_LEVEL,
@@ -149,6 +150,7 @@ __all__ = [
     "LOCAL_VERIFIER",
     "MAX_BUILD_LEVEL",
     "MAX_LIFE",
+    "MAX_NOTE",
     "PLAIN",
     "ROOT_ACCEPTANCE_TYPE",
     "SELF_SIGNED_BUILDERS",
@@ -258,7 +260,9 @@ __all__ = [
     "printable",
     "read_facts",
     "refuse_one",
+    "short_id",
     "split_words",
+    "to_count",
     "to_json",
     "to_size",
     "to_time",
@@ -326,7 +330,7 @@ _MODULES = {
         "read_facts",
         "split_words",
     ),
-    "_text": ("printable", "to_size"),
+    "_text": ("printable", "short_id", "to_count", "to_size"),
     "_lineage": (
         "Claim",
         "EdgeKind",
@@ -345,6 +349,7 @@ _MODULES = {
     "_people": (
         "HUMAN_REVIEW_TYPE",
         "MAX_LIFE",
+        "MAX_NOTE",
         "ROOT_ACCEPTANCE_TYPE",
         "Decision",
         "HumanReview",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HUMAN_REVIEW_TYPE",
     "MAX_LIFE",
+    "MAX_NOTE",
     "ROOT_ACCEPTANCE_TYPE",
     "Decision",
     "HumanReview",
@@ -39,7 +40,7 @@ HUMAN_REVIEW_TYPE: Final = "https://weighbridge.dev/attestation/human-review/v1"
 
 # Whoever says yes for longer than this will not be there to say no.
 MAX_LIFE: Final = timedelta(days=3653)
-MAX_NOTE: Final = 4000
+MAX_NOTE: Final = 4000  # characters
 _MAX_URI: Final = 2000
 _MAX_LICENSE: Final = 400
 _MAX_REVIEWER: Final = 400

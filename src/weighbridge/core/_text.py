@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["printable", "to_size"]
+__all__ = ["printable", "short_id", "to_count", "to_size"]
+
+_SHORT_CHARACTERS = 12
+_ALGORITHM_CHARACTERS = 16
 
 
 def printable(text: str, *, limit: int = 400) -> str:
@@ -22,6 +25,21 @@ def _escape(char: str) -> str:
     if "\udc80" <= char <= "\udcff":  # a byte that was not UTF-8 (PEP 383)
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")
+
+
+def short_id(id_: str) -> str:
+    """Return the algorithm and the first twelve digits: enough to tell artifacts apart by eye.
+
+    Args:
+        id_: A digest with its algorithm, or the id of a node of a lineage; a stranger's word.
+    """
+    algorithm, colon, value = id_.partition(":")
+    return f"{algorithm[:_ALGORITHM_CHARACTERS]}{colon}{value[:_SHORT_CHARACTERS]}"
+
+
+def to_count(number: int, noun: str) -> str:
+    """Return ``1 file`` or ``3,000 files``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def to_size(size_bytes: int) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Answer, ArtifactKind, to_size
+from weighbridge.core import Answer, ArtifactKind, to_count, to_size
 from weighbridge.export._html_parts import (
     MAX_ROWS,
+    TRACE_STYLE,
     bar,
     build_page,
     code,
@@ -18,7 +19,7 @@ from weighbridge.export._html_parts import (
 )
 from weighbridge.export._html_scan import show_coverage, show_findings
 from weighbridge.export._markup import Markup, element, markup
-from weighbridge.export._report import count_entries, counts, plural, rule_words
+from weighbridge.export._report import count_entries, counts, rule_words
 
 if TYPE_CHECKING:
     from weighbridge.core import (
@@ -61,7 +62,7 @@ def to_html(report: CheckReport) -> str:
         _facts(evidence),
         _not_checked(verdict),
     )
-    styles = () if evidence.lineage is None else ("trace.css",)
+    styles = () if evidence.lineage is None else (TRACE_STYLE,)
     return build_page(title, bar(verdict.at), main, _footer(report), styles=styles)
 
 
@@ -82,7 +83,7 @@ def _why(judged: tuple[RuleResult, ...]) -> str:
     rules = tuple(rule for rule in judged if counts(rule))
     failed = [rule.rule for rule in rules if rule.answer is Answer.FAIL]
     open_ = [rule.rule for rule in rules if rule.answer is Answer.UNKNOWN]
-    of = f"of {plural(len(rules), 'rule')}"
+    of = f"of {to_count(len(rules), 'rule')}"
     said = []
     if failed:
         said.append(f"{len(failed)} {of} failed: {_join(failed)}.")
@@ -125,8 +126,8 @@ def _artifact(verdict: Verdict, artifact: ArtifactEvidence) -> Markup:
     )
     kind = artifact.kind.value
     if artifact.kind is ArtifactKind.FOLDER:
-        kind += f" of {plural(artifact.file_count, 'file')}"
-    size = f"{to_size(artifact.size_bytes)} ({plural(artifact.size_bytes, 'byte')})"
+        kind += f" of {to_count(artifact.file_count, 'file')}"
+    size = f"{to_size(artifact.size_bytes)} ({to_count(artifact.size_bytes, 'byte')})"
     policy: list[Markup] = [code(verdict.policy)]
     if verdict.policy_digest:
         policy.append(element("code", verdict.policy_digest, class_="digest"))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_ROWS",
+    "TRACE_STYLE",
     "bar",
     "build_page",
     "code",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 MAX_ROWS = 1_000
+TRACE_STYLE = "trace.css"  # of any page that draws a lineage
 
 # Nothing may be fetched, run or sent, even if a word of a stranger should ever become markup.
 _POLICY = (

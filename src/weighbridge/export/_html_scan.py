@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core import CoverageStatus
+from weighbridge.core import CoverageStatus, to_count
 from weighbridge.export._html_parts import MAX_ROWS, code, more, section
 from weighbridge.export._markup import Markup, element, lines, markup
-from weighbridge.export._report import count_coverage, count_findings, plural, worst_first
+from weighbridge.export._report import count_coverage, count_findings, worst_first
 
 if TYPE_CHECKING:
     from weighbridge.core import Answer, Coverage, Finding, ScanReport
@@ -69,7 +69,7 @@ def show_coverage(scan: ScanReport) -> Markup:
     if missed:
         parts.append(_table(missed, title="Not examined", is_open=len(missed) <= _MAX_OPEN_ROWS))
     parts.append(_table(scan.coverage, title="Every file and what is inside it"))
-    return section("Coverage", *parts, name="coverage", note=plural(count.files, "file"))
+    return section("Coverage", *parts, name="coverage", note=to_count(count.files, "file"))
 
 
 def _meter(count: CoverageCount) -> Markup:
@@ -120,7 +120,7 @@ def _table(rows: tuple[Coverage, ...], *, title: str, is_open: bool = False) -> 
     table = element("table", caption, element("thead", head), element("tbody", *body))
     return element(
         "details",
-        element("summary", f"{title} ({plural(len(rows), 'row')})"),
+        element("summary", f"{title} ({to_count(len(rows), 'row')})"),
         element("div", table, class_="scroll", tabindex="0", role="region", aria_label=title),
         *more(len(rows), MAX_ROWS),
         **({"open": ""} if is_open else {}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Answer, CoverageStatus, Severity
+from weighbridge.core import Answer, CoverageStatus, Severity, short_id, to_count
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +29,6 @@ __all__ = [
     "count_findings",
     "counts",
     "judge_scan",
-    "plural",
     "rule_words",
     "short_digest",
     "to_rfc3339",
@@ -79,7 +78,7 @@ class CoverageCount:
     def to_text(self) -> str:
         """Return ``13 files: 2 examined, 11 inert, 0 not examined``."""
         text = (
-            f"{plural(self.files, 'file')}: {self.examined:,} examined, {self.inert:,} inert, "
+            f"{to_count(self.files, 'file')}: {self.examined:,} examined, {self.inert:,} inert, "
             f"{self.not_examined:,} not examined"
         )
         return f"{text}; {self.out_of_scope:,} out of scope" if self.out_of_scope else text
@@ -160,14 +159,9 @@ def judge_scan(report: ScanReport) -> Answer:
     return report.judge(fail_on=Severity.MEDIUM, complete=True)
 
 
-def plural(count: int, noun: str) -> str:
-    """Return ``1 file``, ``2 files``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def short_digest(digest: Digest | None) -> str:
-    """Return the first twelve digits, enough to tell artifacts apart by eye."""
-    return "no digest" if digest is None else f"sha256:{digest.hex[:12]}"
+    """Return the beginning of a digest, or that there is none."""
+    return "no digest" if digest is None else short_id(str(digest))
 
 
 def to_rfc3339(at: datetime) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Answer, to_size
+from weighbridge.core import Answer, to_count, to_size
 from weighbridge.export._report import (
     count_coverage,
     count_entries,
     count_findings,
     judge_scan,
-    plural,
     rule_words,
     short_digest,
     to_rfc3339,
@@ -114,7 +113,7 @@ def _head(style: Style, answer: Answer, artifact: ArtifactEvidence) -> list[str]
     path = style.clean(artifact.path)
     facts = (
         f"{short_digest(artifact.digest)}, {to_size(artifact.size_bytes)}, "
-        f"{plural(artifact.file_count, 'file')}"
+        f"{to_count(artifact.file_count, 'file')}"
     )
     if count_cells(f"{word}  {path}  {facts}") <= style.width:
         return [f"{style.mark(answer, word)}  {style.paint(path, BOLD)}  {facts}"]
@@ -185,7 +184,7 @@ def _finding(style: Style, finding: Finding) -> list[str]:
     for detail in details[:_MAX_DETAIL_LINES]:
         lines += style.hang(indent, detail, DIM)
     if len(details) > _MAX_DETAIL_LINES:
-        lines.append(f"{indent}and {plural(len(details) - _MAX_DETAIL_LINES, 'line')} more")
+        lines.append(f"{indent}and {to_count(len(details) - _MAX_DETAIL_LINES, 'line')} more")
     return lines
 
 

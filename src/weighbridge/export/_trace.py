@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Answer, Completeness, EdgeKind, Origin, ProblemKind
-from weighbridge.export._report import plural
+from weighbridge.core import Answer, Completeness, EdgeKind, Origin, ProblemKind, short_id, to_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +27,6 @@ __all__ = [
     "list_below",
     "list_problems",
     "name_node",
-    "short_id",
     "summarise",
     "weakest_edges",
     "weakest_words",
@@ -36,8 +34,6 @@ __all__ = [
 
 ROOTS = frozenset({Origin.ACCEPTED, Origin.LISTED, Origin.SUMMARY})
 
-_SHORT = 12
-_MAX_ALGORITHM = 16
 _MAX_NAMED = 6
 _MAX_NAME = 80
 _MAX_WHY = 300
@@ -77,12 +73,6 @@ def judge_trace(report: LineageReport) -> Answer:
     if any(node.origin is Origin.UNKNOWN for node in required):
         return Answer.UNKNOWN
     return Answer.PASS
-
-
-def short_id(node_id: str) -> str:
-    """Return the algorithm and the first twelve digits: enough to tell artifacts apart by eye."""
-    algorithm, colon, value = node_id.partition(":")
-    return f"{algorithm[:_MAX_ALGORITHM]}{colon}{value[:_SHORT]}"
 
 
 def name_node(node: LineageNode) -> str:
@@ -146,7 +136,9 @@ def summarise(report: LineageReport) -> str:
         return "Nothing that anybody trusted signed says how this was made."
     built = sum(bool(node.kind) for node in report.nodes)
     roots = sum(node.origin in {Origin.ACCEPTED, Origin.LISTED} for node in report.nodes)
-    counted = f"{plural(len(report.nodes), 'artifact')}: {built:,} built, {plural(roots, 'root')}"
+    counted = (
+        f"{to_count(len(report.nodes), 'artifact')}: {built:,} built, {to_count(roots, 'root')}"
+    )
     if summaries := sum(node.origin is Origin.SUMMARY for node in report.nodes):
         counted += f", {summaries:,} verified by others"
     if unknown := sum(node.origin is Origin.UNKNOWN for node in report.nodes):
@@ -210,7 +202,7 @@ def describe_node(node: LineageNode, *, at: datetime | None) -> str:
     if node.reason:
         parts.append(f'"{node.reason}"')
     if node.reviews:
-        parts.append(plural(len(node.reviews), "review"))
+        parts.append(to_count(len(node.reviews), "review"))
     return ", ".join(parts)
 
 
@@ -226,7 +218,7 @@ def _age(made_at: datetime, at: datetime | None) -> str:
     if at is None or at < made_at:
         return f"{made_at:%Y-%m-%d}"
     days = (at - made_at).days
-    return f"{plural(days, 'day')} old" if days else "less than a day old"
+    return f"{to_count(days, 'day')} old" if days else "less than a day old"
 
 
 def count_set_aside(items: tuple[SetAside, ...]) -> tuple[tuple[SetAside, ...], int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core import EdgeKind, Origin, printable
-from weighbridge.export._trace import ROOTS, edge_words, level_words, short_id, weakest_edges
+from weighbridge.core import EdgeKind, Origin, printable, short_id
+from weighbridge.export._trace import ROOTS, edge_words, level_words, weakest_edges
 
 if TYPE_CHECKING:
     from weighbridge.core import LineageNode, LineageReport

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Answer
+from weighbridge.core import Answer, short_id, to_count
 from weighbridge.export._html_parts import (
     MAX_ROWS,
+    TRACE_STYLE,
     bar,
     build_page,
     code,
@@ -16,7 +17,6 @@ from weighbridge.export._html_parts import (
     term_list,
 )
 from weighbridge.export._markup import Markup, element, markup
-from weighbridge.export._report import plural
 from weighbridge.export._trace import (
     COMPLETENESS_WORDS,
     ORIGIN_WORDS,
@@ -28,7 +28,6 @@ from weighbridge.export._trace import (
     list_below,
     list_problems,
     name_node,
-    short_id,
     summarise,
     weakest_words,
 )
@@ -41,9 +40,7 @@ if TYPE_CHECKING:
     from weighbridge.core import LineageNode, LineageReport, SetAside
     from weighbridge.export._trace import Below
 
-__all__ = ["STYLE", "show_lineage", "to_trace_html"]
-
-STYLE = "trace.css"
+__all__ = ["show_lineage", "to_trace_html"]
 
 _WORDS = {Answer.PASS: "Sound", Answer.FAIL: "Broken", Answer.UNKNOWN: "Unknown"}
 _MEANINGS = {
@@ -90,7 +87,7 @@ def to_trace_html(report: LineageReport, *, version: str = "", at: datetime | No
         element("p", "This page holds no script and fetches nothing."),
     )
     title = f"Lineage of {name_node(root)}: {_WORDS[answer]}"
-    return build_page(title, bar(at), main, footer, styles=(STYLE,))
+    return build_page(title, bar(at), main, footer, styles=(TRACE_STYLE,))
 
 
 def show_lineage(report: LineageReport) -> Markup:
@@ -166,7 +163,7 @@ def _artifacts(report: LineageReport, places: Mapping[str, str], *, at: datetime
         element("ol", *rows, class_="artifacts"),
         *more(len(report.nodes), MAX_ROWS),
         name="artifacts",
-        note=f"{plural(len(report.nodes), 'artifact')}, the nearest first",
+        note=f"{to_count(len(report.nodes), 'artifact')}, the nearest first",
     )
 
 
@@ -206,7 +203,7 @@ def _facts(
     if node.made_at is not None:
         age = f"{node.made_at:%Y-%m-%d %H:%M} UTC"
         if at is not None and at >= node.made_at:
-            age += f", {plural((at - node.made_at).days, 'day')} ago"
+            age += f", {to_count((at - node.made_at).days, 'day')} ago"
     pairs: list[tuple[str, Markup | str]] = [
         ("Problems", _stack([f"{p.kind.value}: {p.message}" for p in node.problems])),
         ("Digest", element("code", node.id, class_="digest")),
@@ -286,7 +283,7 @@ def _set_aside(report: LineageReport) -> Markup:
         return markup("")
     rows = [_set_aside_row(item) for item in told[:MAX_ROWS]]
     rest = [
-        element("p", f"And {plural(unrelated, 'statement')} about something else.", class_="note")
+        element("p", f"And {to_count(unrelated, 'statement')} about something else.", class_="note")
     ]
     return section(
         "Set aside",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core import EdgeKind, Origin, printable
+from weighbridge.core import EdgeKind, Origin, printable, short_id, to_count
 from weighbridge.export._markup import Markup, element, markup
-from weighbridge.export._report import plural
 from weighbridge.export._trace import (
     COMPLETENESS_WORDS,
     ORIGIN_WORDS,
@@ -14,7 +13,6 @@ from weighbridge.export._trace import (
     describe_node,
     edge_words,
     level_words,
-    short_id,
     weakest_edges,
 )
 from weighbridge.export._trace_choice import choose
@@ -27,9 +25,9 @@ if TYPE_CHECKING:
     from weighbridge.core import LineageNode, LineageReport
     from weighbridge.export._trace_layout import Placed, Route
 
-__all__ = ["MAX_DRAWN", "draw_lineage", "sign", "sign_of"]
+__all__ = ["draw_lineage", "sign", "sign_of"]
 
-MAX_DRAWN = 300
+_MAX_DRAWN = 300
 _LEVELS = 4
 _LABEL_CELLS = 21
 _SMALL_CELLS = 24
@@ -45,7 +43,7 @@ _SIGNS = {
 
 
 def draw_lineage(
-    report: LineageReport, *, limit: int = MAX_DRAWN, links: Mapping[str, str] | None = None
+    report: LineageReport, *, limit: int = _MAX_DRAWN, links: Mapping[str, str] | None = None
 ) -> Markup:
     """Return the picture, with what it means below it and what it leaves out.
 
@@ -84,7 +82,7 @@ def draw_lineage(
     )
     parts = [region, _legend()]
     if drawing.left_out > 0:
-        words = f"{plural(drawing.left_out, 'more artifact')} are not drawn: those farther away."
+        words = f"{to_count(drawing.left_out, 'more artifact')} are not drawn: those farther away."
         parts.append(element("p", words, class_="note"))
     return element("div", *parts)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Answer, Origin, printable
-from weighbridge.export._report import plural
+from weighbridge.core import Answer, Origin, printable, short_id, to_count
 from weighbridge.export._style import BOLD, COLOURS, DIM, GREEN, MIN_WIDTH, RED, YELLOW, Style
 from weighbridge.export._trace import (
     ROOTS,
@@ -18,7 +17,6 @@ from weighbridge.export._trace import (
     list_below,
     list_problems,
     name_node,
-    short_id,
     summarise,
     weakest_words,
 )
@@ -99,7 +97,7 @@ def trace_block(style: Style, report: LineageReport, *, at: datetime) -> list[st
     told, _ = count_set_aside(report.set_aside)
     if told:
         problems += style.hang(
-            "  ", f"{plural(len(told), 'statement')} set aside; weighbridge trace says why", DIM
+            "  ", f"{to_count(len(told), 'statement')} set aside; weighbridge trace says why", DIM
         )
     return lines + problems
 
@@ -125,7 +123,7 @@ def _problems(style: Style, report: LineageReport) -> list[str]:
     if not problems or not report.is_judged:
         return []
     needed = sum(node.is_required for node, _ in problems)
-    told = plural(needed, "problem")
+    told = to_count(needed, "problem")
     if rest := len(problems) - needed:
         told += f", {rest:,} more where nothing depends on it"
     lines = style.title("Problems", told, *([RED] if needed else []))
@@ -143,7 +141,7 @@ def _set_aside(style: Style, report: LineageReport) -> list[str]:
     told, unrelated = count_set_aside(report.set_aside)
     if not told and not unrelated:
         return []
-    words = plural(len(told), "statement") + " that could not be used"
+    words = to_count(len(told), "statement") + " that could not be used"
     if unrelated:
         words += f"; {unrelated:,} more about something else"
     lines = style.title("Set aside", words)
@@ -222,7 +220,7 @@ def _tree(style: Style, report: LineageReport, *, at: datetime | None, max_nodes
             waiting += reversed(_children(tree, _write_run(tree, _follow(tree, place))))
     missing = len(report.nodes) - len(tree.shown) - len(tree.elided)
     if missing > 0:
-        words = plural(missing, "more artifact")
+        words = to_count(missing, "more artifact")
         line = f"{tree.signs.more} {words}; --json lists them all"
         tree.lines.append(style.shorten(line, style.width))
     return tree.lines
@@ -263,7 +261,7 @@ def _write_run(tree: _Tree, run: Sequence[_Place]) -> _Place:
 def _write_gap(tree: _Tree, gap: Sequence[LineageNode], rest: str) -> None:
     if gap:
         least = min(node.own_level for node in gap)
-        words = f"{plural(len(gap), 'step')} left out here, the least of them at level {least}"
+        words = f"{to_count(len(gap), 'step')} left out here, the least of them at level {least}"
         line = tree.style.shorten(words, tree.style.width - count_cells(rest) - 2)
         tree.lines.append(f"{rest}{tree.signs.more} {tree.style.paint(line, DIM)}")
 

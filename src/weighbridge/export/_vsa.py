@@ -16,6 +16,7 @@ from weighbridge.core import (
     build_summary,
 )
 from weighbridge.errors import IncompleteError, InputError
+from weighbridge.export._trace import ROOTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["to_summary"]
 
 _BUILT_IN = "https://weighbridge.dev/policies/built-in"
-_CUTS = frozenset({Origin.ACCEPTED, Origin.LISTED, Origin.SUMMARY})
 
 
 def to_summary(
@@ -54,7 +54,7 @@ def to_summary(
         policy_digest=digest,
         passed=passed,
         level=_own_level(lineage.root) if passed and lineage is not None else None,
-        dependency_levels=None if lineage is None else count_dependencies(lineage),
+        dependency_levels=None if lineage is None else _count_dependencies(lineage),
         inputs=() if lineage is None else tuple(sorted({str(c.id) for c in lineage.claims})),
     )
     name = PurePath(artifact.path).name or "artifact"
@@ -73,7 +73,7 @@ def _own_level(node: LineageNode) -> int:
     return 0 if node.problems or node.origin is Origin.UNKNOWN else node.own_level
 
 
-def count_dependencies(lineage: LineageReport) -> Mapping[int, int] | None:
+def _count_dependencies(lineage: LineageReport) -> Mapping[int, int] | None:
     """Count what the artifact was made from by level, each once, the artifact itself not.
 
     Returns:
@@ -115,7 +115,7 @@ def _list_counted(lineage: LineageReport) -> list[LineageNode]:
     waiting = list(counted)
     while waiting:
         name = waiting.pop()
-        if counted[name].origin in _CUTS:
+        if counted[name].origin in ROOTS:
             continue
         for target in below.get(name, ()):
             if target in nodes and target not in counted:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Answer, RuleResult, printable
+from weighbridge.core import Answer, RuleResult, printable, short_id
+from weighbridge.core import to_count as count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +28,6 @@ __all__ = [
 
 _SHOWN_CHARACTERS = 60
 _SHOWN_STEPS = 6
-_DIGEST_CHARACTERS = 19
 
 
 def pass_(rule: str, reason: str) -> RuleResult:
@@ -60,11 +60,6 @@ def unknown_lineage(rule: str) -> RuleResult:
     )
 
 
-def count(number: int, noun: str) -> str:
-    """Return ``1 file`` or ``3,000 files``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def more(number: int) -> str:
     """Return `` (and 3 more)``; nothing for none."""
     return f" (and {number:,} more)" if number > 0 else ""
@@ -84,7 +79,7 @@ def to_sentence(text: str) -> str:
 def name_node(node: LineageNode) -> str:
     """Return what a node is called, and enough of its id to find it."""
     label = printable(node.label, limit=_SHOWN_CHARACTERS)
-    id_ = printable(node.id, limit=_DIGEST_CHARACTERS + 1)
+    id_ = printable(short_id(node.id))
     return f"{label} ({id_})" if label else id_
 
 

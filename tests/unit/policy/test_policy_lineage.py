@@ -294,7 +294,7 @@ def test_every_root_must_be_from_a_place_that_is_named() -> None:
     assert source(good_lineage()).answer is PASS
     result = source(good_lineage(), "hf://org/base")
     assert result.answer is FAIL
-    assert f"raw (sha256:{'ea' * 6}…) is from hf://org/raw@{COMMIT}" in result.reason
+    assert f"raw (sha256:{'ea' * 6}) is from hf://org/raw@{COMMIT}" in result.reason
     assert result.names == (RAW,)
 
 
