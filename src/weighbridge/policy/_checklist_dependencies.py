@@ -18,7 +18,8 @@ from weighbridge.core import (
     printable,
     read_facts,
 )
-from weighbridge.policy._checklist_view import Judged, judge_steps, name_node
+from weighbridge.policy._checklist_view import Judged, judge_steps, show
+from weighbridge.policy._results import name_node, to_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +52,6 @@ _FRAMEWORKS = frozenset(
 )
 _NUMBER = re.compile(r"[0-9]{1,39}")
 _UNSET = frozenset({"", "none", "null", "random", "false", "no", "off", "true", "yes", "-1"})
-_SHOWN_CHARACTERS = 80
 # Kinds that cannot be without data.
 _NEED_DATA = frozenset({"train", "fine-tune", "distil"})
 
@@ -78,23 +78,25 @@ def _judge_frameworks(_: LineageNode, record: StepRecord) -> Judged:
     for package in found:
         if not package.sha256 or package.check != "pass":
             words = "its files were not all compared with its RECORD"
-            return Judged(Answer.UNKNOWN, f"{_show(package)}: {words}")
-    return Judged(Answer.PASS, f"{', '.join(map(_show, found[:4]))}, with the digest of RECORD")
+            return Judged(Answer.UNKNOWN, f"{_name_package(package)}: {words}")
+    return Judged(
+        Answer.PASS, f"{', '.join(map(_name_package, found[:4]))}, with the digest of RECORD"
+    )
 
 
 def tell_unpinned(package: Package) -> str:
     """Say why what is installed is no version that anybody else could install; empty if it is."""
     if not package.version:
-        return f"{printable(package.name, limit=_SHOWN_CHARACTERS)} is recorded without a version"
+        return f"{show(package.name)} is recorded without a version"
     if package.is_editable:
-        return f"{_show(package)} is installed from a folder that may change"
+        return f"{_name_package(package)} is installed from a folder that may change"
     if package.check == "fail":
-        return f"{_show(package)} has other files than its RECORD says"
+        return f"{_name_package(package)} has other files than its RECORD says"
     return ""
 
 
-def _show(package: Package) -> str:
-    return printable(f"{package.name} {package.version}", limit=_SHOWN_CHARACTERS)
+def _name_package(package: Package) -> str:
+    return show(f"{package.name} {package.version}")
 
 
 def judge_cuda(view: View) -> Judged:
@@ -117,7 +119,7 @@ def _judge_cuda(node: LineageNode, record: StepRecord) -> Judged:
     lacks = [name for name, value in (("CUDA", cuda), ("cuDNN", cudnn)) if not is_known(value)]
     if lacks:
         return Judged(Answer.UNKNOWN, f"the version of {' and '.join(lacks)} is not recorded")
-    return Judged(Answer.PASS, printable(f"CUDA {cuda}, cuDNN {cudnn}", limit=_SHOWN_CHARACTERS))
+    return Judged(Answer.PASS, show(f"CUDA {cuda}, cuDNN {cudnn}"))
 
 
 def _find_version(record: StepRecord, prefix: str) -> str:
@@ -138,11 +140,11 @@ def judge_weights(view: View, evidence: Evidence) -> Judged:
     for node in view.steps:
         for item in node.step.inputs if node.step is not None else ():
             if classify_input(item) is InputClass.MODEL and not item.digest:
-                shown = printable(item.name, limit=_SHOWN_CHARACTERS)
+                shown = show(item.name)
                 reason = f"{name_node(node)} was made from {shown}, of which no digest is recorded"
                 return Judged(Answer.FAIL, reason)
     if view.gaps:
-        return Judged(Answer.UNKNOWN, view.gaps[0][0].upper() + view.gaps[0][1:])
+        return Judged(Answer.UNKNOWN, to_sentence(view.gaps[0]))
     if unverified := _find_unverified(view):
         return Judged(
             Answer.UNKNOWN, f"{unverified} is pinned by a revision; nobody recorded its sha256"
@@ -161,7 +163,7 @@ def _find_unverified(view: View) -> str:
     for edge, item in list_inputs(view.lineage):
         is_pinned = edge.source not in steps or edge.target.startswith("sha256:")
         if not is_pinned and classify_input(item) is InputClass.MODEL:
-            return printable(edge.name or edge.target, limit=_SHOWN_CHARACTERS)
+            return show(edge.name or edge.target)
     return ""
 
 
@@ -188,7 +190,7 @@ def judge_dataset_provenance(view: View) -> Judged:
     steps = {node.id for node in view.steps}
     for edge, _ in list_inputs(view.lineage):
         if edge.source in steps and edge.target not in known:
-            shown = printable(edge.name, limit=_SHOWN_CHARACTERS)
+            shown = show(edge.name)
             return Judged(Answer.UNKNOWN, f"Nothing that is believed says where {shown} is from")
     return judged
 
@@ -198,7 +200,7 @@ def _judge_data(_: LineageNode, record: StepRecord) -> Judged:
         return Judged(Answer.UNKNOWN, "it took in nothing that is called data")
     data = list_data(record)
     names = ", ".join(item.name for item in data[:4])
-    shown = printable(names, limit=_SHOWN_CHARACTERS)
+    shown = show(names)
     words = f"it is known where {shown} came from" if data else "it took in no data"
     return Judged(Answer.PASS, words)
 
@@ -215,12 +217,12 @@ def judge_seed_values(record: StepRecord) -> Judged:
         return Judged(Answer.UNKNOWN, "no parameter of it is called a seed")
     for name, value in seeds.items():
         if not _NUMBER.fullmatch(value):
-            shown = printable(f"{name} = {value}", limit=_SHOWN_CHARACTERS)
+            shown = show(f"{name} = {value}")
             if value.strip().lower() in _UNSET:
                 return Judged(Answer.FAIL, f"{shown} sets no seed")
             return Judged(Answer.UNKNOWN, f"{shown} is not a number")
     shown = ", ".join(f"{name} = {value}" for name, value in list(seeds.items())[:4])
-    return Judged(Answer.PASS, printable(shown, limit=_SHOWN_CHARACTERS))
+    return Judged(Answer.PASS, show(shown))
 
 
 def judge_script(view: View) -> Judged:
@@ -245,7 +247,7 @@ def _judge_script(record: StepRecord) -> Judged:
     for item in list_materials(record, "entry-point"):
         path = item.uri.removeprefix("file:")
         if path.startswith("/") or ".." in path.split("/"):
-            shown = printable(path, limit=_SHOWN_CHARACTERS)
+            shown = show(path)
             return Judged(Answer.UNKNOWN, f"whether {shown} belongs to commit {commit} is not told")
     return Judged(Answer.PASS, f"commit {commit}, with nothing that differed")
 
@@ -254,7 +256,7 @@ def judge_card_created(evidence: Evidence) -> Judged:
     """Model card created: there is one, and it says something."""
     card = evidence.card.card
     if card is not None:
-        file = printable(card.file, limit=_SHOWN_CHARACTERS)
+        file = show(card.file)
         if card.has_body:
             return Judged(Answer.PASS, f"{file} describes it", (card.file,))
         return Judged(Answer.FAIL, f"{file} has no text besides its metadata", (card.file,))
@@ -278,7 +280,7 @@ def _judge_experiment(node: LineageNode, record: StepRecord) -> Judged:
         return Judged(Answer.PASS, f"run {printable(runs[0], limit=40)} of MLflow")
     locks = [item for item in origins if item.name.endswith("dvc.lock") and item.digest]
     if tracker == "dvc" and locks:
-        return Judged(Answer.PASS, f"{printable(locks[0].name, limit=_SHOWN_CHARACTERS)} of DVC")
+        return Judged(Answer.PASS, f"{show(locks[0].name)} of DVC")
     metrics = sum(len(result.metrics) for result in node.results)
     if record.parameters and metrics:
         counts = f"{len(record.parameters):,} parameters and {metrics:,} metrics"

@@ -20,7 +20,7 @@ from weighbridge.policy._checklist_dependencies import (
     list_data,
     tell_unpinned,
 )
-from weighbridge.policy._checklist_view import Judged, judge_steps
+from weighbridge.policy._checklist_view import Judged, judge_steps, show
 
 if TYPE_CHECKING:
     from weighbridge.core import Claim, Dependency, Evidence, LineageNode, StepRecord
@@ -51,7 +51,6 @@ _LOG_FILE = re.compile(
     re.IGNORECASE,
 )
 _HASH_SEED = re.compile(r"[0-9]{1,10}")
-_SHOWN_CHARACTERS = 80
 
 
 def judge_all_seeds(view: View) -> Judged:
@@ -93,7 +92,7 @@ def _judge_deterministic(record: StepRecord) -> Judged:
     switches |= {name: facts[name].strip().lower() for name in _SWITCHES if name in facts}
     off = [name for name, value in switches.items() if value in _FALSE]
     if off:
-        shown = printable(f"{off[0]} = {switches[off[0]]}", limit=_SHOWN_CHARACTERS)
+        shown = show(f"{off[0]} = {switches[off[0]]}")
         return Judged(Answer.FAIL, f"{shown} turns it off")
     on = [f"{name} = {value}" for name, value in switches.items() if value in _TRUE]
     if facts.get("torch.deterministic") == "true":
@@ -101,7 +100,7 @@ def _judge_deterministic(record: StepRecord) -> Judged:
     if not on:
         words = "nothing recorded turns it on; what the program itself sets is not seen"
         return Judged(Answer.UNKNOWN, words)
-    shown = printable(", ".join(on[:3]), limit=_SHOWN_CHARACTERS)
+    shown = show(", ".join(on[:3]))
     on_gpu = read_facts(record, "accelerator").get("kind") != "none"
     uses_torch = any(package.name == "torch" for package in list_packages(record))
     if on_gpu and uses_torch and facts.get("CUBLAS_WORKSPACE_CONFIG") not in _CUBLAS:
@@ -125,11 +124,11 @@ def _judge_hardware(node: LineageNode, record: StepRecord) -> Judged:
     accelerator = read_facts(record, "accelerator")
     models = [v for k, v in sorted(accelerator.items()) if k.startswith("model-") and is_known(v)]
     if accelerator.get("kind") == "none":
-        return Judged(Answer.PASS, f"{printable(processor, limit=_SHOWN_CHARACTERS)}, no GPU")
+        return Judged(Answer.PASS, f"{show(processor)}, no GPU")
     if accelerator.get("kind") != "gpu" or not models:
         return Judged(Answer.UNKNOWN, "which accelerator it ran on is not recorded")
     shown = f"{processor}, {len(models)} GPU ({models[0]})"
-    return Judged(Answer.PASS, printable(shown, limit=_SHOWN_CHARACTERS))
+    return Judged(Answer.PASS, show(shown))
 
 
 def judge_lock(view: View) -> Judged:
@@ -147,13 +146,13 @@ def _judge_lock(record: StepRecord) -> Judged:
         return Judged(Answer.UNKNOWN, "no lock file is among its inputs")
     exact = [item for item in locks if _is_exact(item)]
     if not exact:
-        shown = printable(locks[0].annotations["lockFile"], limit=_SHOWN_CHARACTERS)
+        shown = show(locks[0].annotations["lockFile"])
         return Judged(
             Answer.UNKNOWN, f"{shown} may list ranges; its format does not demand versions"
         )
     if not packages:
         return Judged(Answer.UNKNOWN, "which packages were installed is not recorded")
-    shown = printable(exact[0].annotations["lockFile"], limit=_SHOWN_CHARACTERS)
+    shown = show(exact[0].annotations["lockFile"])
     digest = printable(exact[0].digest["sha256"][:12])
     counts = f"{len(packages):,} packages installed, each with its version"
     return Judged(Answer.PASS, f"{shown} (sha256:{digest}); {counts}")
@@ -178,15 +177,15 @@ def _judge_data_pinned(record: StepRecord) -> Judged:
     data = list_data(record)
     for item in data:
         if not item.digest:
-            shown = printable(item.name, limit=_SHOWN_CHARACTERS)
+            shown = show(item.name)
             return Judged(Answer.FAIL, f"of {shown} no digest is recorded")
     if lacks_data(record):
         return Judged(Answer.UNKNOWN, "it took in nothing that is called data")
     for item in list_materials(record, "undeclared"):
         if not item.digest:
-            shown = printable(item.name, limit=_SHOWN_CHARACTERS)
+            shown = show(item.name)
             return Judged(Answer.UNKNOWN, f"it read {shown}, of which no digest is known")
-    names = printable(", ".join(item.name for item in data[:4]), limit=_SHOWN_CHARACTERS)
+    names = show(", ".join(item.name for item in data[:4]))
     return Judged(Answer.PASS, f"{names} by digest" if data else "it took in no data")
 
 
@@ -199,7 +198,7 @@ def judge_logs(view: View, evidence: Evidence) -> Judged:
 
     def judge(node: LineageNode, record: StepRecord) -> Judged:
         if node.id == root and own:
-            shown = printable(own[0], limit=_SHOWN_CHARACTERS)
+            shown = show(own[0])
             return Judged(Answer.PASS, f"{shown} is part of what it made", (own[0],))
         claim = None if node.claim is None else claims.get(node.claim)
         return _judge_log(_list_logs(claim, record), digests)
@@ -228,10 +227,10 @@ def _judge_log(logs: dict[str, str], digests: dict[str, str]) -> Judged:
     for name, sha256 in logs.items():
         if sha256 in digests:
             file = digests[sha256]
-            shown = printable(f"{name}, as {file}", limit=_SHOWN_CHARACTERS)
+            shown = show(f"{name}, as {file}")
             return Judged(Answer.PASS, f"its {shown}, is here", (file,))
     if logs:
-        name = printable(next(iter(logs)), limit=_SHOWN_CHARACTERS)
+        name = show(next(iter(logs)))
         return Judged(
             Answer.UNKNOWN, f"its {name} is recorded by digest and is not among the files here"
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Answer, CoverageStatus, Origin, ProblemKind, Severity, printable
-from weighbridge.policy._checklist_view import Judged, name_node
+from weighbridge.policy._checklist_view import Judged
 from weighbridge.policy._policy import ScanRule
+from weighbridge.policy._results import name_node, to_sentence
 from weighbridge.policy._rules import judge_scan
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def judge_sources(view: View) -> Judged:
             words = printable(refused[0].message, limit=200)
             return Judged(Answer.FAIL, f"{name_node(node)}: {words}")
     if view.gaps:
-        return Judged(Answer.UNKNOWN, view.gaps[0][0].upper() + view.gaps[0][1:])
+        return Judged(Answer.UNKNOWN, to_sentence(view.gaps[0]))
     count = len(view.lineage.required)
     shown = "it and all" if count > 1 else "it, with all"
     return Judged(Answer.PASS, f"Trusted signers or the policy vouch for {shown} it was made from")

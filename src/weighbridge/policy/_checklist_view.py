@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.core import TRAINING_KINDS, Answer, EdgeKind, Origin, ProblemKind, printable
+from weighbridge.core import (
+    TRAINING_KINDS,
+    Answer,
+    EdgeKind,
+    Origin,
+    ProblemKind,
+    printable,
+    to_count,
+)
+from weighbridge.policy._results import name_node, to_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from weighbridge.core import Evidence, LineageNode, LineageReport, StepRecord
 
-__all__ = ["Judged", "View", "build_view", "judge_steps", "name_node"]
+__all__ = ["Judged", "View", "build_view", "judge_steps", "show"]
 
 _CUTS = frozenset({Origin.ACCEPTED, Origin.LISTED, Origin.SUMMARY})
 # A node of which nobody knows how it came to be, whatever else is said of it.
@@ -52,12 +61,9 @@ class View:
     problem: str = ""
 
 
-def name_node(node: LineageNode) -> str:
-    """Return what to call a node in a sentence: its label, which is nobody's word, and its id."""
-    label = printable(node.label, limit=_SHOWN_CHARACTERS)
-    algorithm, _, digits = node.id.partition(":")
-    short = f"{algorithm}:{printable(digits[:12])}"
-    return f"{label} ({short})" if label else short
+def show(text: str) -> str:
+    """Return a stranger's word as it stands in a sentence; at most 80 characters."""
+    return printable(text, limit=_SHOWN_CHARACTERS)
 
 
 def build_view(evidence: Evidence) -> View:
@@ -128,8 +134,8 @@ def judge_steps(view: View, judge: Callable[[LineageNode, StepRecord], Judged]) 
         if told[answer]:
             return _join(answer, told[answer])
     if view.gaps:
-        more = _more(len(view.gaps) - 1, "such place")
-        return Judged(Answer.UNKNOWN, f"{view.gaps[0][0].upper()}{view.gaps[0][1:]}{more}")
+        rest = _more(len(view.gaps) - 1, "such place")
+        return Judged(Answer.UNKNOWN, f"{to_sentence(view.gaps[0])}{rest}")
     if not told[Answer.PASS]:
         kinds = "train, fine-tune, merge, distil or quantize"
         return Judged(Answer.UNKNOWN, f"No step that is believed is of the kind {kinds}")
@@ -139,10 +145,9 @@ def judge_steps(view: View, judge: Callable[[LineageNode, StepRecord], Judged]) 
 def _join(answer: Answer, told: list[tuple[LineageNode, Judged]]) -> Judged:
     node, judged = told[0]
     step = node.step.name if node.step is not None else node.label
-    shown = printable(step or node.label, limit=_SHOWN_CHARACTERS)
     return Judged(
         answer,
-        f"Step {shown}: {judged.reason}{_more(len(told) - 1, 'step')}",
+        f"Step {show(step or node.label)}: {judged.reason}{_more(len(told) - 1, 'step')}",
         tuple(dict.fromkeys(name for _, one in told for name in one.names)),
     )
 
@@ -150,4 +155,4 @@ def _join(answer: Answer, told: list[tuple[LineageNode, Judged]]) -> Judged:
 def _more(count: int, noun: str) -> str:
     if count <= 0:
         return ""
-    return f" (and {count:,} more {noun}{'' if count == 1 else 's'})"
+    return f" (and {to_count(count, f'more {noun}')})"

@@ -14,10 +14,11 @@ from weighbridge.core import (
     RuleResult,
     list_materials,
     printable,
+    short_id,
 )
 from weighbridge.errors import ParseError
 from weighbridge.formats import DocumentSection, parse_license
-from weighbridge.policy._document_sources import find_sources, parse_address, to_sha256
+from weighbridge.policy._document_sources import find_sources, parse_address, show, to_sha256
 from weighbridge.policy._document_training import (
     arrange_training,
     compare_package,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FoundFile", "Surroundings", "compare_document", "judge_document"]
 
-_SHOWN_CHARACTERS = 120
 _MOST_NAMES = 4
 _SHORT_COMMIT = 7  # as git shortens one
 _PASS, _FAIL, _UNKNOWN = Answer.PASS, Answer.FAIL, Answer.UNKNOWN
@@ -158,8 +158,8 @@ class _Comparison:
         if not sha256:
             named, mark, _ = value.text.partition(":")
             if mark and named.strip().lower() != "sha256":
-                return _UNKNOWN, f"the hash {_show(named)} is not compared; give the sha256"
-            return _FAIL, f"the text {_show(value.text)} is no sha256 of 64 hexadecimal digits"
+                return _UNKNOWN, f"the hash {show(named)} is not compared; give the sha256"
+            return _FAIL, f"the text {show(value.text)} is no sha256 of 64 hexadecimal digits"
         here = self._compare_with_file(sha256, value, item)
         if here is not None and (here[0] is _FAIL or value.section in _FILES_OF_IT):
             return here
@@ -176,7 +176,7 @@ class _Comparison:
         """Compare with the file that the item names; None if there is none to compare with."""
         if "path" not in item:
             return None
-        shown = _show(item["path"])
+        shown = show(item["path"])
         found = self._around.found.get(item["path"], FoundFile(problem="was not looked for"))
         if found.sha256 == sha256:
             return _PASS, f"the path {shown} has this digest"
@@ -192,9 +192,9 @@ class _Comparison:
             if digest is not None and digest.hex == sha256:
                 return _PASS, "this is the digest of the artifact"
             if name := self._weights.get(sha256):
-                return _PASS, f"this is the digest of {_show(name)}"
+                return _PASS, f"this is the digest of {show(name)}"
         elif name := self._all.get(sha256):
-            return _PASS, f"this is the digest of {_show(name)}"
+            return _PASS, f"this is the digest of {show(name)}"
         if digest is None:
             return _UNKNOWN, "the digest of the artifact is not known"
         return _FAIL, f"the artifact has the digest {digest}, and no file of weights has this one"
@@ -220,7 +220,7 @@ class _Comparison:
             return _UNKNOWN, "the signed lineage names something without a sha256"
         if kind is InputClass.DATA and not index.is_known:
             return _UNKNOWN, "it may be what the data of the signed lineage was made from"
-        names = ", ".join(id_[:19] for id_ in index.ids[:_MOST_NAMES])
+        names = ", ".join(short_id(id_) for id_ in index.ids[:_MOST_NAMES])
         return _FAIL, f"the signed lineage has other {_WORDS[kind]}: {names}"
 
     def _list_locks(self) -> list[Dependency]:
@@ -234,7 +234,7 @@ class _Comparison:
     def _judge_path(self, value: DocumentValue) -> Compared:
         """Judge a path without a digest; what is there is compared if the lineage names it."""
         found = self._around.found.get(value.text, FoundFile(problem="was not looked for"))
-        shown = _show(value.text)
+        shown = show(value.text)
         if found.sha256 and value.section in (DocumentSection.LOCK, DocumentSection.SCRIPT):
             answer, message = self._compare_with_lineage(found.sha256, value)
             return answer, f"the path {shown} is here, and {message}"
@@ -252,19 +252,19 @@ class _Comparison:
         if not text.isascii() or not text.isdigit() or len(text) > 18:  # noqa: PLR2004
             return (
                 _UNKNOWN,
-                f"the text {_show(value.text)} is no number of bytes, so it is not compared",
+                f"the text {show(value.text)} is no number of bytes, so it is not compared",
             )
         found = self._around.found.get(item.get("path", ""))
         if found is not None and found.size_bytes is not None:
             if int(text) == found.size_bytes:
-                return _PASS, f"the path {_show(item['path'])} has this size"
-            return _FAIL, f"the path {_show(item['path'])} has {found.size_bytes:,} bytes"
+                return _PASS, f"the path {show(item['path'])} has this size"
+            return _FAIL, f"the path {show(item['path'])} has {found.size_bytes:,} bytes"
         candidate, _ = self._find(value, item)
         if candidate is None or not candidate.sizes:
             return _UNKNOWN, "nothing here tells the size"
         if text in candidate.sizes:
             return _PASS, "the signed record has this size"
-        return _FAIL, f"the signed record has {_show(min(candidate.sizes))} bytes"
+        return _FAIL, f"the signed record has {show(min(candidate.sizes))} bytes"
 
     def _find(
         self, value: DocumentValue, item: Mapping[str, str]
@@ -286,7 +286,7 @@ class _Comparison:
         what = _WORDS[_CLASSES[value.section]]
         address = parse_address(value.text) if value.field in ("uri", "name") else None
         if address is not None and index.by_id and index.has_addresses:
-            return None, (_FAIL, f"the signed lineage has no {what} from {_show(value.text)}")
+            return None, (_FAIL, f"the signed lineage has no {what} from {show(value.text)}")
         if not index.by_id and self._sources.training:
             return None, (_FAIL, f"by the signed lineage nothing was taken in as {what}")
         return None, (_UNKNOWN, f"which {what} of the signed lineage this is cannot be told")
@@ -315,7 +315,7 @@ class _Comparison:
             return
         missing = sorted(self._around.files.keys() - listed - {self._around.own_name})
         if missing:
-            shown = ", ".join(map(_show, missing[:_MOST_NAMES]))
+            shown = ", ".join(map(show, missing[:_MOST_NAMES]))
             more = f" and {len(missing) - _MOST_NAMES:,} more" if missing[_MOST_NAMES:] else ""
             message = f"Not listed, though they are files of the artifact: {shown}{more}."
             yield DocumentEntry("files", _UNKNOWN, message)
@@ -339,9 +339,9 @@ def _compare_property(value: DocumentValue, candidate: Candidate) -> Compared:
         case "license":
             return _compare_license(value.text, candidate.license)
         case "version" if value.text in candidate.revisions:
-            return _PASS, f"the signed lineage has the version {_show(value.text)}"
+            return _PASS, f"the signed lineage has the version {show(value.text)}"
         case "name" if value.text in candidate.names:
-            return _PASS, f"the signed lineage calls it {_show(value.text)}"
+            return _PASS, f"the signed lineage calls it {show(value.text)}"
         case "name" if "/" in value.text and any(a.kind == "hub" for a in candidate.addresses):
             return _compare_address(value.text, candidate)
     return _UNKNOWN, f"nothing that is signed tells the {value.field}"
@@ -352,7 +352,7 @@ def _compare_address(text: str, candidate: Candidate) -> Compared:
     if address is None or not candidate.addresses:
         return _UNKNOWN, "the signed lineage has no address of it to compare with"
     places = sorted({(one.kind, one.place) for one in candidate.addresses})
-    shown = ", ".join(_show(place) for _, place in places[:_MOST_NAMES])
+    shown = ", ".join(show(place) for _, place in places[:_MOST_NAMES])
     if (address.kind, address.place) not in places:
         return _FAIL, f"the signed lineage has it from {shown}"
     if address.revision:
@@ -366,9 +366,9 @@ def _compare_revision(text: str, candidate: Candidate) -> Compared:
     wanted, known = text.strip().lower(), sorted(candidate.revisions)
     for one in known:
         if one == text or (len(wanted) >= _SHORT_COMMIT and one.startswith(wanted)):
-            return _PASS, f"the signed lineage has the revision {_show(one)}"
+            return _PASS, f"the signed lineage has the revision {show(one)}"
     if len(wanted) >= _SHORT_COMMIT and not wanted.strip("0123456789abcdef"):
-        return _FAIL, f"the signed lineage has the revision {_show(known[0])}"
+        return _FAIL, f"the signed lineage has the revision {show(known[0])}"
     return _UNKNOWN, "a branch or tag may move, and no signed record says where it was"
 
 
@@ -380,8 +380,8 @@ def _compare_license(text: str, known: str) -> Compared:
     except ParseError as error:
         return _UNKNOWN, f"the licences cannot be compared: {error}"
     if said == recorded:
-        return _PASS, f"it was accepted under {_show(recorded)}"
-    return _FAIL, f"it says {_show(said)}; it was accepted under {_show(recorded)}"
+        return _PASS, f"it was accepted under {show(recorded)}"
+    return _FAIL, f"it says {show(said)}; it was accepted under {show(recorded)}"
 
 
 def judge_document(check: DocumentCheck) -> RuleResult:
@@ -389,7 +389,7 @@ def judge_document(check: DocumentCheck) -> RuleResult:
 
     A document that cannot be read, or of which nothing could be compared, is unknown.
     """
-    shown = printable(check.path, limit=_SHOWN_CHARACTERS)
+    shown = show(check.path)
     if check.problem:
         problem = printable(check.problem)
         remedy = "Correct the document, or leave it out."
@@ -410,7 +410,3 @@ def judge_document(check: DocumentCheck) -> RuleResult:
     so = "thing that it says is" if agreeing == 1 else "things that it says are"
     reason = f"{shown}: {agreeing:,} {so} so{rest}"
     return RuleResult("document", _PASS, reason)
-
-
-def _show(text: str) -> str:
-    return printable(text, limit=_SHOWN_CHARACTERS)

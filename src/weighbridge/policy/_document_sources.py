@@ -13,6 +13,7 @@ from weighbridge.core import (
     classify_input,
     find_training,
     list_inputs,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -20,7 +21,18 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Digest, LineageNode, LineageReport
 
-__all__ = ["Address", "Candidate", "Index", "Sources", "find_sources", "parse_address", "to_sha256"]
+__all__ = [
+    "Address",
+    "Candidate",
+    "Index",
+    "Sources",
+    "find_sources",
+    "parse_address",
+    "show",
+    "to_sha256",
+]
+
+_SHOWN_CHARACTERS = 120
 
 _HEX = re.compile(r"(?:sha256[:=])?([0-9a-f]{64})")
 _HUB = re.compile(
@@ -120,6 +132,11 @@ class Index:
     has_digests: bool
     has_addresses: bool
     is_known: bool
+
+
+def show(text: str) -> str:
+    """Return a stranger's word as it stands in a sentence; at most 120 characters."""
+    return printable(text, limit=_SHOWN_CHARACTERS)
 
 
 def to_sha256(text: str) -> str:

@@ -14,11 +14,10 @@ from weighbridge.core import (
     list_packages,
     list_seeds,
     normalize_package,
-    printable,
     read_facts,
     split_words,
 )
-from weighbridge.policy._document_sources import parse_address
+from weighbridge.policy._document_sources import parse_address, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,7 +36,6 @@ __all__ = [
 
 Compared = tuple[Answer, str]
 
-_SHOWN_CHARACTERS = 120
 _VERSION = re.compile(r"v?[0-9]+(?:[.\-+!][0-9A-Za-z.\-+!]*|[a-z]+[0-9]*)?")
 _RANGE = re.compile(r"[<>~^*!=,|\s]")
 _ACCELERATOR = re.compile(r"(?i)\b(?:gpu|cuda|nvidia|rtx|[ahvlb]\d{2,3}s?|mi\d{3}x?|t4)\b")
@@ -105,12 +103,12 @@ def compare_package(name: str, version: str, steps: Sequence[Trained]) -> Compar
     if _RANGE.search(version) or not _VERSION.fullmatch(version):
         return (
             Answer.UNKNOWN,
-            f"the text {_show(version)} is no exact version, so it is not compared",
+            f"the text {show(version)} is no exact version, so it is not compared",
         )
     found = [known for step in steps for known in step.packages.get(key, ())]
     if not found and any(step.packages for step in steps):
-        return Answer.FAIL, f"the signed record does not list {_show(name)} among the packages"
-    return _agree(version, found, _is_version, what=f"the version of {_show(name)}")
+        return Answer.FAIL, f"the signed record does not list {show(name)} among the packages"
+    return _agree(version, found, _is_version, what=f"the version of {show(name)}")
 
 
 def _to_key(name: str) -> str:
@@ -142,7 +140,7 @@ def compare_parameter(name: str, value: str, steps: Sequence[Trained]) -> Compar
         for step in steps
         for text in _look_up(name, step, step.parameters)
     ]
-    return _agree(value, found, _is_value, what=f"the parameter {_show(name)}")
+    return _agree(value, found, _is_value, what=f"the parameter {show(name)}")
 
 
 def _look_up(
@@ -196,8 +194,8 @@ def _compare_framework(text: str, steps: Sequence[Trained]) -> Compared:
     if not listing:
         return Answer.UNKNOWN, "the signed record lists no packages to compare with"
     if all(_to_key(name) in step.packages for step in listing):
-        return Answer.PASS, f"the signed record lists {_show(text)} among the packages"
-    return Answer.FAIL, f"the signed record does not list {_show(text)} among the packages"
+        return Answer.PASS, f"the signed record lists {show(text)} among the packages"
+    return Answer.FAIL, f"the signed record does not list {show(text)} among the packages"
 
 
 def _compare_hardware(text: str, steps: Sequence[Trained]) -> Compared:
@@ -205,9 +203,9 @@ def _compare_hardware(text: str, steps: Sequence[Trained]) -> Compared:
     for step in steps:
         names, kind = _list_hardware(step.node)
         if any(wanted in name.lower() or name.lower() in wanted for name in names if name):
-            return Answer.PASS, f"the signed record names {_show(text)}"
+            return Answer.PASS, f"the signed record names {show(text)}"
         if kind == "none" and _ACCELERATOR.search(text):
-            said = f"it says {_show(text)}"
+            said = f"it says {show(text)}"
             return Answer.FAIL, f"{said}; by the signed record there was no GPU"
     return Answer.UNKNOWN, "it is in words that cannot be compared with the signed record"
 
@@ -348,11 +346,7 @@ def _agree(
         return Answer.UNKNOWN, f"no signed record tells {what}"
     same = [is_same(said, one) for one in known]
     if all(same):
-        return Answer.PASS, f"{what} in the signed record is {_show(said)}"
+        return Answer.PASS, f"{what} in the signed record is {show(said)}"
     if any(same):
-        return Answer.UNKNOWN, f"{what} is {_show(said)} in some of the signed records only"
-    return Answer.FAIL, f"it says {_show(said)}; {what} in the signed record is {_show(known[0])}"
-
-
-def _show(text: str) -> str:
-    return printable(text, limit=_SHOWN_CHARACTERS)
+        return Answer.UNKNOWN, f"{what} is {show(said)} in some of the signed records only"
+    return Answer.FAIL, f"it says {show(said)}; {what} in the signed record is {show(known[0])}"

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from weighbridge.policy._schema_types import (
     Days,
-    Decimal,
+    DecimalText,
     DigestText,
     Files,
     License,
@@ -139,8 +139,8 @@ class EvaluationTable(_RuleTable):
     """An entry of ``require.evaluation``."""
 
     name: RuleName
-    at_least: Annotated[Decimal | None, Field(alias="at-least")] = None
-    at_most: Annotated[Decimal | None, Field(alias="at-most")] = None
+    at_least: Annotated[DecimalText | None, Field(alias="at-least")] = None
+    at_most: Annotated[DecimalText | None, Field(alias="at-most")] = None
     by: _Names | None = None
 
 

@@ -14,7 +14,7 @@ from weighbridge.formats import LicenseChoice, parse_license
 
 __all__ = [
     "Days",
-    "Decimal",
+    "DecimalText",
     "DigestText",
     "Files",
     "License",
@@ -157,6 +157,6 @@ RuleName = Annotated[
 Uri = Annotated[Text, AfterValidator(_check_uri)]
 DigestText = Annotated[str, AfterValidator(_check_digest)]
 Days = Annotated[int, Field(ge=1, le=_MOST_DAYS)]
-Decimal = Annotated[str, AfterValidator(_check_decimal)]
+DecimalText = Annotated[str, AfterValidator(_check_decimal)]
 Pattern = Annotated[Text, AfterValidator(_check_printable), AfterValidator(_check_pattern)]
 ScannedFormat = Annotated[Text, AfterValidator(_check_format)]

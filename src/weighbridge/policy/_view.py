@@ -26,9 +26,9 @@ if TYPE_CHECKING:
         StepRecord,
     )
 
-__all__ = ["VIEW_VERSION", "build_view"]
+__all__ = ["build_view"]
 
-VIEW_VERSION = 1
+_VIEW_VERSION = 1
 # What a value costs besides its letters; a measure, not the truth.
 _VALUE_BYTES = 16
 
@@ -50,7 +50,7 @@ def build_view(evidence: Evidence, *, at: datetime, limits: Limits) -> dict[str,
     artifact, lineage = evidence.artifact, get_lineage(evidence)
     license_ = evidence.license
     view: dict[str, Any] = {
-        "view": VIEW_VERSION,
+        "view": _VIEW_VERSION,
         "at": at.astimezone(UTC),
         "artifact": {
             "digest": str(artifact.digest or ""),

@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Vouched", "accept_artifact", "review_artifact"]
 
-_TEN_YEARS = "10 years"
 _MAX_SHOWN = 400
 
 
@@ -166,7 +165,7 @@ def review_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     """Say what a person found who looked at an artifact.
 
     Of one reviewer's reviews the latest counts. A reject can be lost with the claims file that it
-    is in; what must never come in belongs into the policy, under ``[[denied]]``.
+    is in; what must never come in belongs in the policy, under ``[[denied]]``.
 
     Args:
         path: A file or a folder.
@@ -317,7 +316,7 @@ def _to_end(expires: datetime | date | str, *, at: datetime) -> datetime:
             f"it would have expired already, at {moment.isoformat()}; give a date in the future"
         )
     if moment - at > MAX_LIFE:
-        raise InputError(f"it may count for {_TEN_YEARS} at most; give an earlier date")
+        raise InputError("it may count for 10 years at most; give an earlier date")
     return moment
 
 

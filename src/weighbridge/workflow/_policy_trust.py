@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from weighbridge.policy import Signer
     from weighbridge.signing import Verifier
 
-__all__ = ["load_policy", "load_verifiers", "to_trust"]
+__all__ = ["load_policy", "load_verifiers"]
 
 
 def load_policy(path: Path | None, *, limits: Limits) -> Policy:
@@ -58,12 +58,12 @@ def load_verifiers(
     """
     folder = policy.parent if policy is not None else Path()
     return {
-        signer.name: load_verifier(to_trust(signer), limits=limits, offline=offline, folder=folder)
+        signer.name: load_verifier(_to_trust(signer), limits=limits, offline=offline, folder=folder)
         for signer in rules.signers
     }
 
 
-def to_trust(signer: Signer) -> Trust:
+def _to_trust(signer: Signer) -> Trust:
     """Return the trust that a policy's signer stands for."""
     if signer.certificate_authorities:
         return CertificateTrust(
