@@ -13,6 +13,7 @@ from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import SIGNER_OPTIONS, signer_options
 from weighbridge.cli._streams import keep_stdout
 from weighbridge.cli._trust_options import offline_option
+from weighbridge.core import LOCAL_BUILDER
 
 __all__ = ["command"]
 
@@ -54,7 +55,7 @@ _SECTIONS = {
 @click.option(
     "--builder",
     metavar="URI",
-    help=f"Who runs it  [default: {workflow.LOCAL_BUILDER}]",
+    help=f"Who runs it  [default: {LOCAL_BUILDER}]",
 )
 @click.option(
     "--observe",
@@ -114,7 +115,7 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
         inputs=inputs,
         outputs=outputs,
         parameters=parameters,
-        builder=builder or workflow.LOCAL_BUILDER,
+        builder=builder or LOCAL_BUILDER,
         carry=not no_carry,
         ranks=ranks,
         store=store,

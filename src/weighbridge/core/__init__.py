@@ -132,8 +132,11 @@ if TYPE_CHECKING:
     from weighbridge.core._test_result import TEST_RESULT_TYPE, parse_test_result
     from weighbridge.core._text import printable, short_id, to_count, to_size
     from weighbridge.core._trust import (
+        IN_PROCESS_BUILDER,
+        LOCAL_BUILDER,
         LOCAL_VERIFIER,
         MAX_BUILD_LEVEL,
+        NOTEBOOK_BUILDER,
         SELF_SIGNED_BUILDERS,
         BuilderTrust,
         DeniedDigest,
@@ -147,10 +150,13 @@ __all__ = [
     "DEFAULT_LIMITS",
     "DEFAULT_SHARD_BYTES",
     "HUMAN_REVIEW_TYPE",
+    "IN_PROCESS_BUILDER",
+    "LOCAL_BUILDER",
     "LOCAL_VERIFIER",
     "MAX_BUILD_LEVEL",
     "MAX_LIFE",
     "MAX_NOTE",
+    "NOTEBOOK_BUILDER",
     "PLAIN",
     "ROOT_ACCEPTANCE_TYPE",
     "SELF_SIGNED_BUILDERS",
@@ -366,8 +372,11 @@ _MODULES = {
         "parse_summary",
     ),
     "_trust": (
+        "IN_PROCESS_BUILDER",
+        "LOCAL_BUILDER",
         "LOCAL_VERIFIER",
         "MAX_BUILD_LEVEL",
+        "NOTEBOOK_BUILDER",
         "SELF_SIGNED_BUILDERS",
         "BuilderTrust",
         "DeniedDigest",

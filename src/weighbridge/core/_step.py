@@ -53,6 +53,11 @@ class Dependency:
     role: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_lock_file(self) -> bool:
+        """Whether the recorder took it for a list of packages by its file's name."""
+        return "lockFile" in self.annotations
+
 
 class Refusal(NamedTuple):
     """One call that a monitor saw fail, since it was not allowed.

@@ -98,7 +98,7 @@ def classify_input(item: Dependency) -> InputClass:
 
     A step that DVC recorded calls all that it takes in ``dependency``, so the name, a path, tells.
     """
-    if "lockFile" in item.annotations:
+    if item.is_lock_file:
         return InputClass.LOCK
     text = item.name if item.role in ("", "dependency") else item.role
     words = set(split_words(text))

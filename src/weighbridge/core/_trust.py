@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from weighbridge.core._digest import Digest
 
 __all__ = [
+    "IN_PROCESS_BUILDER",
+    "LOCAL_BUILDER",
     "LOCAL_VERIFIER",
     "MAX_BUILD_LEVEL",
+    "NOTEBOOK_BUILDER",
     "SELF_SIGNED_BUILDERS",
     "BuilderTrust",
     "DeniedDigest",
@@ -26,14 +29,13 @@ __all__ = [
 MAX_BUILD_LEVEL: Final = 3
 # Who judges where nobody says another name.
 LOCAL_VERIFIER: Final = "https://weighbridge.dev/verifiers/local/v1"
+# A program that signs for itself, and so could sign anything; a live notebook; a command that
+# somebody runs on a machine of their own.
+IN_PROCESS_BUILDER: Final = "https://weighbridge.dev/builders/in-process/v1"
+NOTEBOOK_BUILDER: Final = "https://weighbridge.dev/builders/notebook/v1"
+LOCAL_BUILDER: Final = "https://weighbridge.dev/builders/local/v1"
 # Whoever runs these holds the key in the process that does the work, or on a machine of their own.
-SELF_SIGNED_BUILDERS: Final = frozenset(
-    {
-        "https://weighbridge.dev/builders/in-process/v1",
-        "https://weighbridge.dev/builders/notebook/v1",
-        "https://weighbridge.dev/builders/local/v1",
-    }
-)
+SELF_SIGNED_BUILDERS: Final = frozenset({IN_PROCESS_BUILDER, NOTEBOOK_BUILDER, LOCAL_BUILDER})
 
 
 @dataclass(frozen=True, slots=True)

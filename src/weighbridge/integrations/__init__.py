@@ -12,7 +12,6 @@ from weighbridge._lazy import lazy_getattr
 if TYPE_CHECKING:
     from weighbridge.integrations._dvc import DVC_BUILDER, DvcImport, ImportedStage, import_dvc
     from weighbridge.integrations._magics import (
-        NOTEBOOK_BUILDER,
         load_ipython_extension,
         unload_ipython_extension,
     )
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = [
     "DVC_BUILDER",
     "MLFLOW_BUILDER",
-    "NOTEBOOK_BUILDER",
     "DvcImport",
     "ImportedStage",
     "MlflowImport",
@@ -33,7 +31,7 @@ __all__ = [
 
 _MODULES = {
     "_dvc": ("DVC_BUILDER", "DvcImport", "ImportedStage", "import_dvc"),
-    "_magics": ("NOTEBOOK_BUILDER", "load_ipython_extension", "unload_ipython_extension"),
+    "_magics": ("load_ipython_extension", "unload_ipython_extension"),
     "_mlflow": ("MLFLOW_BUILDER", "MlflowImport", "import_mlflow"),
 }
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.error import UsageError
 
-from weighbridge.core import Dependency, printable
+from weighbridge.core import NOTEBOOK_BUILDER, Dependency, printable
 from weighbridge.errors import InputError, WeighbridgeError
 from weighbridge.integrations._cells import CellLog, CellState, digest_cells, to_facts
 from weighbridge.workflow import step
@@ -23,9 +23,7 @@ from weighbridge.workflow import step
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["NOTEBOOK_BUILDER", "load_ipython_extension", "unload_ipython_extension"]
-
-NOTEBOOK_BUILDER = "https://weighbridge.dev/builders/notebook/v1"
+__all__ = ["load_ipython_extension", "unload_ipython_extension"]
 
 _MAGIC = "weighbridge"
 _SESSION = "weighbridge_session"  # where the shell keeps ours

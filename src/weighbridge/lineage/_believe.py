@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from weighbridge.core import (
+    IN_PROCESS_BUILDER,
     MAX_BUILD_LEVEL,
     SELF_SIGNED_BUILDERS,
     Completeness,
@@ -31,7 +32,6 @@ __all__ = ["Beliefs", "Said", "Step", "believe", "gather_said", "is_fresh", "put
 
 T = TypeVar("T")
 
-_IN_PROCESS = "https://weighbridge.dev/builders/in-process/v1"
 _COMPLETENESS = {item.value: item.rank for item in Completeness}
 _EARLY = "it is dated in the future"
 _ROLES: Mapping[type, tuple[str, ...]] = {
@@ -124,7 +124,7 @@ def _read_completeness(record: StepRecord) -> int:
     group = record.facts.get("completeness")
     said = group.get("class") if isinstance(group, dict) else None
     rank = _COMPLETENESS.get(said, 0) if isinstance(said, str) else 0
-    return min(rank, Completeness.DECLARED.rank) if record.builder == _IN_PROCESS else rank
+    return min(rank, Completeness.DECLARED.rank) if record.builder == IN_PROCESS_BUILDER else rank
 
 
 def _merge(claims: Iterable[Claim]) -> list[Claim]:

@@ -215,7 +215,7 @@ def _resolve_step(step: Step, known: Known) -> Made:
 def _list_followed(record: StepRecord) -> list[Dependency]:
     """Return what a step was made from: what it declared, and what it read and did not declare."""
     return [
-        *[item for item in record.inputs if "lockFile" not in item.annotations],
+        *[item for item in record.inputs if not item.is_lock_file],
         *[item for item in record.materials if item.role == "undeclared"],
     ]
 
@@ -223,7 +223,7 @@ def _list_followed(record: StepRecord) -> list[Dependency]:
 def list_others(record: StepRecord) -> list[Dependency]:
     """Return what else went into a step: lock files, source, packages; these are no nodes."""
     return [
-        *(item for item in record.inputs if "lockFile" in item.annotations),
+        *(item for item in record.inputs if item.is_lock_file),
         *(item for item in record.materials if item.role != "undeclared"),
     ]
 

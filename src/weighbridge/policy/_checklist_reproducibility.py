@@ -141,7 +141,7 @@ def _judge_lock(record: StepRecord) -> Judged:
     for package in packages:
         if words := tell_unpinned(package):
             return Judged(Answer.FAIL, words)
-    locks = [item for item in record.inputs if "lockFile" in item.annotations]
+    locks = [item for item in record.inputs if item.is_lock_file]
     if not locks:
         return Judged(Answer.UNKNOWN, "no lock file is among its inputs")
     exact = [item for item in locks if _is_exact(item)]

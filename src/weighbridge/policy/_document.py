@@ -225,7 +225,7 @@ class _Comparison:
 
     def _list_locks(self) -> list[Dependency]:
         records = [step.node.step for step in self._steps if step.node.step is not None]
-        return [i for record in records for i in record.inputs if "lockFile" in i.annotations]
+        return [i for record in records for i in record.inputs if i.is_lock_file]
 
     def _list_scripts(self) -> list[Dependency]:
         records = [step.node.step for step in self._steps if step.node.step is not None]

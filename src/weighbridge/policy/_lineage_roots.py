@@ -93,7 +93,7 @@ def find_fetched(report: LineageReport) -> dict[str, tuple[tuple[Dependency, ...
 
 
 def _list_inputs(record: StepRecord) -> tuple[Dependency, ...]:
-    return tuple(entry for entry in record.inputs if "lockFile" not in entry.annotations)
+    return tuple(entry for entry in record.inputs if not entry.is_lock_file)
 
 
 def find_policy_roots(roots: tuple[PolicyRoot, ...], *, at: datetime) -> dict[str, PolicyRoot]:

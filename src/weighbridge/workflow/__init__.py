@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     from weighbridge.workflow._public_key import export_public_key
     from weighbridge.workflow._rank_choice import RankChoice
     from weighbridge.workflow._rebuild import Reused
-    from weighbridge.workflow._record import LOCAL_BUILDER, Recorded, StepPlan
+    from weighbridge.workflow._record import Recorded, StepPlan
     from weighbridge.workflow._reuse import Reuse
     from weighbridge.workflow._run import run_step
     from weighbridge.workflow._scan import scan_artifact
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
     from weighbridge.workflow._signers import SignerSpec, choose_signer, read_secret
-    from weighbridge.workflow._step import IN_PROCESS_BUILDER, step
+    from weighbridge.workflow._step import step
     from weighbridge.workflow._step_monitor import Observe
     from weighbridge.workflow._step_process import EndedBySignal, end_by_signal
     from weighbridge.workflow._summary import SummaryPlan, plan_summary, sign_summary
@@ -61,9 +61,7 @@ if TYPE_CHECKING:
     from weighbridge.workflow._trust_roots import TrustRoot, show_trust, update_trust
 
 __all__ = [
-    "IN_PROCESS_BUILDER",
     "KINDS",
-    "LOCAL_BUILDER",
     "CaseResult",
     "CertificateTrust",
     "Consent",
@@ -159,12 +157,12 @@ _MODULES = {
     "_rank_choice": ("RankChoice",),
     "_rebuild": ("Reused",),
     "_reuse": ("Reuse",),
-    "_record": ("LOCAL_BUILDER", "Recorded", "StepPlan"),
+    "_record": ("Recorded", "StepPlan"),
     "_run": ("run_step",),
     "_scan": ("scan_artifact",),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
     "_signers": ("SignerSpec", "choose_signer", "read_secret"),
-    "_step": ("IN_PROCESS_BUILDER", "step"),
+    "_step": ("step",),
     "_step_monitor": ("Observe",),
     "_step_process": ("EndedBySignal", "end_by_signal"),
     "_trust": ("CertificateTrust", "KeyTrust", "KeylessTrust", "Trust"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.artifact import refuse_changes, weigh_cached
 from weighbridge.core import (
+    LOCAL_BUILDER,
     Completeness,
     Dependency,
     Statement,
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
     from weighbridge.workflow._step_watch import Watched
 
 __all__ = [
-    "LOCAL_BUILDER",
     "OWN_FACTS",
     "Claimed",
     "Outcome",
@@ -76,7 +76,6 @@ __all__ = [
     "record_step",
 ]
 
-LOCAL_BUILDER = "https://weighbridge.dev/builders/local/v1"
 # What internalParameters hold of every step.
 OWN_FACTS = frozenset(
     {

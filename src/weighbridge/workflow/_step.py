@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from weighbridge.core import DEFAULT_LIMITS, Completeness, Limits
+from weighbridge.core import DEFAULT_LIMITS, IN_PROCESS_BUILDER, Completeness, Limits
 from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
 from weighbridge.provenance import (
@@ -46,10 +46,7 @@ if TYPE_CHECKING:
     from weighbridge.provenance import ProcessWatch
     from weighbridge.signing import Signer, SignerSpec
 
-__all__ = ["IN_PROCESS_BUILDER", "step"]
-
-# A step that signs for itself could sign anything: a verifier caps what this builder is worth.
-IN_PROCESS_BUILDER = "https://weighbridge.dev/builders/in-process/v1"
+__all__ = ["step"]
 
 
 class _Said(NamedTuple):
