@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import weighbridge as wb
-from support import CARD
+from support import CARD, write_claims
 from weighbridge.core import (
     Bundle,
     Decision,
@@ -146,8 +145,7 @@ class Chain:
 
     def check(self, name: str = "model", **options: object) -> CheckReport:
         """Write the claims beside the artifact and judge it."""
-        claims = self.folder / name / "claims.jsonl"
-        claims.write_bytes(b"".join(line + b"\n" for line in self.claims))
+        write_claims(self.folder / name, self.claims)
         policy = self.folder / "weighbridge.toml"
         return wb.check(self.folder / name, policy=policy, **options)  # type: ignore[arg-type]
 
@@ -199,7 +197,3 @@ def good_chain(folder: Path) -> tuple[Chain, dict[str, str]]:
     chain.step(digests["clean"], inputs={"raw": digests["raw"]}, kind="clean")
     chain.step(digests["model"], inputs={"data": digests["clean"], "base-model": digests["base"]})
     return chain, digests
-
-
-def digest_of(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

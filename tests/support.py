@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import hashlib
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,18 @@ A model for tests.
 
 # The smallest pickle that runs a command; nothing in the tests ever loads it.
 EVIL_PICKLE = b"cos\nsystem\n(S'echo pwned'\ntR."
+
+
+def digest_of(text: str) -> str:
+    """Return the sha256 of a text in hex; of a name, to have a digest for what is made up."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def write_claims(folder: Path, lines: Iterable[bytes]) -> Path:
+    """Write the claims file of a folder, which is made if it is not there; return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "claims.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    return folder
 
 
 def run_cli(

@@ -20,9 +20,9 @@ from chains import (
     REQUIRE,
     Chain,
     build_step,
-    digest_of,
     good_chain,
 )
+from support import digest_of
 from weighbridge.core import DEFAULT_LIMITS, Dependency, Statement, parse_bundle
 from weighbridge.store import open_store
 

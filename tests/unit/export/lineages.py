@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from support import digest_of
 from weighbridge.core import (
     SUMMARY_TYPE,
     Attribution,
@@ -40,18 +40,14 @@ LOCAL = "https://weighbridge.dev/builders/local/v1"
 _FULL = Completeness.ENFORCED
 
 
-def hex_of(name: str) -> str:
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def id_of(name: str) -> str:
-    return f"sha256:{hex_of(name)}"
+    return f"sha256:{digest_of(name)}"
 
 
 def claim(name: str, content: object = None, kind: str = "https://slsa.dev/provenance/v1") -> Claim:
     return Claim(
-        Digest(hex_of(f"claim {name}")),
-        (Subject(name, {"sha256": hex_of(name)}),),
+        Digest(digest_of(f"claim {name}")),
+        (Subject(name, {"sha256": digest_of(name)}),),
         kind,
         (Attribution("cluster", "key", "5f" * 32),),
         content,  # type: ignore[arg-type]
@@ -75,7 +71,7 @@ def built(
         builder=builder,
         entry_point=("python", f"{kind}.py"),
         parameters={"seed": "42"},
-        inputs=(Dependency("data", {"sha256": hex_of("data")}, role="data"),),
+        inputs=(Dependency("data", {"sha256": digest_of("data")}, role="data"),),
         started_at=end - timedelta(hours=5),
         finished_at=end,
         invocation="urn:uuid:8d3a",
@@ -95,7 +91,7 @@ def built(
         kind=kind,
         signers=("cluster",) if builder == CLUSTER else ("laptop",),
         made_at=end,
-        claim=Digest(hex_of(f"claim {name}")),
+        claim=Digest(digest_of(f"claim {name}")),
         step=step,
     )
 
@@ -125,7 +121,7 @@ def root(name: str, *, depth: int, origin: Origin = Origin.ACCEPTED, level: int 
         signers=("ml-security",) if accepted else (),
         license="Apache-2.0",
         acceptance=acceptance if accepted else None,
-        claim=Digest(hex_of(f"claim {name}")) if accepted else None,
+        claim=Digest(digest_of(f"claim {name}")) if accepted else None,
         reason="reviewed by hand",
     )
 
@@ -140,7 +136,7 @@ def unknown(name: str, *, depth: int, required: bool = True) -> LineageNode:
 def edge(
     source: str, target: str, role: str = "", kind: EdgeKind = EdgeKind.MADE_FROM
 ) -> LineageEdge:
-    said = None if kind is EdgeKind.PART_OF else Digest(hex_of(f"claim {source}"))
+    said = None if kind is EdgeKind.PART_OF else Digest(digest_of(f"claim {source}"))
     return LineageEdge(id_of(source), id_of(target), kind, role, target, said)
 
 
@@ -188,7 +184,7 @@ def _result() -> TestResult:
 
 def _review(name: str, decision: Decision) -> Review:
     said = HumanReview(decision, "training data", "looked at 200 rows", "5f" * 32, AT)
-    return Review(Digest(hex_of(f"review {name}")), ("ml-security",), ("5f" * 32,), said)
+    return Review(Digest(digest_of(f"review {name}")), ("ml-security",), ("5f" * 32,), said)
 
 
 def good() -> LineageReport:

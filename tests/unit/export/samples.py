@@ -52,11 +52,11 @@ CARD = Card(
     has_body=True,
 )
 
-LATER = "this version cannot judge it"
+UNASKED = "the policy does not require it"
 NOT_CHECKED = (
-    NotChecked("provenance: how it was made", LATER),
-    NotChecked("lineage: what it was made from, and under which licences", LATER),
-    NotChecked("review: whether a person has reviewed it", LATER),
+    NotChecked("provenance: how it was made", UNASKED),
+    NotChecked("lineage: what it was made from, and under which licences", UNASKED),
+    NotChecked("review: whether a person has reviewed it", UNASKED),
 )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from support import digest_of as sha
 from weighbridge.core import (
     ArtifactKind,
     Attribution,
@@ -60,11 +60,6 @@ TRUST = TrustMap(
     ),
     verifiers=MappingProxyType({VERIFIER: VerifierTrust(VERIFIER, ("gate",), (POLICY,), 30)}),
 )
-
-
-def sha(name: str) -> str:
-    """Return the sha256 of a made-up artifact."""
-    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def node(name: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from support import digest_of
 from weighbridge.core import Bundle, Dependency, Digest, Statement, StepRecord, Subject
 from weighbridge.provenance import build_provenance
 from weighbridge.signing import KeySigner, Verifier, load_signer
@@ -19,10 +19,6 @@ from weighbridge.workflow._collect import Collected, collect_claims
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 OWN = ("undeclared", "source")
 BUILDER = "https://example.com/cluster/v1"
-
-
-def digest_of(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def make_key(folder: Path, name: str) -> KeySigner:
@@ -68,13 +64,6 @@ def respell(bundle: Bundle, **fields: object) -> bytes:
 
 def to_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-def write_claims(folder: Path, lines: Iterable[bytes]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    claims = folder / "claims.jsonl"
-    claims.write_bytes(b"".join(line + b"\n" for line in lines))
-    return folder
 
 
 def collect(

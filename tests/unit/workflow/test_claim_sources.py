@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from support import build_model
+from support import build_model, digest_of, write_claims
 from unit.workflow.claim_samples import (
     AT,
     build_step,
     collect,
-    digest_of,
     make_key,
-    write_claims,
 )
 from weighbridge.core import DEFAULT_LIMITS, Bundle, Digest, SignedFiles
 from weighbridge.errors import IncompleteError, InputError, LimitExceededError

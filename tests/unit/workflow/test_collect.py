@@ -12,18 +12,16 @@ from typing import Any
 
 import pytest
 
-from support import build_model
+from support import build_model, digest_of, write_claims
 from unit.workflow.claim_samples import (
     AT,
     build_step,
     change_payload,
     collect,
-    digest_of,
     make_key,
     respell,
     to_base64,
     with_payload,
-    write_claims,
 )
 from weighbridge.core import (
     DEFAULT_LIMITS,
@@ -328,15 +326,15 @@ def test_blank_lines_and_line_ends_of_windows(tmp_path: Path, key: KeySigner) ->
 def test_more_statements_than_are_judged(tmp_path: Path, key: KeySigner) -> None:
     lines = [key.sign(build_step(f"m{number}")).raw for number in range(4)]
     folder = write_claims(tmp_path / "m", [*lines, b"garbage", *lines])
-    for most in (3, 4):
+
+    def collect_at_most(most: int) -> int:
         limits = replace(DEFAULT_LIMITS, max_claims=most)
-        arguments = (folder, (), {"k": key.public_key})
         options: dict[str, Any] = {"at": AT, "signature": folder / "model.sig", "limits": limits}
-        if most == 4:
-            assert len(collect_claims(*arguments, **options).claims) == 4
-            continue
-        with pytest.raises(LimitExceededError, match="max_claims"):
-            collect_claims(*arguments, **options)
+        return len(collect_claims(folder, (), {"k": key.public_key}, **options).claims)
+
+    assert collect_at_most(4) == 4
+    with pytest.raises(LimitExceededError, match="max_claims"):
+        collect_at_most(3)
 
 
 def test_a_verifier_that_needs_the_network_ends_it(tmp_path: Path, key: KeySigner) -> None:
