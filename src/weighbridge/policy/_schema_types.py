@@ -44,7 +44,11 @@ _DATE_KINDS = "write a date, such as 2027-01-31, or a time with its zone, 2027-0
 
 
 def refuse_twice(entries: list[T]) -> list[T]:
-    """Refuse a list that says something twice: one of the two was meant to be something else."""
+    """Refuse a list that says something twice: one of the two was meant to be something else.
+
+    Raises:
+        ValueError: It does; pydantic makes a fault with its place of it.
+    """
     seen: set[str] = set()
     for entry in entries:
         text = repr(entry)
@@ -55,7 +59,11 @@ def refuse_twice(entries: list[T]) -> list[T]:
 
 
 def to_depth(value: object) -> object:
-    """Read ``"all"`` as -1, or a number of steps."""
+    """Read ``"all"`` as -1, or a number of steps.
+
+    Raises:
+        ValueError: As :func:`refuse_twice`, for anything else.
+    """
     if value == "all":
         return -1
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_STEPS:
@@ -64,7 +72,11 @@ def to_depth(value: object) -> object:
 
 
 def to_moment(value: object) -> object:
-    """Read a TOML date as its first moment in UTC, and a time with a zone as it is."""
+    """Read a TOML date as its first moment in UTC, and a time with a zone in UTC.
+
+    Raises:
+        ValueError: As :func:`refuse_twice`, for anything else.
+    """
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise ValueError(f"{value.isoformat()} has no time zone; add Z for UTC")
