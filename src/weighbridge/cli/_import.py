@@ -20,7 +20,7 @@ from weighbridge.cli._recorded import to_pairs_by_last
 from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import SIGNER_OPTIONS, signer_options
 from weighbridge.cli._trust_options import offline_option
-from weighbridge.core import printable
+from weighbridge.core import DVC_BUILDER, MLFLOW_BUILDER, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,7 @@ def command() -> None:
 @click.option(
     "--builder",
     metavar="URI",
-    help=f"Who imports  [default: {integrations.DVC_BUILDER}]",
+    help=f"Who imports  [default: {DVC_BUILDER}]",
 )
 @no_carry_option
 @signer_options
@@ -95,7 +95,7 @@ def dvc(  # noqa: PLR0913 - each is one thing that a user may say
             stages=stages,
             kinds=kinds,
             signer=signer,
-            builder=builder or integrations.DVC_BUILDER,
+            builder=builder or DVC_BUILDER,
             carry=not no_carry,
             progress=progress,
         )
@@ -142,7 +142,7 @@ def dvc(  # noqa: PLR0913 - each is one thing that a user may say
 @click.option(
     "--builder",
     metavar="URI",
-    help=f"Who imports  [default: {integrations.MLFLOW_BUILDER}]",
+    help=f"Who imports  [default: {MLFLOW_BUILDER}]",
 )
 @no_carry_option
 @signer_options
@@ -176,7 +176,7 @@ def mlflow(  # noqa: PLR0913 - each is one thing that a user may say
             inputs=inputs,
             artifact_root=artifact_root,
             signer=signer,
-            builder=builder or integrations.MLFLOW_BUILDER,
+            builder=builder or MLFLOW_BUILDER,
             carry=not no_carry,
             progress=progress,
         )

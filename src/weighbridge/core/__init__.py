@@ -132,10 +132,12 @@ if TYPE_CHECKING:
     from weighbridge.core._test_result import TEST_RESULT_TYPE, parse_test_result
     from weighbridge.core._text import printable, short_id, to_count, to_size
     from weighbridge.core._trust import (
+        DVC_BUILDER,
         IN_PROCESS_BUILDER,
         LOCAL_BUILDER,
         LOCAL_VERIFIER,
         MAX_BUILD_LEVEL,
+        MLFLOW_BUILDER,
         NOTEBOOK_BUILDER,
         SELF_SIGNED_BUILDERS,
         BuilderTrust,
@@ -149,6 +151,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_LIMITS",
     "DEFAULT_SHARD_BYTES",
+    "DVC_BUILDER",
     "HUMAN_REVIEW_TYPE",
     "IN_PROCESS_BUILDER",
     "LOCAL_BUILDER",
@@ -156,6 +159,7 @@ __all__ = [
     "MAX_BUILD_LEVEL",
     "MAX_LIFE",
     "MAX_NOTE",
+    "MLFLOW_BUILDER",
     "NOTEBOOK_BUILDER",
     "PLAIN",
     "ROOT_ACCEPTANCE_TYPE",
@@ -372,6 +376,8 @@ _MODULES = {
         "parse_summary",
     ),
     "_trust": (
+        "DVC_BUILDER",
+        "MLFLOW_BUILDER",
         "IN_PROCESS_BUILDER",
         "LOCAL_BUILDER",
         "LOCAL_VERIFIER",

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from weighbridge.core._digest import Digest
 
 __all__ = [
+    "DVC_BUILDER",
     "IN_PROCESS_BUILDER",
     "LOCAL_BUILDER",
     "LOCAL_VERIFIER",
     "MAX_BUILD_LEVEL",
+    "MLFLOW_BUILDER",
     "NOTEBOOK_BUILDER",
     "SELF_SIGNED_BUILDERS",
     "BuilderTrust",
@@ -34,8 +36,13 @@ LOCAL_VERIFIER: Final = "https://weighbridge.dev/verifiers/local/v1"
 IN_PROCESS_BUILDER: Final = "https://weighbridge.dev/builders/in-process/v1"
 NOTEBOOK_BUILDER: Final = "https://weighbridge.dev/builders/notebook/v1"
 LOCAL_BUILDER: Final = "https://weighbridge.dev/builders/local/v1"
+# Whoever copies what another tool noted, and saw nothing of it.
+DVC_BUILDER: Final = "https://weighbridge.dev/builders/import-dvc/v1"
+MLFLOW_BUILDER: Final = "https://weighbridge.dev/builders/import-mlflow/v1"
 # Whoever runs these holds the key in the process that does the work, or on a machine of their own.
-SELF_SIGNED_BUILDERS: Final = frozenset({IN_PROCESS_BUILDER, NOTEBOOK_BUILDER, LOCAL_BUILDER})
+SELF_SIGNED_BUILDERS: Final = frozenset(
+    {IN_PROCESS_BUILDER, NOTEBOOK_BUILDER, LOCAL_BUILDER, DVC_BUILDER, MLFLOW_BUILDER}
+)
 
 
 @dataclass(frozen=True, slots=True)

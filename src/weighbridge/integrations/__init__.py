@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
-    from weighbridge.integrations._dvc import DVC_BUILDER, DvcImport, ImportedStage, import_dvc
+    from weighbridge.integrations._dvc import DvcImport, ImportedStage, import_dvc
     from weighbridge.integrations._magics import (
         load_ipython_extension,
         unload_ipython_extension,
     )
-    from weighbridge.integrations._mlflow import MLFLOW_BUILDER, MlflowImport, import_mlflow
+    from weighbridge.integrations._mlflow import MlflowImport, import_mlflow
 
 __all__ = [
-    "DVC_BUILDER",
-    "MLFLOW_BUILDER",
     "DvcImport",
     "ImportedStage",
     "MlflowImport",
@@ -30,9 +28,9 @@ __all__ = [
 ]
 
 _MODULES = {
-    "_dvc": ("DVC_BUILDER", "DvcImport", "ImportedStage", "import_dvc"),
+    "_dvc": ("DvcImport", "ImportedStage", "import_dvc"),
     "_magics": ("load_ipython_extension", "unload_ipython_extension"),
-    "_mlflow": ("MLFLOW_BUILDER", "MlflowImport", "import_mlflow"),
+    "_mlflow": ("MlflowImport", "import_mlflow"),
 }
 
 __getattr__ = lazy_getattr(__name__, _MODULES)

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import read_document
-from weighbridge.core import DEFAULT_LIMITS, Answer, Dependency, Limits, printable, worst
+from weighbridge.core import (
+    DEFAULT_LIMITS,
+    DVC_BUILDER,
+    Answer,
+    Dependency,
+    Limits,
+    printable,
+    worst,
+)
 from weighbridge.errors import (
     InputError,
     LimitExceededError,
@@ -39,9 +47,8 @@ if TYPE_CHECKING:
     from weighbridge.integrations._dvc_repository import Place, Repository, Stage
     from weighbridge.workflow import Examined, Recorded, SignerSpec, StepSource
 
-__all__ = ["DVC_BUILDER", "DvcImport", "ImportedStage", "import_dvc"]
+__all__ = ["DvcImport", "ImportedStage", "import_dvc"]
 
-DVC_BUILDER = "https://weighbridge.dev/builders/import-dvc/v1"
 _GAP = "DVC recorded what the stage declares, not what it read, on what it ran, or when"
 _MAX_IGNORE_BYTES = 1024 * 1024
 _IGNORING = frozenset({"claims.jsonl", "**/claims.jsonl", "*claims.jsonl", "*.jsonl"})

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from weighbridge.core import DEFAULT_LIMITS, Dependency, Limits, parse_json, printable
+from weighbridge.core import (
+    DEFAULT_LIMITS,
+    MLFLOW_BUILDER,
+    Dependency,
+    Limits,
+    parse_json,
+    printable,
+)
 from weighbridge.errors import InputError, ParseError, VerificationError
 from weighbridge.integrations._mlflow_client import fetch_artifact, find_artifact, read_run
 from weighbridge.workflow import (
@@ -35,9 +42,8 @@ if TYPE_CHECKING:
     from weighbridge.integrations._mlflow_client import MlflowDataset, MlflowRun
     from weighbridge.workflow import Examined, Recorded, SignerSpec
 
-__all__ = ["MLFLOW_BUILDER", "MlflowImport", "import_mlflow"]
+__all__ = ["MlflowImport", "import_mlflow"]
 
-MLFLOW_BUILDER = "https://weighbridge.dev/builders/import-mlflow/v1"
 _GAP = "MLflow recorded what the run logged, not what it read or on what it ran"
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ADDRESS_KEYS = ("uri", "url", "path", "table_name", "delta_table_name")

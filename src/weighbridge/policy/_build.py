@@ -230,8 +230,8 @@ def _build_builders(document: Document, signers: Mapping[str, Signer]) -> tuple[
         check_roles(table.signers, signers, roles=("builder",), where=f"{where}.signers")
         if uri in SELF_SIGNED_BUILDERS and table.level > _MOST_SELF_SIGNED_LEVEL:
             message = (
-                f"{table.level} is too much: whoever runs this builder holds the key that signs"
-                " for it, so that it is level 1 at most; write 1 or 0"
+                f"{table.level} is too much: whoever runs this builder signs for itself, or for"
+                " what nobody saw, so that it is level 1 at most; write 1 or 0"
             )
             raise ParseError(message, where=f"{where}.level")
     return tuple(

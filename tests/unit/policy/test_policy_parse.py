@@ -524,7 +524,7 @@ require.scan = {}
                 "[trust.builders.'https://weighbridge.dev/builders/local/v1']\n"
                 "signers = ['cluster']\nlevel = 2"
             ),
-            "holds the key that signs",
+            "signs for itself, or for what nobody saw",
             "builders/local/v1.level",
         ),
         (
