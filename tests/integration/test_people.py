@@ -155,7 +155,7 @@ def test_a_store_gets_it_too(tmp_path: Path, model: Path, key: Path) -> None:
         ({"fetched_from": "https://me:secret@example.com/m"}, "name or password"),
         ({"fetched_from": "https://example.com/m?token=hf_" + "a1B2" * 9}, "secret"),
         ({"fetched_from": "http://[::1"}, "no URI"),
-        ({"reason": " "}, "predicate.reason"),
+        ({"reason": " "}, "the reason is empty"),
         ({"reason": "x" * 4001}, "predicate.reason"),
         ({"key": "nothing.key"}, "nothing.key"),
         ({"key": None}, "who signs"),
@@ -175,7 +175,7 @@ def test_what_cannot_be_accepted_leaves_nothing_behind(
     ("changes", "words"),
     [
         ({"decision": "maybe"}, "--decision"),
-        ({"scope": ""}, "predicate.covered"),
+        ({"scope": ""}, "the scope is empty"),
         ({"scope": None}, "--scope"),
         ({"note": "x" * 4001}, "predicate.note"),
         ({"expires": "2020-01-01"}, "would have expired already"),

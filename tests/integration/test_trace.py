@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 import weighbridge as wb
 from support import build_model, run_cli
+from weighbridge.errors import InputError
 from weighbridge.export import load_schema
 
 
@@ -69,3 +70,31 @@ def test_what_is_not_there_is_said(model: Path, arguments: tuple[str, ...]) -> N
     done = run_cli("trace", *arguments, cwd=model.parent)
     assert done.returncode == 2
     assert ("missing" in done.stderr.lower()) or ("there is nothing" in done.stderr)
+
+
+@pytest.mark.parametrize("name", ["k.key", "k.pub"])
+def test_no_key_is_written_over(model: Path, name: str) -> None:
+    """Whichever option reads it: the key that signs a summary, or one that a policy names."""
+    folder = model.parent
+    wb.keygen(folder / "k")
+    before = (folder / name).read_bytes()
+    for words in (
+        ("check", "model", "--vsa", name, "--key", "k.key"),
+        ("check", "model", "--html", name),
+        ("trace", "model", "--dot", name),
+        ("hash", "model", "--manifest-out", name),
+    ):
+        done = run_cli(*words, cwd=folder)
+        assert (done.returncode, done.stdout) == (2, ""), words
+        assert f"{name} holds a key or a certificate; name another file" in done.stderr
+        assert (folder / name).read_bytes() == before
+
+
+def test_one_path_where_a_list_is_wanted_is_said(model: Path) -> None:
+    """A string is a sequence of letters, each of which would be looked for."""
+    (model.parent / "c.jsonl").write_text("{}")
+    for given in (str(model.parent / "c.jsonl"), model.parent / "c.jsonl"):
+        with pytest.raises(InputError, match=r"write claims=\[...\]"):
+            wb.trace(model, claims=given)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=r"write manifests=\[...\]"):
+            wb.check(model, manifests=given)  # type: ignore[arg-type]

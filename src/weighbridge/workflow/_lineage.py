@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from weighbridge.core import (
     collection_paused,
 )
 from weighbridge.engines import ThreadExecutor
+from weighbridge.errors import InputError
 from weighbridge.lineage import build_lineage
 from weighbridge.workflow._collect import collect_claims
 from weighbridge.workflow._file_lists import read_file_list
@@ -170,6 +172,8 @@ def read_manifests(files: Sequence[StrPath], *, limits: Limits) -> tuple[Manifes
     Raises:
         InputError: One is missing or is no list of files.
     """
+    if isinstance(files, (str, os.PathLike)):
+        raise InputError("manifests is a list of files; write manifests=[...]")
     found = []
     for file in files:
         listed = read_file_list(to_path(file, what="manifest"), limits=limits)

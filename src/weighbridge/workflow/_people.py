@@ -126,6 +126,7 @@ def accept_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         IncompleteError: A service that signing needs does not answer; the disk is full; or the
             store has the claim and the claims file has not.
     """
+    _check_words("reason", reason)
     check_address(fetched_from, what="place that it was fetched from")
     accepted_at = datetime.now(UTC)
     expires_at = _to_end(expires, at=accepted_at)
@@ -187,6 +188,7 @@ def review_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     if decision not in tuple(Decision):
         choice = " or ".join(Decision)
         raise InputError(f"the decision is {printable(str(decision))!r}; {choice} is wanted")
+    _check_words("scope", scope)
     reviewed_at = datetime.now(UTC)
     expires_at = None if expires is None else _to_end(expires, at=reviewed_at)
     place = _Place.open(path, store, limits)
@@ -303,6 +305,11 @@ def _compare_licenses(found: LicenseEvidence, given: str, *, accepted: bool) -> 
             "it declares, or --license-differs and why in the reason"
         )
     return words
+
+
+def _check_words(what: str, words: str) -> None:
+    if not words.strip():
+        raise InputError(f"the {what} is empty; say it in words")
 
 
 def _to_end(expires: datetime | date | str, *, at: datetime) -> datetime:
