@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,12 @@ def test_one_path_where_a_list_is_wanted_is_said(model: Path) -> None:
             wb.trace(model, claims=given)  # type: ignore[arg-type]
         with pytest.raises(InputError, match=r"write manifests=\[...\]"):
             wb.check(model, manifests=given)  # type: ignore[arg-type]
+
+
+def test_a_time_without_a_zone_and_a_profile_that_there_is_not_are_said(model: Path) -> None:
+    naive = datetime(2027, 1, 1, 12)  # noqa: DTZ001 - what is tested
+    for judge in (wb.trace, wb.check):
+        with pytest.raises(InputError, match="has no zone"):
+            judge(model, at=naive)
+    with pytest.raises(InputError, match="there is no profile 'checklists'; checklist is wanted"):
+        wb.check(model, profile="checklists")  # type: ignore[arg-type]
