@@ -44,6 +44,7 @@ _MAX_NAMES = 20
 
 _WORDS = {Answer.PASS: "Pass", Answer.FAIL: "Fail", Answer.UNKNOWN: "Unknown"}
 _ENTRY_ORDER = {Answer.FAIL: 0, Answer.UNKNOWN: 1, Answer.PASS: 2}
+_MAX_NAMED = 6
 _MEANINGS = {
     Answer.PASS: "This artifact may enter.",
     Answer.FAIL: "This artifact must not enter.",
@@ -81,7 +82,9 @@ def _footer(report: CheckReport) -> Markup:
 
 
 def _join(words: list[str]) -> str:
-    """Return ``a``, ``a and b``, ``a, b and c``."""
+    """Return ``a``, ``a and b``, ``a, b and c``; of many the first, and how many more."""
+    if len(words) > _MAX_NAMED:
+        words = [*words[: _MAX_NAMED - 1], f"{len(words) - _MAX_NAMED + 1} more"]
     return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else "".join(words)
 
 
