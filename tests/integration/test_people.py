@@ -306,3 +306,17 @@ def test_the_help_says_what_counts(verb: str) -> None:
     assert "biased" in words
     assert "licence" in words
     assert "[[denied]]" in words or "often unaffordable" in words
+
+
+@pytest.mark.parametrize("name", ["model.sig", "claims.jsonl"])
+def test_a_file_of_a_folder_that_somebody_spoke_for(model: Path, key: Path, name: str) -> None:
+    """A claim beside it would make another artifact of the folder, and break its signature."""
+    if name == "model.sig":
+        wb.sign(model, key=key)
+    else:
+        wb.review(model, scope="all", decision="approve", key=key)
+    before = wb.hash(model).compute_digest()
+    done = run_cli("review", model / "config.json", *to_words({"--key": str(key), **REVIEW}))
+    assert done.returncode == 2
+    assert f"which has {name}: a claim beside it would change that folder" in done.stderr
+    assert wb.hash(model).compute_digest() == before

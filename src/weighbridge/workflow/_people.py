@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import (
+    CLAIMS_NAME,
+    DEFAULT_SIGNATURE_NAME,
     append_claims,
     check_claims,
     find_claims,
@@ -230,6 +232,7 @@ class _Place:
         root = to_path(path, what="artifact")
         if not os.path.lexists(root):
             raise InputError(f"there is nothing at {printable(str(path))}; check the path")
+        _refuse_parts(root)
         kept = choose_store(store, limits=limits)
         check_claims(root, limits=limits)
         if kept is not None:
@@ -255,6 +258,19 @@ class _Place:
                 raise
             raise IncompleteError(f"{error}; the store has the claim") from error
         return Vouched(Digest(statement.subjects[0].digest["sha256"]), claims, word)
+
+
+def _refuse_parts(root: Path) -> None:
+    """Refuse a file of a folder that somebody spoke for: a claim beside it would change that."""
+    if root.is_dir():
+        return
+    for name in (DEFAULT_SIGNATURE_NAME, CLAIMS_NAME):
+        if os.path.lexists(root.parent / name):
+            file, folder = printable(str(root)), printable(str(root.parent))
+            raise InputError(
+                f"{file} lies in {folder}, which has {name}: a claim beside it would change that"
+                " folder; name the folder, or a copy of the file elsewhere"
+            )
 
 
 def _look(
