@@ -108,3 +108,22 @@ def test_a_time_without_a_zone_and_a_profile_that_there_is_not_are_said(model: P
             judge(model, at=naive)
     with pytest.raises(InputError, match="there is no profile 'checklists'; checklist is wanted"):
         wb.check(model, profile="checklists")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("role", "answer"), [("verifier", "pass"), ("publisher", "unknown")])
+def test_a_signature_is_a_question_for_publishers(model: Path, role: str, answer: str) -> None:
+    """Whoever trusts a gate alone is not kept out by the signature of a publisher unknown there."""
+    folder = model.parent
+    for name in ("release", "gate"):
+        wb.keygen(folder / name)
+    wb.sign(model, key=folder / "release.key")
+    policy = folder / "p.toml"
+    policy.write_text(
+        f'version = 1\n[trust.signers.gate]\nkey = "gate.pub"\nroles = ["{role}"]\n'
+        '[require]\ncard = { profile = "huggingface" }\n'
+    )
+    rules = {rule.rule: rule.answer for rule in wb.check(model, policy=policy).verdict.rules}
+    assert rules["integrity"] == answer
+    (model / "config.json").write_text("{}")
+    rules = {rule.rule: rule.answer for rule in wb.check(model, policy=policy).verdict.rules}
+    assert rules["integrity"] == ("fail" if role == "verifier" else "unknown")

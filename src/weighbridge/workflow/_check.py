@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_artifact"]
 
+_PUBLISHER = "publisher"
 _PROFILES = ("", "checklist")
 
 _SPARE_ENTRIES = 10_000
@@ -141,6 +142,8 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     claim = None
     if bundle and verifiers:
         claim = _verify_signature(bundle, verifiers, at=judged_at, limits=limits)
+        if claim.signed is None and not any(_PUBLISHER in one.roles for one in rules.signers):
+            claim = None  # of a publisher nobody asks: as without a policy
     weighed = weigh(
         root,
         executor=executor or ThreadExecutor(),
