@@ -95,6 +95,10 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - one of the names above
     return getattr(import_module("weighbridge.workflow"), _NAMES[name])
 
 
+def __dir__() -> list[str]:
+    return sorted({*__all__, "load_ipython_extension", "unload_ipython_extension"})
+
+
 def load_ipython_extension(shell: object) -> None:
     """Record the cells of a live kernel; IPython calls this for ``%load_ext weighbridge``."""
     import_module("weighbridge.integrations").load_ipython_extension(shell)

@@ -132,3 +132,9 @@ def test_modules_stay_short() -> None:
     for path, _, _ in read_modules():
         lines = len(path.read_text().splitlines())
         assert lines <= 600, f"{path} has {lines} lines: split it"
+
+
+def test_the_library_lists_its_names() -> None:
+    """They are fetched late; completion in an interpreter asks for them all the same."""
+    assert set(weighbridge.__all__) <= set(dir(weighbridge))
+    assert "annotations" not in dir(weighbridge)

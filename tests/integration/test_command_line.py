@@ -332,6 +332,22 @@ def test_a_closed_pipe_is_no_traceback(place: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("check", "model"), ("check", "model", "--json"), ("trace", "model"), ("policy", "explain")],
+    ids=" ".join,
+)
+def test_a_reader_that_is_gone_is_no_verdict(place: Path, words: tuple[str, ...]) -> None:
+    """1 would mean fail."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as gone:  # noqa: PTH123 - a descriptor
+        done = subprocess.run(
+            [WEIGHBRIDGE, *words], cwd=place, check=False, stdout=gone, stderr=subprocess.PIPE
+        )
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_interrupting_sign_leaves_the_old_signature(place: Path) -> None:
     """Killed at any moment, ``sign`` leaves the old signature or the new one, whole."""
     signature = place / "model" / "model.sig"

@@ -155,7 +155,7 @@ def test_a_store_gets_it_too(tmp_path: Path, model: Path, key: Path) -> None:
         ({"fetched_from": "https://me:secret@example.com/m"}, "name or password"),
         ({"fetched_from": "https://example.com/m?token=hf_" + "a1B2" * 9}, "secret"),
         ({"fetched_from": "http://[::1"}, "no URI"),
-        ({"reason": " "}, "predicate.reason"),
+        ({"reason": " "}, "the reason is empty"),
         ({"reason": "x" * 4001}, "predicate.reason"),
         ({"key": "nothing.key"}, "nothing.key"),
         ({"key": None}, "who signs"),
@@ -175,7 +175,7 @@ def test_what_cannot_be_accepted_leaves_nothing_behind(
     ("changes", "words"),
     [
         ({"decision": "maybe"}, "--decision"),
-        ({"scope": ""}, "predicate.covered"),
+        ({"scope": ""}, "the scope is empty"),
         ({"scope": None}, "--scope"),
         ({"note": "x" * 4001}, "predicate.note"),
         ({"expires": "2020-01-01"}, "would have expired already"),
@@ -308,3 +308,17 @@ def test_the_help_says_what_counts(verb: str, caution: str) -> None:
     assert "biased" in words
     assert "licence" in words
     assert caution in words
+
+
+@pytest.mark.parametrize("name", ["model.sig", "claims.jsonl"])
+def test_a_file_of_a_folder_that_somebody_spoke_for(model: Path, key: Path, name: str) -> None:
+    """A claim beside it would make another artifact of the folder, and break its signature."""
+    if name == "model.sig":
+        wb.sign(model, key=key)
+    else:
+        wb.review(model, scope="all", decision="approve", key=key)
+    before = wb.hash(model).compute_digest()
+    done = run_cli("review", model / "config.json", *to_words({"--key": str(key), **REVIEW}))
+    assert done.returncode == 2
+    assert f"which has {name}: a claim beside it would change that folder" in done.stderr
+    assert wb.hash(model).compute_digest() == before

@@ -160,7 +160,7 @@ def test_explain_says_all_that_the_documented_policy_demands(tmp_path: Path) -> 
         "at SLSA Build level 2 or above; that no input is missing is observed or better",
         "It was made at most 365 days ago",
         "hf://org/*, https://data.example.com/**, at a fixed revision",
-        "2 people among alice or bob approved it for training data, at most 180 days ago",
+        "2 people among alice, bob approved it for training data, at most 180 days ago",
         "accuracy was measured by lab and is at least 0.92",
         "evaluation.toxicity (a warning only)",
         "This is true: lineage.all(n,",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 import weighbridge as wb
 from support import build_model, run_cli
+from weighbridge.errors import InputError
 from weighbridge.export import load_schema
 
 
@@ -74,3 +76,59 @@ def test_what_is_not_there_is_said(model: Path, arguments: tuple[str, ...], word
     done = run_cli("trace", *arguments, cwd=model.parent)
     assert done.returncode == 2
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("name", ["k.key", "k.pub"])
+def test_no_key_is_written_over(model: Path, name: str) -> None:
+    """Whichever option reads it: the key that signs a summary, or one that a policy names."""
+    folder = model.parent
+    wb.keygen(folder / "k")
+    before = (folder / name).read_bytes()
+    for words in (
+        ("check", "model", "--vsa", name, "--key", "k.key"),
+        ("check", "model", "--html", name),
+        ("trace", "model", "--dot", name),
+        ("hash", "model", "--manifest-out", name),
+    ):
+        done = run_cli(*words, cwd=folder)
+        assert (done.returncode, done.stdout) == (2, ""), words
+        assert f"{name} holds a key or a certificate; name another file" in done.stderr
+        assert (folder / name).read_bytes() == before
+
+
+def test_one_path_where_a_list_is_wanted_is_said(model: Path) -> None:
+    """A string is a sequence of letters, each of which would be looked for."""
+    (model.parent / "c.jsonl").write_text("{}")
+    for given in (str(model.parent / "c.jsonl"), model.parent / "c.jsonl"):
+        with pytest.raises(InputError, match=r"write claims=\[...\]"):
+            wb.trace(model, claims=given)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=r"write manifests=\[...\]"):
+            wb.check(model, manifests=given)  # type: ignore[arg-type]
+
+
+def test_a_time_without_a_zone_and_a_profile_that_there_is_not_are_said(model: Path) -> None:
+    naive = datetime(2027, 1, 1, 12)  # noqa: DTZ001 - what is tested
+    for judge in (wb.trace, wb.check):
+        with pytest.raises(InputError, match="has no zone"):
+            judge(model, at=naive)
+    with pytest.raises(InputError, match="there is no profile 'checklists'; checklist is wanted"):
+        wb.check(model, profile="checklists")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("role", "answer"), [("verifier", "pass"), ("publisher", "unknown")])
+def test_a_signature_is_a_question_for_publishers(model: Path, role: str, answer: str) -> None:
+    """Whoever trusts a gate alone is not kept out by the signature of a publisher unknown there."""
+    folder = model.parent
+    for name in ("release", "gate"):
+        wb.keygen(folder / name)
+    wb.sign(model, key=folder / "release.key")
+    policy = folder / "p.toml"
+    policy.write_text(
+        f'version = 1\n[trust.signers.gate]\nkey = "gate.pub"\nroles = ["{role}"]\n'
+        '[require]\ncard = { profile = "huggingface" }\n'
+    )
+    rules = {rule.rule: rule.answer for rule in wb.check(model, policy=policy).verdict.rules}
+    assert rules["integrity"] == answer
+    (model / "config.json").write_text("{}")
+    rules = {rule.rule: rule.answer for rule in wb.check(model, policy=policy).verdict.rules}
+    assert rules["integrity"] == ("fail" if role == "verifier" else "unknown")

@@ -40,23 +40,28 @@ _WARNING = "nothing was verified: this is what the file says, whoever wrote it"
 def command(signature: str, *, files: int, as_json: bool) -> None:
     """Print what a signature (model.sig) or claims (claims.jsonl) say; verify nothing.
 
-    The hash, the files, the key that it names: all of it may have been written by anybody. To know
-    whether it is so, use weighbridge verify.
+    The hash, the files, the key that it names: all of it may have been written by anybody. Whether
+    it is so, weighbridge verify tells of signatures and weighbridge trace of claims.
     """
     if workflow.is_claims_file(signature):
-        claims = workflow.inspect_claims(signature)
-        if as_json:
-            print_json(claims_to_json(signature, claims))
-            return
-        click.echo(_WARNING)
-        for line in claims_to_lines(signature, claims):
-            click.echo(line)
+        _tell_claims(signature, workflow.inspect_claims(signature), as_json=as_json)
         return
     inspected = workflow.inspect_signature(signature)
-    if as_json:
+    if inspected.claim is not None:
+        _tell_claims(signature, [inspected.claim], as_json=as_json)
+    elif as_json:
         print_json(_to_json(signature, inspected, files))
+    else:
+        for line in _to_lines(signature, inspected, files):
+            click.echo(line)
+
+
+def _tell_claims(path: str, claims: Sequence[workflow.InspectedClaim], *, as_json: bool) -> None:
+    if as_json:
+        print_json(claims_to_json(path, claims))
         return
-    for line in _to_lines(signature, inspected, files):
+    click.echo(_WARNING)
+    for line in claims_to_lines(path, claims):
         click.echo(line)
 
 

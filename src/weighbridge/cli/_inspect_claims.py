@@ -7,16 +7,30 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.cli._materials import describe_material, material_to_json
-from weighbridge.core import Completeness, printable
+from weighbridge.core import (
+    Completeness,
+    HumanReview,
+    RootAcceptance,
+    TestResult,
+    VerificationSummary,
+    printable,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from weighbridge.core import Dependency, JsonValue, StepRecord, Subject
     from weighbridge.workflow import InspectedClaim
 
 __all__ = ["claims_to_json", "claims_to_lines"]
 
+_NAMES = {
+    RootAcceptance: "root acceptance",
+    HumanReview: "human review",
+    VerificationSummary: "verification summary",
+    TestResult: "test result",
+}
 _MOST_SHOWN = 10
 _COMMIT_DIGITS = 12
 _MOST_DIGESTS = 3
@@ -57,6 +71,8 @@ def _describe(number: int, claim: InspectedClaim) -> Iterator[str]:
         return
     statement = claim.statement
     what = printable(statement.predicate_type.removeprefix("https://"), limit=80)
+    if type(claim.content) in _NAMES:
+        what = _NAMES[type(claim.content)]
     if claim.record is not None:
         what = f"{claim.record.kind} step {printable(claim.record.name, limit=80)!r}"
     yield f"{number}. {what}"
@@ -66,7 +82,58 @@ def _describe(number: int, claim: InspectedClaim) -> Iterator[str]:
     yield from _list(f"{made}:", [_describe_subject(item) for item in statement.subjects])
     if claim.record is not None:
         yield from _describe_step(claim.record)
+    for label, text in _describe_content(claim.content):
+        yield f"   {label + ':':9} {printable(text, limit=400)}"
     yield f"   signed:   with {describe_material(claim.bundle.material)}"
+
+
+def _describe_content(content: object) -> list[tuple[str, str]]:
+    """Return what a person or a verifier says, as labels and words."""
+    match content:
+        case RootAcceptance():
+            found = content.license_found or "none"
+            return [
+                ("reason", content.reason),
+                ("from", content.fetched_from),
+                ("licence", f"{content.license}; found in the artifact: {found}"),
+                ("level", f"{content.max_level} at most"),
+                ("by", content.reviewer),
+                ("when", _describe_life(content.accepted_at, content.expires_at)),
+            ]
+        case HumanReview():
+            return [
+                ("result", f"{content.decision.value}, for {content.scope}"),
+                *([("note", content.note)] if content.note else []),
+                ("by", content.reviewer),
+                ("when", _describe_life(content.reviewed_at, content.expires_at)),
+            ]
+        case VerificationSummary():
+            return [
+                ("result", "passed" if content.passed else "failed"),
+                ("level", "none" if content.level is None else str(content.level)),
+                ("below", _describe_levels(content.dependency_levels)),
+                ("by", content.verifier),
+                ("policy", f"{content.policy_digest} {content.policy_uri}".rstrip()),
+                ("when", f"{content.verified_at:%Y-%m-%d %H:%M:%S} UTC"),
+            ]
+        case TestResult():
+            metrics = [f"{name} {value}" for name, value in sorted(content.metrics.items())]
+            shown = [*metrics[:_MOST_SHOWN], *(["..."] if len(metrics) > _MOST_SHOWN else [])]
+            result = "passed" if content.passed else "not passed"
+            return [("result", "; ".join([result, *shown]))]
+    return []
+
+
+def _describe_levels(levels: Mapping[int, int] | None) -> str:
+    if levels is None:
+        return "not told"
+    told = [f"{count:,} of level {level}" for level, count in sorted(levels.items()) if count > 0]
+    return ", ".join(told) or "nothing"
+
+
+def _describe_life(since: datetime, until: datetime | None) -> str:
+    end = f"until {until:%Y-%m-%d %H:%M:%S} UTC" if until else "no end of its own"
+    return f"{since:%Y-%m-%d %H:%M:%S} UTC, {end}"
 
 
 def _describe_times(record: StepRecord) -> str:

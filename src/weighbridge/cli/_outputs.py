@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["check_outputs", "write_output"]
+
+_PEM = b"-----BEGIN "
 
 
 def check_outputs(
@@ -26,7 +29,8 @@ def check_outputs(
         inputs: Files that are read; None likewise.
 
     Raises:
-        InputError: An output lies inside the artifact, or is an input or another output.
+        InputError: An output lies inside the artifact, is an input, another output, or a file that
+            holds a key or a certificate.
     """
     wanted = [output for output in outputs if output]
     if not wanted:
@@ -42,8 +46,20 @@ def check_outputs(
             )
         if target in taken:
             raise InputError(f"{shown} is {taken[target]}; name another file")
+        if _holds_pem(target):
+            raise InputError(f"{shown} holds a key or a certificate; name another file")
         if not target.startswith("/dev/"):
             taken[target] = "written twice"
+
+
+def _holds_pem(target: str) -> bool:
+    """Tell a key by how it begins: nobody means to lose one, whichever option reads it."""
+    path = Path(target)
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(len(_PEM)) == _PEM
+    return False
 
 
 def write_output(file: str, text: str) -> None:

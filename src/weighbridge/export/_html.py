@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Answer, ArtifactKind, to_count, to_size
+from weighbridge.export._checklist_text import (
+    count_items,
+    group_checklists,
+    is_checklist_rule,
+    name_item,
+)
 from weighbridge.export._html_parts import (
     MAX_ROWS,
     TRACE_STYLE,
@@ -39,6 +45,7 @@ _MAX_NAMES = 20
 
 _WORDS = {Answer.PASS: "Pass", Answer.FAIL: "Fail", Answer.UNKNOWN: "Unknown"}
 _ENTRY_ORDER = {Answer.FAIL: 0, Answer.UNKNOWN: 1, Answer.PASS: 2}
+_MAX_NAMED = 6
 _MEANINGS = {
     Answer.PASS: "This artifact may enter.",
     Answer.FAIL: "This artifact must not enter.",
@@ -55,6 +62,7 @@ def to_html(report: CheckReport) -> str:
         _banner(verdict, evidence.artifact),
         _artifact(verdict, evidence.artifact),
         _rules(verdict.rules),
+        *_checklists(verdict.rules),
         show_findings(evidence.scan),
         show_coverage(evidence.scan),
         _lineage(evidence),
@@ -75,7 +83,9 @@ def _footer(report: CheckReport) -> Markup:
 
 
 def _join(words: list[str]) -> str:
-    """Return ``a``, ``a and b``, ``a, b and c``."""
+    """Return ``a``, ``a and b``, ``a, b and c``; of many the first, and how many more."""
+    if len(words) > _MAX_NAMED:
+        words = [*words[: _MAX_NAMED - 1], f"{len(words) - _MAX_NAMED + 1} more"]
     return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else "".join(words)
 
 
@@ -158,12 +168,27 @@ def _artifact(verdict: Verdict, artifact: ArtifactEvidence) -> Markup:
 
 
 def _rules(rules: tuple[RuleResult, ...]) -> Markup:
+    own = (rule for rule in rules if not is_checklist_rule(rule))
     return section(
-        "Rules", element("ol", *(_rule(rule) for rule in rules), class_="cards"), name="rules"
+        "Rules",
+        element("ol", *(_rule(rule, rule.rule) for rule in own), class_="cards"),
+        name="rules",
     )
 
 
-def _rule(rule: RuleResult) -> Markup:
+def _checklists(rules: tuple[RuleResult, ...]) -> list[Markup]:
+    return [
+        section(
+            name.capitalize(),
+            element("ol", *(_rule(item, name_item(item)) for item in items), class_="cards wide"),
+            name=f"checklist-{number}",
+            note=count_items(items),
+        )
+        for number, (name, items) in enumerate(group_checklists(rules).items())
+    ]
+
+
+def _rule(rule: RuleResult, name: str) -> Markup:
     names = element("ul", *(element("li", code(name)) for name in rule.names[:_MAX_NAMES]))
     parts = [element("p", rule_words(rule))]
     if rule.answer is not Answer.PASS:
@@ -176,7 +201,7 @@ def _rule(rule: RuleResult) -> Markup:
     return element(
         "li",
         rule_icon(rule),
-        element("h3", rule.rule, markup(" "), element("span", _rule_word(rule), class_="unseen")),
+        element("h3", name, markup(" "), element("span", _rule_word(rule), class_="unseen")),
         element("div", *parts),
         class_=f"rule {rule.answer.value if counts(rule) else 'unknown'}",
     )

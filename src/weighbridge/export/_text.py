@@ -34,6 +34,7 @@ __all__ = ["scan_to_text", "to_text"]
 
 _CHECKLIST = "checklist."
 _MAX_NAMES = 5
+_MAX_RULE_NAME = 20
 _MAX_FINDINGS = 10
 _MAX_SCAN_FINDINGS = 100
 _MAX_NOT_EXAMINED = 10
@@ -124,7 +125,8 @@ def _head(style: Style, answer: Answer, artifact: ArtifactEvidence) -> list[str]
 
 def _rules(style: Style, rules: tuple[RuleResult, ...]) -> list[str]:
     own = [rule for rule in rules if not rule.rule.startswith(_CHECKLIST)]
-    column = min(max((count_cells(style.clean(rule.rule)) for rule in own), default=0), 20)
+    widest = max((count_cells(style.clean(rule.rule)) for rule in own), default=0)
+    column = min(widest, _MAX_RULE_NAME, style.width // 3)
     lines = []
     for rule in own:
         name = pad(style.shorten(style.clean(rule.rule), column), column)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weighbridge.core import Answer, Completeness, EdgeKind, Origin, ProblemKind, short_id, to_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from weighbridge.core import LineageEdge, LineageNode, LineageProblem, LineageReport, SetAside
@@ -134,19 +134,26 @@ def summarise(report: LineageReport) -> str:
         return "There is no policy that says whom to trust, so nothing can be believed."
     if _is_unheard_of(report):
         return "Nothing that anybody trusted signed says how this was made."
-    built = sum(bool(node.kind) for node in report.nodes)
-    roots = sum(node.origin in {Origin.ACCEPTED, Origin.LISTED} for node in report.nodes)
-    counted = (
-        f"{to_count(len(report.nodes), 'artifact')}: {built:,} built, {to_count(roots, 'root')}"
-    )
-    if summaries := sum(node.origin is Origin.SUMMARY for node in report.nodes):
-        counted += f", {summaries:,} verified by others"
-    if unknown := sum(node.origin is Origin.UNKNOWN for node in report.nodes):
-        counted += f", {unknown:,} of which nothing is known"
-    return (
-        f"The whole chain has SLSA Build level {report.level}, "
-        f"{COMPLETENESS_WORDS[report.completeness]}. {counted}."
-    )
+    level = f"level {report.level}"
+    if report.root.origin not in ROOTS:
+        level += f", {COMPLETENESS_WORDS[report.completeness]}"
+    return f"The whole chain has SLSA Build {level}. {_count_nodes(report.nodes)}."
+
+
+def _count_nodes(nodes: Sequence[LineageNode]) -> str:
+    counts = {
+        "built": sum(bool(node.kind) for node in nodes),
+        "root": sum(node.origin in {Origin.ACCEPTED, Origin.LISTED} for node in nodes),
+        "verified by others": sum(node.origin is Origin.SUMMARY for node in nodes),
+        "unknown": sum(node.origin is Origin.UNKNOWN for node in nodes),
+    }
+    told = [
+        to_count(count, words) if words == "root" else f"{count:,} {words}"
+        for words, count in counts.items()
+        if count
+    ]
+    whole = to_count(len(nodes), "artifact")
+    return f"{whole}: {', '.join(told)}" if told else whole
 
 
 def _is_unheard_of(report: LineageReport) -> bool:

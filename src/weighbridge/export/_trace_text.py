@@ -92,14 +92,13 @@ def trace_block(style: Style, report: LineageReport, *, at: datetime) -> list[st
         return lines
     inner = replace(style, width=style.width - 2)
     tree = _tree(inner, report, at=at, max_nodes=_MAX_SHORT_NODES)
-    lines += _in_words(style, report)[1:] + ["  " + line for line in tree]
-    problems = _problems(style, report)
+    lines += _weakest(style, report) + ["  " + line for line in tree]
     told, _ = count_set_aside(report.set_aside)
     if told:
-        problems += style.hang(
-            "  ", f"{to_count(len(told), 'statement')} set aside; weighbridge trace says why", DIM
-        )
-    return lines + problems
+        words = f"{to_count(len(told), 'statement')} set aside; weighbridge trace says why"
+        lines += style.hang("  ", words, DIM)
+    problems = _problems(style, report)
+    return lines + (["", *problems] if problems else [])
 
 
 def _head(style: Style, report: LineageReport) -> list[str]:
@@ -113,9 +112,12 @@ def _head(style: Style, report: LineageReport) -> list[str]:
 
 
 def _in_words(style: Style, report: LineageReport) -> list[str]:
-    lines = style.hang("  ", summarise(report))
+    return style.hang("  ", summarise(report)) + _weakest(style, report)
+
+
+def _weakest(style: Style, report: LineageReport) -> list[str]:
     weakest = weakest_words(report, arrow="←" if style.unicode else "<-")
-    return lines + (style.hang("  Weakest path: ", weakest) if weakest else [])
+    return style.hang("  Weakest path: ", weakest) if weakest else []
 
 
 def _problems(style: Style, report: LineageReport) -> list[str]:
@@ -141,10 +143,14 @@ def _set_aside(style: Style, report: LineageReport) -> list[str]:
     told, unrelated = count_set_aside(report.set_aside)
     if not told and not unrelated:
         return []
-    words = to_count(len(told), "statement") + " that could not be used"
+    if not report.is_judged:
+        words = to_count(len(report.set_aside), "statement")
+        return style.title("Set aside", f"{words}; --policy FILE says whom to trust")
+    parts = [f"{to_count(len(told), 'statement')} that could not be used"] if told else []
     if unrelated:
-        words += f"; {unrelated:,} more about something else"
-    lines = style.title("Set aside", words)
+        count = f"{unrelated:,} more" if told else to_count(unrelated, "statement")
+        parts.append(f"{count} about something else")
+    lines = style.title("Set aside", "; ".join(parts))
     for item in told[:_MAX_SET_ASIDE]:
         about = item.predicate_type.removeprefix("https://") or "unreadable"
         lines += style.hang("  - ", printable(f"{item.where}: {item.reason}"))

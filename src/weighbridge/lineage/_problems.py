@@ -91,8 +91,13 @@ def to_order(problem: LineageProblem) -> tuple[int, str]:
     return _KINDS.index(problem.kind), problem.message
 
 
-def find_dead_end(fact: Fact) -> LineageProblem:
-    """Return why nothing is known of a node about which nothing else is to be said."""
+def find_dead_end(fact: Fact, *, is_undeclared: bool = False) -> LineageProblem:
+    """Return why nothing is known of a node about which nothing else is to be said.
+
+    Args:
+        fact: What is known of it.
+        is_undeclared: Whether it is only there because a step read it that had not declared it.
+    """
     if fact.copies:
         if any(step.record.kind == "fetch" for step in fact.copies):
             words = "it was only fetched, and nobody says how it was made; accept it or list it"
@@ -102,6 +107,11 @@ def find_dead_end(fact: Fact) -> LineageProblem:
         words = "it is only known as a part of what was made from it"
     elif fact.id.startswith("unnamed:"):
         words = "the statement gives no digest of it, so that nothing can be known about it"
+    elif is_undeclared:
+        words = (
+            "a step read it and had not declared it, and nothing is known about where it is from;"
+            " keep it from the step, or accept it"
+        )
     else:
         words = "nothing is known about where it is from; get its claims, or accept it"
     return LineageProblem(ProblemKind.DEAD_END, words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weighbridge.core import (
@@ -28,7 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["find_weakest_path", "list_edges", "list_nodes"]
 
 _ORDER = tuple(Completeness)
+_UNDECLARED = "undeclared"
 _LAST = "\U0010ffff"  # behind every name that people can be shown
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """How those speak of a node that took it in."""
+
+    label: str
+    is_undeclared: bool
 
 
 def list_nodes(
@@ -39,8 +49,16 @@ def list_nodes(
     labels = _find_labels(facts)
     if label:
         labels[facts[0].id] = shown(label)
+    undeclared = _find_undeclared(facts)
     return tuple(
-        _build_node(index, fact, judgement, known=known, against=against, label=labels[fact.id])
+        _build_node(
+            index,
+            fact,
+            judgement,
+            known=known,
+            against=against,
+            called=_Called(labels[fact.id], is_undeclared=fact.id in undeclared),
+        )
         for index, fact in enumerate(facts)
     )
 
@@ -122,6 +140,17 @@ def _find_labels(facts: Sequence[Fact]) -> dict[str, str]:
     return labels
 
 
+def _find_undeclared(facts: Sequence[Fact]) -> set[str]:
+    """Return the ids that steps took in and none declared."""
+    declared: set[str] = set()
+    read: set[str] = set()
+    for fact in facts:
+        for made in fact.made:
+            for target, role, _ in made.inputs:
+                (read if role == _UNDECLARED else declared).add(target)
+    return read - declared
+
+
 def _build_node(
     index: int,
     fact: Fact,
@@ -129,7 +158,7 @@ def _build_node(
     *,
     known: Known,
     against: Against,
-    label: str,
+    called: _Called,
 ) -> LineageNode:
     beliefs, sound = known.beliefs, _list_sound(fact)
     names = known.aliases.list_names(fact.id)
@@ -144,10 +173,10 @@ def _build_node(
         fact, against, known, is_believed=rank > 0, is_circle=judgement.is_circle[index]
     )
     if is_required and _is_dead_end(choice, problems):
-        problems = [*problems, find_dead_end(fact)]
+        problems = [*problems, find_dead_end(fact, is_undeclared=called.is_undeclared)]
     return LineageNode(
         id=fact.id,
-        label=label,
+        label=called.label,
         origin=origin,
         own_level=max([level, *[one.step.level for one in sound]]),
         level=level,

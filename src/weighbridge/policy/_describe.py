@@ -165,7 +165,7 @@ def _tell_source(rule: SourceRule) -> str:
 
 def _tell_review(rule: ReviewRule) -> str:
     people = count(rule.at_least, "person") if rule.at_least == 1 else f"{rule.at_least} people"
-    text = f"{people} among {_either(rule.by)} approved it"
+    text = f"{people} among {printable(', '.join(rule.by))} approved it"
     if rule.scope:
         text += f" for {printable(rule.scope)}"
     if rule.max_age_days is not None:

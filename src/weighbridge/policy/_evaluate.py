@@ -187,7 +187,7 @@ def _list_not_checked(policy: Policy) -> tuple[NotChecked, ...]:
         (policy.licenses, "which licence it declares", unasked),
         (policy.card, "whether it has a model card", unasked),
         (policy.provenance, "provenance: how it was made", unmade),
-        (through, "lineage: under which licences is what it was made from", unmade),
+        (through, "licences of the lineage: of what it was made from", unmade),
         (policy.source, "source: where it is from", unmade),
         (policy.review, "review: whether a person has reviewed it", unmade),
         (policy.evaluation, "evaluation: whether it is good at its task", unmade),

@@ -251,8 +251,10 @@ def _praise(
     least: Completeness,
 ) -> RuleResult:
     over = "in the chain" if rule.depth is None else f"within {count(rule.depth, 'step')}"
+    # Of a cut no inputs are to be known, so nothing is said of them.
+    inputs = f", inputs {least}" if any(node.origin is Origin.BUILT for node in nodes) else ""
     return pass_(
         _RULE,
-        f"Build level {level}, inputs {least}, over {count(len(nodes), 'artifact')} {over};"
+        f"Build level {level}{inputs}, over {count(len(nodes), 'artifact')} {over};"
         f" weakest path: {to_path_words(report)}",
     )

@@ -77,7 +77,7 @@ def _judge_comparison(artifact: ArtifactEvidence, signature: SignatureEvidence) 
         return unknown(
             "integrity",
             f"{size}; they cannot be compared with {file}{why}",
-            remedy="Replace the signature file by one that can be read, or remove it.",
+            remedy="Name its signer in the policy, as a publisher, or get another signature.",
         )
     return pass_("integrity", f"{size}; they are the files that {file} lists")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from weighbridge._version import __version__
@@ -42,6 +41,7 @@ from weighbridge.signing import (
 )
 from weighbridge.workflow._cards import pick_card, read_card
 from weighbridge.workflow._lineage import gather_lineage, read_manifests
+from weighbridge.workflow._moment import to_moment
 from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._policy_trust import load_policy, load_verifiers
 from weighbridge.workflow._scan import changes_as_failures
@@ -49,6 +49,7 @@ from weighbridge.workflow._signatures import find_signature_path, read_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from weighbridge.core import Attribution, Bundle
@@ -63,6 +64,9 @@ if TYPE_CHECKING:
     from weighbridge.signing import Verifier
 
 __all__ = ["check_artifact"]
+
+_PUBLISHER = "publisher"
+_PROFILES = ("", "checklist")
 
 _SPARE_ENTRIES = 10_000
 
@@ -125,9 +129,12 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     root = to_path(path, what="artifact")
     policy_file = to_optional_path(policy, what="policy")
     rules = load_policy(policy_file, limits=limits)
+    if profile not in _PROFILES:
+        choice = " or ".join(filter(None, _PROFILES))
+        raise InputError(f"there is no profile {printable(str(profile))!r}; {choice} is wanted")
     if profile:
         rules = replace(rules, profile=profile)
-    judged_at = at or datetime.now(UTC)
+    judged_at = to_moment(at)
     lists = read_manifests(manifests, limits=limits)
     verifiers = load_verifiers(rules, policy_file, limits=limits, offline=offline)
     target = find_signature_path(root, signature)
@@ -135,6 +142,8 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     claim = None
     if bundle and verifiers:
         claim = _verify_signature(bundle, verifiers, at=judged_at, limits=limits)
+        if claim.signed is None and not any(_PUBLISHER in one.roles for one in rules.signers):
+            claim = None  # of a publisher nobody asks: as without a policy
     weighed = weigh(
         root,
         executor=executor or ThreadExecutor(),

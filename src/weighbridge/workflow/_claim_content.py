@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         VerificationSummary,
     )
 
-    _Content: TypeAlias = (
+    Content: TypeAlias = (
         StepRecord
         | RootAcceptance
         | HumanReview
@@ -48,12 +48,17 @@ if TYPE_CHECKING:
         | Environment
     )
 
-__all__ = ["read_content"]
+__all__ = ["Content", "is_claim_type", "read_content"]
 
 _SIGNED_FILES = "https://model_signing/signature/v1."
 
 
-def read_content(statement: Statement) -> tuple[_Content | None, str]:
+def is_claim_type(predicate_type: str) -> bool:
+    """Tell whether statements of a type are claims, which an OMS signature is not."""
+    return predicate_type in _READERS
+
+
+def read_content(statement: Statement) -> tuple[Content | None, str]:
     """Return what a statement says, or why that cannot be read; neither for a type not known.
 
     Never raises on content: a statement that is signed well and says something strange must not
@@ -78,7 +83,7 @@ def _read_signed_files(statement: Statement) -> SignedFiles:
     )
 
 
-_READERS: dict[str, Callable[[Statement], _Content]] = {
+_READERS: dict[str, Callable[[Statement], Content]] = {
     PREDICATE_TYPE: parse_provenance,
     SCAI_TYPE: parse_environment,
     ROOT_ACCEPTANCE_TYPE: parse_acceptance,

@@ -83,6 +83,8 @@ def open_sources(
         InputError: A place is missing, cannot be read, or holds no claims at all.
         LimitExceededError: A file is too large, or there are too many.
     """
+    if isinstance(sources, (str, os.PathLike)):
+        raise InputError("claims is a list of places; write claims=[...]")
     lines: list[ClaimLines] = []
     stores: list[tuple[str, BundleStore]] = []
     for source in sources:

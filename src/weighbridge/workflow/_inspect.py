@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from weighbridge.core import DEFAULT_LIMITS, Limits, parse_statement
 from weighbridge.errors import ParseError
 from weighbridge.signing import parse_signed_manifest, read_claimed_times
+from weighbridge.workflow._claim_content import is_claim_type
+from weighbridge.workflow._inspect_claims import inspect_line
 from weighbridge.workflow._paths import to_path
 from weighbridge.workflow._signatures import read_bundle
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from weighbridge.core import Bundle, Statement
     from weighbridge.core.ports import StrPath
     from weighbridge.signing import SignedManifest
+    from weighbridge.workflow._inspect_claims import InspectedClaim
 
 __all__ = ["Inspected", "inspect_signature"]
 
@@ -30,6 +33,7 @@ class Inspected:
         statement: What was signed, if anything was.
         manifest: The list of files in it, or None.
         problem: Why there is no list; empty if there is one.
+        claim: What else it says, if it is a claim and no signature of a model.
         claimed_times: What each RFC 3161 timestamp says, or None where it cannot be read.
     """
 
@@ -38,6 +42,7 @@ class Inspected:
     manifest: SignedManifest | None
     problem: str = ""
     claimed_times: tuple[datetime | None, ...] = ()
+    claim: InspectedClaim | None = None
 
 
 def inspect_signature(signature: StrPath, *, limits: Limits = DEFAULT_LIMITS) -> Inspected:
@@ -53,5 +58,7 @@ def inspect_signature(signature: StrPath, *, limits: Limits = DEFAULT_LIMITS) ->
     try:
         manifest = parse_signed_manifest(statement)
     except ParseError as error:
-        return Inspected(bundle, statement, None, str(error), times)
+        is_claim = is_claim_type(statement.predicate_type)
+        claim = inspect_line(bundle.raw, limits) if is_claim else None
+        return Inspected(bundle, statement, None, str(error), times, claim)
     return Inspected(bundle, statement, manifest, claimed_times=times)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import os
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import refuse_changes, weigh
@@ -14,15 +14,18 @@ from weighbridge.core import (
     collection_paused,
 )
 from weighbridge.engines import ThreadExecutor
+from weighbridge.errors import InputError
 from weighbridge.lineage import build_lineage
 from weighbridge.workflow._collect import collect_claims
 from weighbridge.workflow._file_lists import read_file_list
+from weighbridge.workflow._moment import to_moment
 from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._policy_trust import load_policy, load_verifiers
 from weighbridge.workflow._signatures import find_signature_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from weighbridge.artifact import Weighed
@@ -78,6 +81,7 @@ def trace_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     """
     root = to_path(path, what="artifact")
     policy_file = to_optional_path(policy, what="policy")
+    moment = to_moment(at)
     rules = load_policy(policy_file, limits=limits)
     verifiers = load_verifiers(rules, policy_file, limits=limits, offline=offline)
     lists = read_manifests(manifests, limits=limits)
@@ -96,7 +100,7 @@ def trace_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         (manifest, *lists),
         rules,
         verifiers,
-        at=at or datetime.now(UTC),
+        at=moment,
         signature=target,
         claims=claims,
         limits=limits,
@@ -170,6 +174,8 @@ def read_manifests(files: Sequence[StrPath], *, limits: Limits) -> tuple[Manifes
     Raises:
         InputError: One is missing or is no list of files.
     """
+    if isinstance(files, (str, os.PathLike)):
+        raise InputError("manifests is a list of files; write manifests=[...]")
     found = []
     for file in files:
         listed = read_file_list(to_path(file, what="manifest"), limits=limits)

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import (
+    CLAIMS_NAME,
+    DEFAULT_SIGNATURE_NAME,
     append_claims,
     check_claims,
     find_claims,
@@ -125,6 +127,7 @@ def accept_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         IncompleteError: A service that signing needs does not answer; the disk is full; or the
             store has the claim and the claims file has not.
     """
+    _check_words("reason", reason)
     check_address(fetched_from, what="place that it was fetched from")
     accepted_at = datetime.now(UTC)
     expires_at = _to_end(expires, at=accepted_at)
@@ -186,6 +189,7 @@ def review_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     if decision not in tuple(Decision):
         choice = " or ".join(Decision)
         raise InputError(f"the decision is {printable(str(decision))!r}; {choice} is wanted")
+    _check_words("scope", scope)
     reviewed_at = datetime.now(UTC)
     expires_at = None if expires is None else _to_end(expires, at=reviewed_at)
     place = _Place.open(path, store, limits)
@@ -227,6 +231,7 @@ class _Place:
         root = to_path(path, what="artifact")
         if not os.path.lexists(root):
             raise InputError(f"there is nothing at {printable(str(path))}; check the path")
+        _refuse_parts(root)
         kept = choose_store(store, limits=limits)
         check_claims(root, limits=limits)
         if kept is not None:
@@ -252,6 +257,19 @@ class _Place:
                 raise
             raise IncompleteError(f"{error}; the store has the claim") from error
         return Vouched(Digest(statement.subjects[0].digest["sha256"]), claims, word)
+
+
+def _refuse_parts(root: Path) -> None:
+    """Refuse a file of a folder that somebody spoke for: a claim beside it would change that."""
+    if root.is_dir():
+        return
+    for name in (DEFAULT_SIGNATURE_NAME, CLAIMS_NAME):
+        if os.path.lexists(root.parent / name):
+            file, folder = printable(str(root)), printable(str(root.parent))
+            raise InputError(
+                f"{file} lies in {folder}, which has {name}: a claim beside it would change that"
+                " folder; name the folder, or a copy of the file elsewhere"
+            )
 
 
 def _look(
@@ -302,6 +320,11 @@ def _compare_licenses(found: LicenseEvidence, given: str, *, accepted: bool) -> 
             "it declares, or --license-differs and why in the reason"
         )
     return words
+
+
+def _check_words(what: str, words: str) -> None:
+    if not words.strip():
+        raise InputError(f"the {what} is empty; say it in words")
 
 
 def _to_end(expires: datetime | date | str, *, at: datetime) -> datetime:

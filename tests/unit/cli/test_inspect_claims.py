@@ -11,16 +11,22 @@ import pytest
 from weighbridge.cli._inspect_claims import claims_to_lines
 from weighbridge.core import (
     Bundle,
+    Decision,
     Dependency,
     Envelope,
+    HumanReview,
     PublicKeyMaterial,
+    RootAcceptance,
     StepRecord,
     Subject,
+    TestResult,
+    VerificationSummary,
 )
 from weighbridge.provenance import build_provenance
 from weighbridge.workflow import InspectedClaim
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LATER = NOON + timedelta(days=1)
 RECORD = StepRecord(
     kind="train",
     name="n",
@@ -91,3 +97,55 @@ def test_the_commit_is_that_of_the_source_and_not_of_a_submodule() -> None:
 )
 def test_how_complete(completeness: Any, words: str) -> None:
     assert words in show(facts={"completeness": completeness})
+
+
+def show_content(content: Any) -> str:
+    statement = build_provenance(RECORD, [Subject("m", {"sha256": "11"})])
+    bundle = Bundle(PublicKeyMaterial("k"), Envelope(statement.payload, ()), b"{}")
+    return "\n".join(claims_to_lines("c", [InspectedClaim(bundle, statement, None, content)]))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            RootAcceptance("base", "https://e.org/m", "MIT", "", "ann", NOON, LATER, 2),
+            (
+                "1. root acceptance",
+                "reason:   base",
+                "from:     https://e.org/m",
+                "licence:  MIT; found in the artifact: none",
+                "level:    2 at most",
+                "when:     2026-01-01 12:00:00 UTC, until 2026-01-02 12:00:00 UTC",
+            ),
+        ),
+        (
+            HumanReview(Decision.REJECT, "data", "bad\x1b[2J", "ann", NOON),
+            (
+                "1. human review",
+                "result:   reject, for data",
+                r"note:     bad\x1b[2J",
+                "when:     2026-01-01 12:00:00 UTC, no end of its own",
+            ),
+        ),
+        (
+            VerificationSummary(
+                "https://e.org/gate", NOON, "r", "p", "sha256:ab", True, 3, {3: 2, 1: 1, 0: 0}
+            ),
+            (
+                "1. verification summary",
+                "result:   passed",
+                "level:    3",
+                "below:    1 of level 1, 2 of level 3",
+                "policy:   sha256:ab p",
+            ),
+        ),
+        (
+            TestResult(False, {"accuracy": "0.9"}),
+            ("1. test result", "result:   not passed; accuracy 0.9"),
+        ),
+    ],
+)
+def test_what_people_and_verifiers_say(content: Any, words: tuple[str, ...]) -> None:
+    said = show_content(content)
+    assert [word for word in words if word not in said] == []

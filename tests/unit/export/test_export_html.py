@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from unit.export import samples
 from unit.export.pages import Page, check_inert, contrast
-from weighbridge.core import Coverage, CoverageStatus, Location
+from unit.policy.checklist_cases import trained_evidence
+from weighbridge.core import Answer, Coverage, CoverageStatus, Location, RuleResult
 from weighbridge.export import CheckReport, to_html
+from weighbridge.policy import judge_checklist
 
 REPORTS = {
     **{name: make() for name, make in samples.ALL.items()},
@@ -173,3 +175,22 @@ def test_the_lineage_and_the_document_have_their_sections() -> None:
     assert "two provenances disagree" in broken
     assert "line 3 is not YAML" in broken
     assert "Lineage" not in Page(to_html(samples.passing())).text
+
+
+def test_checklists_stand_apart_with_names_that_people_read() -> None:
+    """Before, they were rules with long names, broken anywhere."""
+    report = samples.passing()
+    items = judge_checklist(trained_evidence())
+    rules = (*report.verdict.rules, *items)
+    text = Page(to_html(replace(report, verdict=replace(report.verdict, rules=rules)))).text
+    assert "Dependencies8 pass, 0 fail, 0 unknownframework versions pinned" in text
+    assert "Security3 pass, 0 fail, 2 unknown" in text
+    assert "Reproducibility6 pass, 0 fail, 0 unknown" in text
+    assert text.count("resource limits for inference") == 1
+
+
+def test_the_banner_names_the_first_of_many_rules() -> None:
+    report = samples.passing()
+    rules = tuple(RuleResult(f"r{n}", Answer.UNKNOWN, "x") for n in range(9))
+    text = Page(to_html(replace(report, verdict=replace(report.verdict, rules=rules)))).text
+    assert "9 of 9 rules could not be answered: r0, r1, r2, r3, r4 and 4 more." in text

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from unit.export import lineages
 from weighbridge.core import Answer, LineageReport, Origin
 from weighbridge.export import judge_trace, to_trace_text
+from weighbridge.export._style import Style
+from weighbridge.export._trace import summarise
+from weighbridge.export._trace_text import trace_block
 from weighbridge.export._wrap import count_cells
 
 _SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -215,3 +218,34 @@ def test_any_graph_is_told_with_each_node_at_most_once(report: LineageReport) ->
         assert len(heads) <= 1
         if node.id in reached and "left out" not in text and "deeper" not in text:
             assert heads
+
+
+def test_only_what_there_is_is_counted() -> None:
+    """A chain of one root has no inputs of which anything could be known."""
+    root = lineages.report([lineages.root("base", depth=0)], [], path=("base",))
+    assert "The whole chain has SLSA Build level 2. 1 artifact: 1 root." in plain(root)
+    bad = " ".join(plain(lineages.bad()).split())
+    assert re.search(r"artifacts: [^.]*, \d+ unknown\. Weakest", bad)
+
+
+def test_what_was_set_aside_is_counted_in_words_that_are_so() -> None:
+    strange, *_ = lineages.SET_ASIDE
+    unrelated = replace(strange, is_unrelated=True)
+    assert "Set aside  1 statement about something else\n" in plain(
+        replace(lineages.good(), set_aside=(unrelated,))
+    )
+    assert "Set aside  1 statement that could not be used; 1 more about something else\n" in plain(
+        replace(lineages.good(), set_aside=(strange, unrelated))
+    )
+    text = plain(lineages.unjudged())
+    count = len(lineages.SET_ASIDE)
+    assert text.endswith(f"Set aside  {count} statements; --policy FILE says whom to trust")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_a_verdict_says_nothing_of_the_lineage_twice(width: int) -> None:
+    style = Style(width, colour=False, unicode=True)
+    lines = trace_block(style, lineages.good(), at=lineages.AT)
+    head = lines[: next(i for i, line in enumerate(lines) if line.startswith("  ●"))]
+    said = " ".join(" ".join(head).split())
+    assert said.startswith(f"Lineage {summarise(lineages.good())} Weakest path: package ←")

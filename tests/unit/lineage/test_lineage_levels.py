@@ -120,6 +120,15 @@ def test_what_was_read_and_not_declared_is_an_input_and_other_materials_are_none
     assert report.root.step is not None
     assert lock in report.root.step.inputs
     assert problems(report, "seen") == {ProblemKind.DEAD_END}
+    (problem,) = report.by_id()[node("seen")].problems
+    assert problem.message.startswith("a step read it and had not declared it")
+
+
+def test_what_one_step_declared_is_no_secret_of_another() -> None:
+    seen = Dependency("/etc/x", {"sha256": sha("seen")}, role="undeclared")
+    report = lineage("a", made("a", "b", materials=(seen,)), made("b", "seen"))
+    (problem,) = report.by_id()[node("seen")].problems
+    assert problem.message.startswith("nothing is known about where it is from")
 
 
 def test_an_accepted_root_ends_what_is_required_and_has_a_licence() -> None:
