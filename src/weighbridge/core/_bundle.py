@@ -415,6 +415,6 @@ class _Reader:
             raise ParseError(f"{self.what} holds broken base64: {error}", where=where) from error
         # What the decoder lets pass are bits behind the last whole byte.
         tail = len(data) % 3
-        if tail and base64.b64encode(data[-tail:]) != text[-4:]:
+        if tail and binascii.b2a_base64(data[-tail:], newline=False) != text[-4:]:
             self.refuse("holds base64 with stray bits at its end", where)
         return data

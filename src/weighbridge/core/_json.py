@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JsonValue", "check_depth", "parse_json", "to_json"]
 
-_CONTAINERS = (dict, list)
+_CONTAINERS = frozenset({dict, list})
 
 # Above this the search for cyclic garbage is kept from running meanwhile.
 _SMALL_BYTES = 64 * 1024
@@ -136,13 +136,13 @@ def _check_depth(value: JsonValue, what: str, limit: int, *, most: int | None = 
         limit: How many levels there may be.
         most: How many lists and objects there are at most in all of it, if that is known.
     """
-    level: list[Any] = [value]
+    level: list[Any] = [value] if type(value) in _CONTAINERS else []
     for left in range(limit, -1, -1):
         if most is not None:
             most -= len(level)
             if most <= left:
                 return
-        level = [item for item in _inside(level) if isinstance(item, _CONTAINERS)]
+        level = [item for item in _inside(level) if type(item) in _CONTAINERS]
         if not level:
             return
     message = f"{what} is nested deeper than {limit} levels"
@@ -151,11 +151,7 @@ def _check_depth(value: JsonValue, what: str, limit: int, *, most: int | None = 
 
 def _inside(level: list[Any]) -> Iterator[Any]:
     """Yield what is directly inside these lists and objects."""
-    return chain.from_iterable(
-        item.values() if isinstance(item, dict) else item
-        for item in level
-        if isinstance(item, _CONTAINERS)
-    )
+    return chain.from_iterable(item.values() if type(item) is dict else item for item in level)
 
 
 def to_json(value: JsonValue) -> str:

@@ -13,6 +13,7 @@ from weighbridge.provenance._slsa import BUILD_TYPE, KINDS, OWN_ROLES, PREDICATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
     from weighbridge.core import Statement
 
 __all__ = ["SharedMaterials", "parse_provenance"]
@@ -28,9 +29,7 @@ _MAX_SHARED = 10_000
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
 
 
-def parse_provenance(
-    statement: Statement, *, shared: SharedMaterials | None = None
-) -> StepRecord:
+def parse_provenance(statement: Statement, *, shared: SharedMaterials | None = None) -> StepRecord:
     """Read what ``build_provenance`` writes; the statement may be anybody's.
 
     The record says what the statement says. Whether that is so, its signature, the trust in whoever
@@ -161,7 +160,7 @@ def _parse_descriptor(item: object, group: str, index: int) -> Dependency:
     role = _to_text_map(annotations, group, index).get("role", "")
     if role:
         annotations = {key: value for key, value in annotations.items() if key != "role"}
-    return Dependency(name, _to_text_map(digest, group, index), uri, role, annotations)
+    return Dependency(name, _to_text_map(digest, group, index), uri, sys.intern(role), annotations)
 
 
 def _to_texts(items: list[object], where: str) -> list[str]:

@@ -16,7 +16,6 @@ from weighbridge.core import (
 from weighbridge.engines import ThreadExecutor
 from weighbridge.lineage import build_lineage
 from weighbridge.workflow._collect import collect_claims
-from weighbridge.workflow._file_lists import read_file_list
 from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._policy_trust import load_policy, load_verifiers
 from weighbridge.workflow._signatures import find_signature_path
@@ -170,6 +169,10 @@ def read_manifests(files: Sequence[StrPath], *, limits: Limits) -> tuple[Manifes
     Raises:
         InputError: One is missing or is no list of files.
     """
+    if not files:
+        return ()
+    from weighbridge.workflow._file_lists import read_file_list  # noqa: PLC0415 - seldom
+
     found = []
     for file in files:
         listed = read_file_list(to_path(file, what="manifest"), limits=limits)
