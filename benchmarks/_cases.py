@@ -177,15 +177,15 @@ def hashed_before(prepare: Callable[[Path], Path]) -> Callable[[Path], Path]:
     return write
 
 
-def write_graph(count: int) -> Callable[[Path], Path]:
-    """A claims file of steps that all lead to one model, each signed on its own (EC, P-256)."""
+def write_graph(count: int, *, is_whole: bool = False) -> Callable[[Path], Path]:
+    """A claims file of steps that all lead to one model, each signed on its own (EC, P-256).
+
+    With ``is_whole`` each step is as ``weighbridge run`` records it: 60 packages, facts, and the
+    statements beside it, of what the step touched and of what it ran on; three signatures each.
+    """
 
     def write(work: Path) -> Path:
-        from datetime import UTC, datetime
-
-        from benchmarks._jobs import LINEAGE_BUILDER, hash_name
-        from weighbridge.core import Dependency, StepRecord, Subject
-        from weighbridge.provenance import build_provenance
+        from benchmarks._graphs import list_statements
         from weighbridge.signing import load_signer
         from weighbridge.workflow import create_key_files
 
@@ -194,32 +194,51 @@ def write_graph(count: int) -> Callable[[Path], Path]:
         (work / "bench.key").unlink(missing_ok=True)
         (work / "bench.pub").unlink(missing_ok=True)
         signer = load_signer(create_key_files(work / "bench").private)
-        at = datetime.now(UTC)
-        digests = [{"sha256": hash_name(str(number)).hex} for number in range(count)]
         with (root / "claims.jsonl").open("wb") as stream:
-            for number in range(count):
-                record = StepRecord(
-                    kind="train",
-                    name=f"step {number}",
-                    builder=LINEAGE_BUILDER,
-                    entry_point=("python", "train.py"),
-                    parameters={"epochs": "3"},
-                    inputs=tuple(
-                        Dependency(f"data-{n}", digests[n], f"file:data/{n}", role="data")
-                        for n in (2 * number + 1, 2 * number + 2)
-                        if n < count
-                    ),
-                    materials=(Dependency("train.py", digests[0], role="entry-point"),),
-                    facts={"completeness": {"class": "observed"}},
-                    started_at=at,
-                    finished_at=at,
-                    invocation=f"urn:step:{number}",
-                )
-                subjects = [Subject(f"out-{number}", digests[number])]
-                stream.write(signer.sign(build_provenance(record, subjects)).raw + b"\n")
+            for statement in list_statements(count, is_whole=is_whole):
+                stream.write(signer.sign(statement).raw + b"\n")
         return root
 
     return write
+
+
+def write_claimed_model(work: Path) -> Path:
+    """A signed model with a card, a policy that asks for most things, and 21 claims of 7 steps."""
+    from benchmarks._graphs import BUILDER, list_statements
+    from weighbridge.signing import load_signer
+    from weighbridge.workflow import hash_artifact
+
+    root = work / "claimed"
+    root.mkdir()
+    header = b'{"w":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}'
+    weights = len(header).to_bytes(8, "little") + header + bytes(16)
+    (root / "model.safetensors").write_bytes(weights)
+    (root / "README.md").write_text("---\nlicense: apache-2.0\n---\n\n# A model\n\nFor nothing.\n")
+    sign(root, work / "bench")
+    signer = load_signer(work / "bench.key")
+    model = hash_artifact(root).compute_digest()
+    with (root / "claims.jsonl").open("wb") as stream:
+        for statement in list_statements(7, is_whole=True, model=model):
+            stream.write(signer.sign(statement).raw + b"\n")
+    (work / "weighbridge.toml").write_text(f"""\
+version = 1
+
+[trust.signers.cluster]
+key = "bench.pub"
+roles = ["builder", "publisher"]
+
+[trust.builders."{BUILDER}"]
+signers = ["cluster"]
+level = 3
+
+[require]
+signature = {{ by = ["cluster"] }}
+scan = {{ fail-on = "medium", coverage = "complete" }}
+licenses = {{ allow = ["Apache-2.0"] }}
+card = {{ profile = "huggingface" }}
+provenance = {{ level = 3, completeness = "observed" }}
+""")
+    return root
 
 
 def nothing(work: Path) -> Path:
@@ -251,6 +270,7 @@ RUN_STEP, RUN_PROMISED = ("job", "run-step"), ("job", "run-promised")
 LOOK_UP = ("job", "look-up")
 LINEAGE, LINEAGE_MEMORY = ("job", "lineage"), ("job", "lineage-memory")
 SIGNATURES = ("job", "signatures")
+CHECK_CLAIMS = ("job", "check-claims")
 RUN_HASH, RUN_CHECK = (WEIGHBRIDGE, "hash"), (WEIGHBRIDGE, "check")
 
 CASES = (
@@ -309,7 +329,7 @@ CASES = (
         300,
         unit="peak_mib",
     ),
-    # A tree of steps: from the claims file to the level of the model, against the 2,000 signature
+    # A tree of steps: from the claims file to the verdict about the model, against the signature
     # checks that ``cryptography`` makes of them, and nothing else.
     Case(
         "lineage: 2,000 EC-signed steps / signatures alone",
@@ -318,6 +338,15 @@ CASES = (
         SIGNATURES,
         3,
     ),
+    Case(
+        "lineage: 2,000 whole steps / signatures alone",
+        write_graph(2_000, is_whole=True),
+        LINEAGE,
+        SIGNATURES,
+        3,
+    ),
+    # The whole command, less what ``weighbridge hash`` takes for the same model.
+    Case("seconds: check, 21 claims, beside hashing", write_claimed_model, CHECK_CLAIMS, None, 0.5),
     Case(
         "memory: 50,000 statements, MiB per 10,000",
         write_graph(50_000),
@@ -333,6 +362,15 @@ CASES = (
         LINEAGE_MEMORY,
         None,
         150,
+        unit="peak_mib",
+    ),
+    # Beside the claims file itself, which is held while it is read: 63 MB.
+    Case(
+        "memory: 2,000 whole steps",
+        write_graph(2_000, is_whole=True),
+        LINEAGE_MEMORY,
+        None,
+        None,
         unit="peak_mib",
     ),
 )

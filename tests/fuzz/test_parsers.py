@@ -57,7 +57,7 @@ from weighbridge.provenance import (
 )
 from weighbridge.scanning import build_inspector
 from weighbridge.signing import parse_before_v1
-from weighbridge.workflow._claim_content import read_content
+from weighbridge.workflow._claim_content import ContentReader
 
 POLICY = b"""version = 1
 [trust.signers.a]
@@ -222,7 +222,7 @@ def check_observation(seen: Observation) -> None:
 
 def check_content(statement: Statement) -> None:
     """Hold that a statement of any type has content, or a reason, or is of a type not known."""
-    content, problem = read_content(statement)
+    content, problem = ContentReader().read(statement)
     assert content is None or not problem
 
 

@@ -84,15 +84,17 @@ def _read_bounded(path: Path, limit_bytes: int, *, follow: bool) -> tuple[int, i
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit_bytes:
             return status.st_mode, status.st_size, b""
-        data = _read_at_most(descriptor, limit_bytes + 1)
+        data = _read_at_most(descriptor, limit_bytes + 1, status.st_size + 1)
         return status.st_mode, len(data), data  # it may have grown, or be empty as /proc says
     finally:
         os.close(descriptor)
 
 
-def _read_at_most(descriptor: int, size_bytes: int) -> bytes:
+def _read_at_most(descriptor: int, size_bytes: int, step_bytes: int) -> bytes:
+    """Read to the end, or so many bytes; as a rule in one step."""
     parts: list[bytes] = []
-    while size_bytes > 0 and (part := os.read(descriptor, min(size_bytes, 1024 * 1024))):
+    step_bytes = max(step_bytes, 1024 * 1024)
+    while size_bytes > 0 and (part := os.read(descriptor, min(size_bytes, step_bytes))):
         parts.append(part)
         size_bytes -= len(part)
     return b"".join(parts)

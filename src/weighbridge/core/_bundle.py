@@ -44,13 +44,17 @@ _MAX_PROOFS = 10
 
 # As :meth:`Bundle.build` writes them for a bare key, to the last byte: most of what claims files
 # hold. Nothing in such a text can be read in a second way.
-_BUILT = re.compile(
-    rb'\{"mediaType":"' + re.escape(_MEDIA_TYPE.encode()) + rb'",'
-    rb'"verificationMaterial":\{"publicKey":\{"hint":"([0-9a-f]{0,128})"\},"tlogEntries":\[\]\},'
-    rb'"dsseEnvelope":\{"payload":"([A-Za-z0-9+/]++={0,2})",'
-    rb'"payloadType":"' + re.escape(_PAYLOAD_TYPE.encode()) + rb'",'
-    rb'"signatures":\[\{"sig":"([A-Za-z0-9+/]++={0,2})","keyid":""\}\]\}\}'
+_BUILT = (
+    '{"mediaType":"MEDIA","verificationMaterial":{"publicKey":{"hint":"HINT"},"tlogEntries":[]},'
+    '"dsseEnvelope":{"payload":"PAYLOAD","payloadType":"TYPE",'
+    '"signatures":[{"sig":"SIG","keyid":""}]}}'
 )
+_BUILT_PARTS = [
+    {"MEDIA": _MEDIA_TYPE, "TYPE": _PAYLOAD_TYPE}.get(part, part).encode()
+    for part in _BUILT.split('"')
+]
+_BUILT_PLACES = tuple(_BUILT_PARTS.index(part) for part in (b"HINT", b"PAYLOAD", b"SIG"))
+_BUILT_HINT = re.compile(rb"[0-9a-f]{0,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +241,8 @@ def parse_bundle(data: bytes, *, what: str, limits: Limits) -> Bundle:
         limit = limits.max_signature_bytes
         raise LimitExceededError("max_signature_bytes", limit=limit, actual=len(data), subject=what)
     reader = _Reader(what)
-    if built := _BUILT.fullmatch(data):
-        hint, payload, sig = built.groups()
+    if built := _take_built(data):
+        hint, payload, sig = built
         signature = EnvelopeSignature(reader.decode(sig, f"{_SIGNATURE}.sig"))
         envelope = Envelope(reader.decode(payload, _PAYLOAD), (signature,))
         return Bundle(PublicKeyMaterial(hint.decode()), envelope, data)
@@ -256,6 +260,23 @@ def parse_bundle(data: bytes, *, what: str, limits: Limits) -> Bundle:
     material, timestamps = _parse_material(reader, document.get("verificationMaterial"))
     envelope = _parse_envelope(reader, document.get("dsseEnvelope"))
     return Bundle(material, envelope, data, timestamps)
+
+
+def _take_built(data: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """Return hint, payload and signature of a bundle as we write it; None of any other text.
+
+    What is not ASCII or has a backslash is for the reader of JSON.
+    """
+    parts = data.split(b'"', len(_BUILT_PARTS) - 1)
+    if len(parts) != len(_BUILT_PARTS):
+        return None
+    hint, payload, sig = (parts[place] for place in _BUILT_PLACES)
+    for place in _BUILT_PLACES:
+        parts[place] = _BUILT_PARTS[place]
+    if parts != _BUILT_PARTS or not (payload and sig and _BUILT_HINT.fullmatch(hint)):
+        return None
+    is_plain = data.isascii() and b"\\" not in data
+    return (hint, payload, sig) if is_plain else None
 
 
 def _parse_material(reader: _Reader, value: object) -> tuple[Material, tuple[bytes, ...]]:
@@ -394,6 +415,6 @@ class _Reader:
             raise ParseError(f"{self.what} holds broken base64: {error}", where=where) from error
         # What the decoder lets pass are bits behind the last whole byte.
         tail = len(data) % 3
-        if tail and base64.b64encode(data[-tail:]) != text[-4:]:
+        if tail and binascii.b2a_base64(data[-tail:], newline=False) != text[-4:]:
             self.refuse("holds base64 with stray bits at its end", where)
         return data

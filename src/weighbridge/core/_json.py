@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JsonValue", "check_depth", "parse_json", "to_json"]
 
-_CONTAINERS = (dict, list)
+_CONTAINERS = frozenset({dict, list})
 
 # Above this the search for cyclic garbage is kept from running meanwhile.
 _SMALL_BYTES = 64 * 1024
@@ -97,7 +97,7 @@ def parse_json(
         with collection_paused():
             value = _decode(data, read, what, limits)
     if containers > limits.max_json_depth:  # fewer cannot be deeper
-        check_depth(value, what=what, limit=limits.max_json_depth)
+        _check_depth(value, what, limits.max_json_depth, most=containers)
     return value
 
 
@@ -124,20 +124,34 @@ def check_depth(value: JsonValue, *, what: str, limit: int) -> None:
     Raises:
         ParseError: They are.
     """
-    level: list[Any] = [value]
-    for _ in range(limit + 1):
-        if not any(issubclass(kind, _CONTAINERS) for kind in {*map(type, _inside(level))}):
+    _check_depth(value, what, limit)
+
+
+def _check_depth(value: JsonValue, what: str, limit: int, *, most: int | None = None) -> None:
+    """Look level by level, until there are fewer lists and objects left than levels.
+
+    Args:
+        value: What may be nested.
+        what: What it is, for messages.
+        limit: How many levels there may be.
+        most: How many lists and objects there are at most in all of it, if that is known.
+    """
+    level: list[Any] = [value] if type(value) in _CONTAINERS else []
+    for left in range(limit, -1, -1):
+        if most is not None:
+            most -= len(level)
+            if most <= left:
+                return
+        level = [item for item in _inside(level) if type(item) in _CONTAINERS]
+        if not level:
             return
-        level = [item for item in _inside(level) if isinstance(item, _CONTAINERS)]
     message = f"{what} is nested deeper than {limit} levels"
     raise ParseError(message)
 
 
 def _inside(level: list[Any]) -> Iterator[Any]:
     """Yield what is directly inside these lists and objects."""
-    objects = [item for item in level if isinstance(item, dict)]
-    lists = [item for item in level if isinstance(item, list)]
-    return chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(lists))
+    return chain.from_iterable(item.values() if type(item) is dict else item for item in level)
 
 
 def to_json(value: JsonValue) -> str:

@@ -96,8 +96,8 @@ def find_aliases(beliefs: Beliefs, roots: Iterable[tuple[str, str, str]]) -> Ali
     for root, target, proof in roots:
         aliases.bind(root, target, proof)
     for key, claim in beliefs.claims.items():
-        for digest in _list_digests(claim):
-            if len(digest) > 1 and (ids := list_ids(digest)) and ids[0].startswith("sha256:"):
+        for digest in _list_sets(claim):
+            if (ids := list_ids(digest)) and ids[0].startswith("sha256:"):
                 for alias in list_aliases(digest):
                     aliases.bind(alias, ids[0], key)
         if revision := _find_revision(claim):
@@ -106,14 +106,13 @@ def find_aliases(beliefs: Beliefs, roots: Iterable[tuple[str, str, str]]) -> Ali
     return aliases
 
 
-def _list_digests(claim: Claim) -> Iterable[Mapping[str, str]]:
-    for subject in claim.subjects:
-        yield subject.digest
+def _list_sets(claim: Claim) -> list[Mapping[str, str]]:
+    """Return the sets of several digests in a statement."""
+    found = [subject.digest for subject in claim.subjects if len(subject.digest) > 1]
     if isinstance(claim.content, StepRecord):
-        for item in claim.content.inputs:
-            yield item.digest
-        for item in claim.content.materials:
-            yield item.digest
+        found += [item.digest for item in claim.content.inputs if len(item.digest) > 1]
+        found += [item.digest for item in claim.content.materials if len(item.digest) > 1]
+    return found
 
 
 def _find_revision(claim: Claim) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.errors import LimitExceededError
@@ -56,8 +56,7 @@ class Made(NamedTuple):
         return 0 if self.missing else self.step.completeness
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """What is known of one node by itself.
 
     Attributes:
@@ -142,7 +141,7 @@ def gather_facts(artifact: str, known: Known) -> list[Fact]:
         level = sorted(name for name in following if name not in depths)
         depths.update(dict.fromkeys(level, depth))
     return [
-        replace(fact, candidates=known.candidates[fact.id]) if fact.id in known.candidates else fact
+        fact._replace(candidates=known.candidates[fact.id]) if fact.id in known.candidates else fact
         for fact in facts
     ]
 
@@ -159,7 +158,8 @@ def _gather(name: str, depth: int, known: Known) -> Fact:
             copies.append(step)
         else:
             made.append(found)
-    made.sort(key=lambda m: (-m.own_rank, -m.completeness, m.step.claim.id.hex))
+    if len(made) > 1:
+        made.sort(key=lambda m: (-m.own_rank, -m.completeness, m.step.claim.id.hex))
     wholes, is_whole = _find_wholes(name, known)
     bound = known.aliases.find(name)
     if len(bound) > 1:

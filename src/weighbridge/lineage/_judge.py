@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core import MAX_BUILD_LEVEL, Completeness
 from weighbridge.lineage._order import Rule, derive, find_circles
@@ -20,8 +20,7 @@ _BEST_RANK = MAX_BUILD_LEVEL + 1
 _BEST_COMPLETENESS = Completeness.ENFORCED.rank
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """Why a node is believed, and the nodes that this needs.
 
     Attributes:
@@ -79,7 +78,7 @@ def judge(facts: Sequence[Fact]) -> Judgement:
         else:
             reason = reasons[chosen[index]]
             # Nothing below a cut is needed, even where provenance gives more than the cut.
-            choices.append(replace(reason, needs=()) if fact.cut else reason)
+            choices.append(reason._replace(needs=()) if fact.cut else reason)
     return Judgement(ranks, complete, choices, circles, _find_required(choices), leading_back)
 
 

@@ -17,8 +17,6 @@ from weighbridge.core import (
 )
 from weighbridge.errors import InputError
 from weighbridge.policy._cel import judge_own_rules
-from weighbridge.policy._checklist import judge_checklist
-from weighbridge.policy._document import judge_document
 from weighbridge.policy._files import judge_denied, judge_formats
 from weighbridge.policy._licenses import judge_licenses
 from weighbridge.policy._lineage_roots import find_policy_roots
@@ -89,8 +87,12 @@ def _judge(
     own = judge_own_rules(policy.own_rules, evidence, at=at, limits=limits)
     yield from zip(own, (rule.warn_only for rule in policy.own_rules), strict=True)
     if evidence.document is not None:
+        from weighbridge.policy._document import judge_document  # noqa: PLC0415 - seldom
+
         yield judge_document(evidence.document), False
     if policy.profile == "checklist":
+        from weighbridge.policy._checklist import judge_checklist  # noqa: PLC0415 - seldom
+
         yield from ((result, False) for result in judge_checklist(evidence))
 
 

@@ -45,7 +45,8 @@ _Depth = Annotated[int, BeforeValidator(to_depth)]
 class _Table(BaseModel):
     """A table of the policy: no other keys, no conversions."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    # Built once, as part of the whole document, and not each by itself before.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class SignerTable(_Table):

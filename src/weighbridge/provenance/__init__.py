@@ -77,7 +77,7 @@ if TYPE_CHECKING:
         build_trace,
         check_step,
     )
-    from weighbridge.provenance._slsa_read import parse_provenance
+    from weighbridge.provenance._slsa_read import SharedMaterials, parse_provenance
     from weighbridge.provenance._source import Source, read_source
     from weighbridge.provenance._strace import (
         StraceSupport,
@@ -116,6 +116,7 @@ __all__ = [
     "ProcessWatch",
     "RankProblem",
     "RankReport",
+    "SharedMaterials",
     "Source",
     "StraceSupport",
     "StraceWatch",
@@ -228,7 +229,7 @@ _MODULES = {
         "strip_credentials",
     ),
     "_slsa": ("KINDS", "PREDICATE_TYPE", "build_provenance", "build_trace", "check_step"),
-    "_slsa_read": ("parse_provenance",),
+    "_slsa_read": ("SharedMaterials", "parse_provenance"),
     "_source": ("Source", "read_source"),
     "_strace": (
         "StraceSupport",

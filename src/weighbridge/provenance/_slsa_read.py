@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weighbridge.core import Dependency, StepRecord, printable
 from weighbridge.errors import ParseError
@@ -15,22 +16,31 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Statement
 
-__all__ = ["parse_provenance"]
+__all__ = ["SharedMaterials", "parse_provenance"]
+
+# Each with the item that it was read from.
+SharedMaterials: TypeAlias = dict[str, tuple[dict[str, Any], Dependency]]
 
 _EXTERNAL = frozenset({"entryPoint", "parameters", "inputs", "source"})
 _SOURCE = frozenset({"uri", "path"})
 _KIND_BY_TYPE = {BUILD_TYPE.format(kind=kind): kind for kind in KINDS}
 _NOTHING: dict[str, Any] = {}
+_MAX_SHARED = 10_000
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
 
 
-def parse_provenance(statement: Statement) -> StepRecord:
+def parse_provenance(statement: Statement, *, shared: SharedMaterials | None = None) -> StepRecord:
     """Read what ``build_provenance`` writes; the statement may be anybody's.
 
     The record says what the statement says. Whether that is so, its signature, the trust in whoever
     made it, and the digests decide. What SLSA tells readers to ignore is ignored; an external
     parameter that is not known is refused, as it could have changed everything, and so is an input
     that was asked for and of which nothing says what came.
+
+    Args:
+        statement: Of any type.
+        shared: The materials of steps that were read before, by name: an environment is the same
+            for many steps, and what is equal is there once. Grows.
 
     Raises:
         ParseError: It is no provenance, of a build type that is not ours, has an external
@@ -48,11 +58,8 @@ def parse_provenance(statement: Statement) -> StepRecord:
     external = _take(definition, "externalParameters", dict)
     _refuse_unknown(external, _EXTERNAL)
     facts = _take(definition, "internalParameters", dict, {})
-    inputs: list[Dependency] = []
-    materials: list[Dependency] = []
-    for index, item in enumerate(_take(definition, "resolvedDependencies", list, [])):
-        dependency = _parse_descriptor(item, "resolvedDependencies", index)
-        (materials if dependency.role in OWN_ROLES else inputs).append(dependency)
+    resolved = _take(definition, "resolvedDependencies", list, [])
+    inputs, materials = _parse_resolved(resolved, {} if shared is None else shared)
     _refuse_unresolved(_to_text_map(_take(external, "inputs", dict, {}), "inputs"), inputs)
     metadata = _take(details, "metadata", dict)
     source = _take(external, "source", dict, {})
@@ -60,7 +67,7 @@ def parse_provenance(statement: Statement) -> StepRecord:
     return StepRecord(
         kind=_parse_kind(_take(definition, "buildType", str)),
         name=_take(_take(facts, "step", dict, {}), "name", str, ""),
-        builder=_take(_take(details, "builder", dict), "id", str),
+        builder=sys.intern(_take(_take(details, "builder", dict), "id", str)),
         entry_point=tuple(_to_texts(_take(external, "entryPoint", list), "entryPoint")),
         parameters=_to_text_map(_take(external, "parameters", dict, {}), "parameters"),
         inputs=tuple(inputs),
@@ -117,6 +124,29 @@ def _parse_kind(build_type: str) -> str:
     return kind
 
 
+def _parse_resolved(
+    items: list[Any], shared: SharedMaterials
+) -> tuple[list[Dependency], list[Dependency]]:
+    """Return inputs and materials."""
+    inputs: list[Dependency] = []
+    materials: list[Dependency] = []
+    for index, item in enumerate(items):
+        name = item.get("name", "") if isinstance(item, dict) else ""
+        known = shared.get(name) if isinstance(name, str) else None
+        # Whatever counts of what was read before is text, and equal to nothing but the same text.
+        if known is not None and known[0] == item:
+            materials.append(known[1])
+            continue
+        dependency = _parse_descriptor(item, "resolvedDependencies", index)
+        if dependency.role not in OWN_ROLES:
+            inputs.append(dependency)
+            continue
+        materials.append(dependency)
+        if len(shared) < _MAX_SHARED:
+            shared[dependency.name] = (item, dependency)
+    return inputs, materials
+
+
 def _parse_descriptor(item: object, group: str, index: int) -> Dependency:
     if not isinstance(item, dict):
         raise ParseError("a dependency is not an object", where=f"{group}[{index}]")
@@ -130,7 +160,7 @@ def _parse_descriptor(item: object, group: str, index: int) -> Dependency:
     role = _to_text_map(annotations, group, index).get("role", "")
     if role:
         annotations = {key: value for key, value in annotations.items() if key != "role"}
-    return Dependency(name, _to_text_map(digest, group, index), uri, role, annotations)
+    return Dependency(name, _to_text_map(digest, group, index), uri, sys.intern(role), annotations)
 
 
 def _to_texts(items: list[object], where: str) -> list[str]:

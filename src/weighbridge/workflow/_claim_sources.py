@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import CLAIMS_NAME, DEFAULT_SIGNATURE_NAME, find_claims, read_document
@@ -14,7 +14,7 @@ from weighbridge.store import open_store
 from weighbridge.workflow._paths import to_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from weighbridge.core import Limits
@@ -32,15 +32,26 @@ class ClaimLines:
 
     Attributes:
         place: Where they are from, for people.
-        lines: One bundle each.
-        numbered: Whether people find them by their line.
+        data: As it was read.
+        numbered: Whether each line is a bundle, and people find them by their line.
         problem: Why there are none although there should be; empty if there is no reason.
     """
 
     place: str
-    lines: Sequence[bytes] = ()
+    data: bytes = field(default=b"", repr=False)
     numbered: bool = True
     problem: str = ""
+
+    def split(self) -> Iterator[bytes]:
+        """Yield the bundles, one by one, for they may be many."""
+        if not self.numbered:
+            yield self.data
+            return
+        start = 0
+        while (end := self.data.find(b"\n", start)) >= 0:
+            yield self.data[start:end]
+            start = end + 1
+        yield self.data[start:]
 
 
 def list_own_lines(artifact: Path, signature: Path, *, limits: Limits) -> list[ClaimLines]:
@@ -123,7 +134,7 @@ def _read_folder(folder: Path, limits: Limits) -> list[ClaimLines]:
     left_bytes = limits.max_signature_bytes
     for name in _list_bundles(folder, limits):
         read = _read(folder / name, limits, split=None, follow=True)
-        left_bytes -= sum(map(len, read.lines))
+        left_bytes -= len(read.data)
         if left_bytes < 0:
             limit = limits.max_signature_bytes
             raise LimitExceededError(
@@ -180,8 +191,8 @@ def _read(path: Path, limits: Limits, *, split: bool | None, follow: bool) -> Cl
     )
     place = printable(str(path))
     if split or (split is None and _is_split(path.name, data)):
-        return ClaimLines(place, data.split(b"\n"))
-    return ClaimLines(place, (data,), numbered=False)
+        return ClaimLines(place, data)
+    return ClaimLines(place, data, numbered=False)
 
 
 def _is_split(name: str, data: bytes) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,7 +26,7 @@ from weighbridge.errors import (
     WeighbridgeError,
 )
 from weighbridge.signing import verify_bundle
-from weighbridge.workflow._claim_content import read_content
+from weighbridge.workflow._claim_content import ContentReader
 from weighbridge.workflow._claim_sources import list_own_lines, open_sources
 
 if TYPE_CHECKING:
@@ -98,9 +99,11 @@ def collect_claims(  # noqa: PLR0913 - each is one thing that varies
     for source in (*list_own_lines(artifact, signature, limits=limits), *lines):
         intake.take_lines(source)
     asked: set[str] = set()
-    waiting = [digest.hex for digest in digests]
-    waiting += [name for claim in intake.list_claims() for name in _list_inputs(claim)]
-    while waiting and stores:
+    waiting: list[str] = []
+    if stores:
+        waiting += [digest.hex for digest in digests]
+        waiting += [name for claim in intake.list_claims() for name in _list_inputs(claim)]
+    while waiting:
         level, waiting = dict.fromkeys(waiting), []
         for name in level:
             if name in asked:
@@ -152,6 +155,7 @@ class _Intake:
         self._limits = limits
         # What nobody vouches for is worth a short look.
         self._brief = replace(limits, max_entries=min(limits.max_entries, _MAX_SUBJECTS))
+        self._contents = ContentReader()
         self._seen: set[bytes] = set()
         self._claims: dict[str, Claim] = {}
         self._set_aside: list[SetAside] = []
@@ -162,7 +166,7 @@ class _Intake:
         """Take all bundles of one place."""
         if source.problem:
             self._set_aside.append(SetAside(source.place, "", (), source.problem))
-        for number, line in enumerate(source.lines, 1):
+        for number, line in enumerate(source.split(), 1):
             self.take(line, source.place, number if source.numbered else 0)
 
     def take(self, line: bytes, place: str, number: int) -> Claim | None:
@@ -216,11 +220,11 @@ class _Intake:
             merged = _merge((*known.attributions, *attributions))
             self._claims[name] = replace(known, attributions=merged)
             return None
-        content, problem = read_content(statement)
+        content, problem = self._contents.read(statement)
         claim = Claim(
             Digest(name),
             statement.subjects,
-            statement.predicate_type,
+            sys.intern(statement.predicate_type),
             attributions,
             content,
             problem,

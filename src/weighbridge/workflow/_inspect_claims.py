@@ -15,7 +15,7 @@ from weighbridge.core import (
     printable,
 )
 from weighbridge.errors import InputError, WeighbridgeError
-from weighbridge.workflow._claim_content import read_content
+from weighbridge.workflow._claim_content import ContentReader
 from weighbridge.workflow._paths import to_path
 
 if TYPE_CHECKING:
@@ -74,6 +74,6 @@ def inspect_line(line: bytes, limits: Limits) -> InspectedClaim:
         statement = parse_statement(bundle.envelope.payload, limits=limits)
     except WeighbridgeError as error:
         return InspectedClaim(bundle, statement, problem=str(error))
-    content, problem = read_content(statement)
+    content, problem = ContentReader().read(statement)
     record = content if isinstance(content, StepRecord) else None
     return InspectedClaim(bundle, statement, record, content, problem)

@@ -17,7 +17,6 @@ from weighbridge.engines import ThreadExecutor
 from weighbridge.errors import InputError
 from weighbridge.lineage import build_lineage
 from weighbridge.workflow._collect import collect_claims
-from weighbridge.workflow._file_lists import read_file_list
 from weighbridge.workflow._moment import to_moment
 from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._policy_trust import load_policy, load_verifiers
@@ -176,6 +175,10 @@ def read_manifests(files: Sequence[StrPath], *, limits: Limits) -> tuple[Manifes
     """
     if isinstance(files, (str, os.PathLike)):
         raise InputError("manifests is a list of files; write manifests=[...]")
+    if not files:
+        return ()
+    from weighbridge.workflow._file_lists import read_file_list  # noqa: PLC0415 - seldom
+
     found = []
     for file in files:
         listed = read_file_list(to_path(file, what="manifest"), limits=limits)
