@@ -22,6 +22,7 @@ __all__ = [
     "Package",
     "classify_input",
     "find_training",
+    "is_lock",
     "list_inputs",
     "list_materials",
     "list_packages",
@@ -58,6 +59,9 @@ _CODE = frozenset(
 )
 _CODE_SUFFIXES = (".py", ".ipynb", ".sh", ".r", ".jl", ".yaml", ".yml", ".toml", ".ini", ".cfg")
 _SEEDS = frozenset({"seed", "seeds"})
+# Data may be called requirements.txt; a list of packages is never so long.
+_MAX_LOCK_BYTES = 64 * 1024 * 1024
+_BYTES = re.compile(r"[0-9]{1,15}")
 
 
 class InputClass(StrEnum):
@@ -93,12 +97,25 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _WORDS.findall(text))
 
 
+def is_lock(item: Dependency) -> bool:
+    """Return whether an input lists what is to be installed, so that nothing was made from it.
+
+    Whoever runs a step chooses what its files are called. So a folder is none, whatever its name,
+    nor is a file that is larger than such lists are.
+    """
+    said = item.annotations
+    if "lockFile" not in said or said.get("kind", "file") != "file":
+        return False
+    size = said.get("bytes", "0")
+    return _BYTES.fullmatch(size) is not None and int(size) <= _MAX_LOCK_BYTES
+
+
 def classify_input(item: Dependency) -> InputClass:
     """Return what an input is by the role that the step gave it; by its name if it has no role.
 
     A step that DVC recorded calls all that it takes in ``dependency``, so the name, a path, tells.
     """
-    if "lockFile" in item.annotations:
+    if is_lock(item):
         return InputClass.LOCK
     text = item.name if item.role in ("", "dependency") else item.role
     words = set(split_words(text))
@@ -118,18 +135,24 @@ def classify_input(item: Dependency) -> InputClass:
 def list_inputs(report: LineageReport) -> Iterator[tuple[LineageEdge, Dependency]]:
     """Yield what went into the steps of a lineage: the edge, and what the step's record says of it.
 
-    In the order of the edges. Of an input that no record names only what the edge says is there.
+    In the order of the edges. Of an input that no record names only what the edge says is there,
+    and so of two that go by one name and cannot be told apart by their digest.
     """
-    said = {
-        (node.id, item.name, item.role): item
-        for node in report.nodes
-        if node.step is not None
-        for item in (*node.step.inputs, *node.step.materials)
-    }
+    said: dict[tuple[str, str, str], list[Dependency]] = {}
+    for node in report.nodes:
+        if node.step is not None:
+            for item in (*node.step.inputs, *node.step.materials):
+                said.setdefault((node.id, item.name, item.role), []).append(item)
     for edge in report.edges:
         if edge.kind is EdgeKind.MADE_FROM:
-            item = said.get((edge.source, edge.name, edge.role))
-            yield edge, item or Dependency(edge.name, {}, role=edge.role)
+            items = said.get((edge.source, edge.name, edge.role), [])
+            if len(items) > 1:
+                items = [item for item in items if _has_id(item, edge.target)]
+            yield edge, items[0] if len(items) == 1 else Dependency(edge.name, {}, role=edge.role)
+
+
+def _has_id(item: Dependency, id_: str) -> bool:
+    return any(f"{algorithm}:{value}" == id_ for algorithm, value in item.digest.items())
 
 
 def list_materials(record: StepRecord, role: str) -> tuple[Dependency, ...]:

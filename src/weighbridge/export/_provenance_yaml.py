@@ -11,6 +11,7 @@ from weighbridge.core import (
     Origin,
     classify_input,
     find_training,
+    is_lock,
     list_inputs,
     list_materials,
     list_packages,
@@ -106,7 +107,7 @@ def _write_training(nodes: Sequence[LineageNode]) -> Iterator[str]:
     records = [node.step for node in nodes if node.step is not None]
     if not records:
         return
-    locks = _agree(records, lambda r: (i for i in r.inputs if "lockFile" in i.annotations))
+    locks = _agree(records, lambda r: (i for i in r.inputs if is_lock(i)))
     scripts = _agree(records, lambda r: list_materials(r, "entry-point"))
     packages = _find_packages(records)
     if locks or packages:

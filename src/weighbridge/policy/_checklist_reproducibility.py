@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import (
     Answer,
+    is_lock,
     list_materials,
     list_packages,
     printable,
@@ -142,7 +143,7 @@ def _judge_lock(record: StepRecord) -> Judged:
     for package in packages:
         if words := tell_unpinned(package):
             return Judged(Answer.FAIL, words)
-    locks = [item for item in record.inputs if "lockFile" in item.annotations]
+    locks = [item for item in record.inputs if is_lock(item)]
     if not locks:
         return Judged(Answer.UNKNOWN, "no lock file is among its inputs")
     exact = [item for item in locks if _is_exact(item)]

@@ -12,6 +12,7 @@ from weighbridge.core import (
     DocumentEntry,
     InputClass,
     RuleResult,
+    is_lock,
     list_materials,
     printable,
 )
@@ -225,7 +226,7 @@ class _Comparison:
 
     def _list_locks(self) -> list[Dependency]:
         records = [step.node.step for step in self._steps if step.node.step is not None]
-        return [i for record in records for i in record.inputs if "lockFile" in i.annotations]
+        return [i for record in records for i in record.inputs if is_lock(i)]
 
     def _list_scripts(self) -> list[Dependency]:
         records = [step.node.step for step in self._steps if step.node.step is not None]
