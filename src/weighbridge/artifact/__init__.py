@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         check_claims,
         find_claims,
         read_claims,
+        split_claims,
     )
     from weighbridge.artifact._digest_cache import DigestCache, find_cache_folder
     from weighbridge.artifact._git import GitRepository, open_git
@@ -81,6 +82,7 @@ __all__ = [
     "refuse_changes",
     "remove_leftovers",
     "save_stat_cache",
+    "split_claims",
     "walk",
     "weigh",
     "weigh_cached",
@@ -98,6 +100,7 @@ _MODULES = {
         "check_claims",
         "find_claims",
         "read_claims",
+        "split_claims",
     ),
     "_digest_cache": ("DigestCache", "find_cache_folder"),
     "_git": ("GitRepository", "open_git"),

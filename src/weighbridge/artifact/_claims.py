@@ -25,6 +25,7 @@ __all__ = [
     "check_claims",
     "find_claims",
     "read_claims",
+    "split_claims",
 ]
 
 _AT_ONCE = 64  # files that are filled before the first is there; each takes two descriptors
@@ -70,7 +71,7 @@ def read_claims(path: Path, *, limits: Limits) -> tuple[bytes, ...]:
 
     Raises:
         InputError: It is there and cannot be read, or is not a regular file.
-        LimitExceededError: It is larger than ``max_signature_bytes``.
+        LimitExceededError: It is larger than ``max_signature_bytes``, or has too many lines.
     """
     if not os.path.lexists(path):
         return ()
@@ -81,7 +82,27 @@ def read_claims(path: Path, *, limits: Limits) -> tuple[bytes, ...]:
         limit_bytes=limits.max_signature_bytes,
         follow=False,
     )
-    return tuple(line for line in data.split(b"\n") if line.strip())
+    lines = split_claims(data, shown=printable(str(path)), limits=limits)
+    return tuple(line for line in lines if line.strip())
+
+
+def split_claims(data: bytes, *, shown: str, limits: Limits) -> list[bytes]:
+    """Return the lines of a claims file, empty ones too.
+
+    Args:
+        data: Its content.
+        shown: What to call it.
+        limits: ``max_entries`` bounds the lines: each takes more memory than it has bytes.
+
+    Raises:
+        LimitExceededError: There are more.
+    """
+    count = data.count(b"\n")
+    if count > limits.max_entries:
+        raise LimitExceededError(
+            "max_entries", limit=limits.max_entries, actual=count, subject=f"lines of {shown}"
+        )
+    return data.split(b"\n")
 
 
 def append_claims(path: Path, claims: Sequence[bytes], *, limits: Limits) -> int:
