@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from weighbridge._version import __version__
@@ -41,7 +40,7 @@ from weighbridge.signing import (
     verify_bundle,
 )
 from weighbridge.workflow._cards import pick_card, read_card
-from weighbridge.workflow._lineage import gather_lineage, read_manifests
+from weighbridge.workflow._lineage import gather_lineage, read_manifests, to_judged_at
 from weighbridge.workflow._paths import to_optional_path, to_path
 from weighbridge.workflow._policy_trust import load_policy, load_verifiers
 from weighbridge.workflow._scan import changes_as_failures
@@ -49,6 +48,7 @@ from weighbridge.workflow._signatures import find_signature_path, read_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from weighbridge.core import Attribution, Bundle
@@ -122,12 +122,12 @@ def check_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         IncompleteError: A Sigstore instance that the policy trusts could not be asked for news, or
             a store does not answer.
     """
+    judged_at = to_judged_at(at)
     root = to_path(path, what="artifact")
     policy_file = to_optional_path(policy, what="policy")
     rules = load_policy(policy_file, limits=limits)
     if profile:
         rules = replace(rules, profile=profile)
-    judged_at = at or datetime.now(UTC)
     lists = read_manifests(manifests, limits=limits)
     verifiers = load_verifiers(rules, policy_file, limits=limits, offline=offline)
     target = find_signature_path(root, signature)

@@ -14,6 +14,7 @@ from weighbridge.core import (
     collection_paused,
 )
 from weighbridge.engines import ThreadExecutor
+from weighbridge.errors import InputError
 from weighbridge.lineage import build_lineage
 from weighbridge.workflow._collect import collect_claims
 from weighbridge.workflow._file_lists import read_file_list
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from weighbridge.policy import Policy
     from weighbridge.signing import Verifier
 
-__all__ = ["gather_lineage", "read_manifests", "trace_artifact"]
+__all__ = ["gather_lineage", "read_manifests", "to_judged_at", "trace_artifact"]
 
 
 def trace_artifact(  # noqa: PLR0913 - each is one thing that a user may say
@@ -76,6 +77,7 @@ def trace_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         LimitExceededError: More files or claims than are read.
         IncompleteError: A store or a Sigstore instance does not answer.
     """
+    judged_at = to_judged_at(at)
     root = to_path(path, what="artifact")
     policy_file = to_optional_path(policy, what="policy")
     rules = load_policy(policy_file, limits=limits)
@@ -96,7 +98,7 @@ def trace_artifact(  # noqa: PLR0913 - each is one thing that a user may say
         (manifest, *lists),
         rules,
         verifiers,
-        at=at or datetime.now(UTC),
+        at=judged_at,
         signature=target,
         claims=claims,
         limits=limits,
@@ -162,6 +164,18 @@ def gather_lineage(  # noqa: PLR0913 - each is one thing that is known
         set_aside=collected.set_aside,
         limits=limits,
     )
+
+
+def to_judged_at(at: datetime | None) -> datetime:
+    """Return when it is judged: by default now.
+
+    Raises:
+        InputError: The time has no zone, so that it cannot be compared with what statements say.
+    """
+    moment = at or datetime.now(UTC)
+    if moment.utcoffset() is None:
+        raise InputError("a verdict needs a time with a time zone; pass an aware datetime")
+    return moment
 
 
 def read_manifests(files: Sequence[StrPath], *, limits: Limits) -> tuple[Manifest, ...]:
