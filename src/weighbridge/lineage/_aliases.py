@@ -94,6 +94,8 @@ class Aliases:
 
     def list_names(self, name: str) -> list[str]:
         """Return those of a node's names that are as good as its id."""
+        if name not in self.names:
+            return [name]
         return [alias for alias, rank in self.rank_names(name).items() if rank == SURE]
 
     def resolve(self, digest: Mapping[str, str]) -> Resolved:
@@ -102,8 +104,8 @@ class Aliases:
         An alias that is bound to nothing, or to several, stays what it is.
         """
         ids = list_ids(digest)
-        if not ids:
-            return Resolved(name_digest(digest))
+        if self.bound.keys().isdisjoint(ids):
+            return Resolved(ids[0] if ids else name_digest(digest))
         if ids not in self.resolved:
             self.resolved[ids] = self._resolve(ids)
         return self.resolved[ids]

@@ -162,7 +162,8 @@ def _gather(name: str, depth: int, known: Known) -> Fact:
             copies.append(step)
         else:
             made.append(found if rank >= found.most else found._replace(most=rank))
-    made.sort(key=lambda m: (-m.own_rank, -m.completeness, _to_age(m, known.at), m.step.claim.id))
+    if len(made) > 1:
+        made.sort(key=lambda one: _to_order(one, known.at))
     wholes, is_whole = _find_wholes(name, known)
     bound = known.aliases.find(name)
     if len(bound) > 1:
@@ -182,14 +183,17 @@ def _gather(name: str, depth: int, known: Known) -> Fact:
     )
 
 
-def _to_age(made: Made, at: datetime) -> float:
-    """Return how old a provenance is, in seconds; beyond all ages if that cannot be."""
+def _to_order(made: Made, at: datetime) -> tuple[int, int, float, str]:
+    """Return where a provenance stands among others of a node: the best first, then the latest."""
     ended = made.step.record.finished_at
-    return (at - ended).total_seconds() if ended is not None and ended <= at else inf
+    age_s = (at - ended).total_seconds() if ended is not None and ended <= at else inf
+    return -made.own_rank, -made.completeness, age_s, made.step.claim.id.hex
 
 
 def _list_steps(name: str, known: Known) -> list[tuple[Step, int]]:
     """Return the provenance of a node under any of its names, and the rank of the best of these."""
+    if name not in known.aliases.names:
+        return [(step, SURE) for step in known.beliefs.steps.get(name, ())]
     found: dict[str, tuple[Step, int]] = {}
     for alias, rank in known.aliases.rank_names(name).items():
         for step in known.beliefs.steps.get(alias, ()):
