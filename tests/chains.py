@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,7 +77,7 @@ class Chain:
     keys: dict[str, KeySigner] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        (self.folder / "keys").mkdir()
+        (self.folder / "keys").mkdir(parents=True)
         for name in SIGNERS:
             pair = create_key_files(self.folder / "keys" / name)
             self.keys[name] = load_signer(pair.private)
@@ -159,6 +159,8 @@ def build_step(
     output: str,
     *,
     inputs: Mapping[str, str] | None = None,
+    dependencies: Sequence[Dependency] = (),
+    subjects: Sequence[Subject] = (),
     kind: str = "train",
     builder: str = CLUSTER,
     seen: str = "observed",
@@ -173,14 +175,15 @@ def build_step(
         "inputs": tuple(
             Dependency(role, {"sha256": digest}, role=role)
             for role, digest in (inputs or {}).items()
-        ),
+        )
+        + tuple(dependencies),
         "started_at": NOW - timedelta(hours=2),
         "finished_at": NOW - timedelta(hours=1),
         "invocation": "urn:x:1",
         "facts": {"completeness": completeness(seen)},
     }
     record = StepRecord(**{**values, **changes})  # type: ignore[arg-type]
-    return build_provenance(record, [Subject("out", {"sha256": output})])
+    return build_provenance(record, subjects or [Subject("out", {"sha256": output})])
 
 
 def good_chain(folder: Path) -> tuple[Chain, dict[str, str]]:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         append_claims,
         append_claims_to_each,
         check_claims,
+        check_lines,
         find_claims,
         read_claims,
     )
@@ -65,6 +66,7 @@ __all__ = [
     "append_claims_to_each",
     "build_manifest",
     "check_claims",
+    "check_lines",
     "check_writable",
     "describe_cached",
     "draft_document",
@@ -98,6 +100,7 @@ _MODULES = {
         "check_claims",
         "find_claims",
         "read_claims",
+        "check_lines",
     ),
     "_digest_cache": ("DigestCache", "find_cache_folder"),
     "_git": ("GitRepository", "open_git"),

@@ -23,6 +23,7 @@ __all__ = [
     "append_claims",
     "append_claims_to_each",
     "check_claims",
+    "check_lines",
     "find_claims",
     "read_claims",
 ]
@@ -70,7 +71,7 @@ def read_claims(path: Path, *, limits: Limits) -> tuple[bytes, ...]:
 
     Raises:
         InputError: It is there and cannot be read, or is not a regular file.
-        LimitExceededError: It is larger than ``max_signature_bytes``.
+        LimitExceededError: It is larger than ``max_signature_bytes``, or has too many lines.
     """
     if not os.path.lexists(path):
         return ()
@@ -81,7 +82,27 @@ def read_claims(path: Path, *, limits: Limits) -> tuple[bytes, ...]:
         limit_bytes=limits.max_signature_bytes,
         follow=False,
     )
-    return tuple(line for line in data.split(b"\n") if line.strip())
+    check_lines(data, shown=printable(str(path)), limits=limits)
+    lines = data.split(b"\n")
+    return tuple(line for line in lines if line.strip())
+
+
+def check_lines(data: bytes, *, shown: str, limits: Limits) -> None:
+    """Refuse a claims file of very many lines: each takes more time and memory than its bytes.
+
+    Args:
+        data: Its content.
+        shown: What to call it.
+        limits: ``max_entries`` bounds the lines.
+
+    Raises:
+        LimitExceededError: There are more.
+    """
+    count = data.count(b"\n")
+    if count > limits.max_entries:
+        raise LimitExceededError(
+            "max_entries", limit=limits.max_entries, actual=count, subject=f"lines of {shown}"
+        )
 
 
 def append_claims(path: Path, claims: Sequence[bytes], *, limits: Limits) -> int:

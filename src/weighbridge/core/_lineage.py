@@ -94,7 +94,7 @@ class Claim:
         subjects: What it is about.
         predicate_type: Its type.
         attributions: Whom all its envelopes are by, sorted by the verifier's names for them, each
-            name once.
+            person once: one name may stand for all whom an authority certifies.
         content: What it says, if its type is known and it can be read; else None.
         problem: Why there is no content although the type is known; empty if there is no reason.
     """
@@ -108,8 +108,8 @@ class Claim:
 
     @property
     def signers(self) -> tuple[str, ...]:
-        """The verifier's names for whoever signed."""
-        return tuple(attribution.signer for attribution in self.attributions)
+        """The verifier's names for whoever signed, each once."""
+        return tuple(dict.fromkeys(attribution.signer for attribution in self.attributions))
 
 
 class Origin(StrEnum):

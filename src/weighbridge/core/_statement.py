@@ -110,6 +110,11 @@ class Attribution:
     existed_by: datetime | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def person(self) -> tuple[str, str, str, str]:
+        """The verifier's name and whom the proof names: one name may stand for many people."""
+        return self.signer, self.method, self.identity, self.issuer
+
 
 @dataclass(frozen=True, slots=True)
 class VerifiedStatement:

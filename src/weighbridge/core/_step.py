@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Completeness", "Dependency", "Observation", "Refusal", "StepRecord"]
 
+_BYTES = re.compile(r"[0-9]{1,15}")
+# Data may be called requirements.txt; a list of packages is never so long.
+_MAX_LOCK_BYTES = 64 * 1024 * 1024
+
 
 class Completeness(StrEnum):
     """How well it is known that no input is missing; in rising order."""
@@ -55,8 +59,16 @@ class Dependency:
 
     @property
     def is_lock_file(self) -> bool:
-        """Whether the recorder took it for a list of packages by its file's name."""
-        return "lockFile" in self.annotations
+        """Whether it lists what is to be installed, so that nothing was made from it.
+
+        Whoever runs a step chooses what its files are called. So a folder is none, whatever its
+        name, nor is a file that is larger than such lists are.
+        """
+        said = self.annotations
+        if "lockFile" not in said or said.get("kind", "file") != "file":
+            return False
+        size = said.get("bytes", "0")
+        return _BYTES.fullmatch(size) is not None and int(size) <= _MAX_LOCK_BYTES
 
 
 class Refusal(NamedTuple):

@@ -58,6 +58,7 @@ _CODE = frozenset(
 )
 _CODE_SUFFIXES = (".py", ".ipynb", ".sh", ".r", ".jl", ".yaml", ".yml", ".toml", ".ini", ".cfg")
 _SEEDS = frozenset({"seed", "seeds"})
+# Data may be called requirements.txt; a list of packages is never so long.
 
 
 class InputClass(StrEnum):
@@ -118,18 +119,24 @@ def classify_input(item: Dependency) -> InputClass:
 def list_inputs(report: LineageReport) -> Iterator[tuple[LineageEdge, Dependency]]:
     """Yield what went into the steps of a lineage: the edge, and what the step's record says of it.
 
-    In the order of the edges. Of an input that no record names only what the edge says is there.
+    In the order of the edges. Of an input that no record names only what the edge says is there,
+    and so of two that go by one name and cannot be told apart by their digest.
     """
-    said = {
-        (node.id, item.name, item.role): item
-        for node in report.nodes
-        if node.step is not None
-        for item in (*node.step.inputs, *node.step.materials)
-    }
+    said: dict[tuple[str, str, str], list[Dependency]] = {}
+    for node in report.nodes:
+        if node.step is not None:
+            for item in (*node.step.inputs, *node.step.materials):
+                said.setdefault((node.id, item.name, item.role), []).append(item)
     for edge in report.edges:
         if edge.kind is EdgeKind.MADE_FROM:
-            item = said.get((edge.source, edge.name, edge.role))
-            yield edge, item or Dependency(edge.name, {}, role=edge.role)
+            items = said.get((edge.source, edge.name, edge.role), [])
+            if len(items) > 1:
+                items = [item for item in items if _has_id(item, edge.target)]
+            yield edge, items[0] if len(items) == 1 else Dependency(edge.name, {}, role=edge.role)
+
+
+def _has_id(item: Dependency, id_: str) -> bool:
+    return any(f"{algorithm}:{value}" == id_ for algorithm, value in item.digest.items())
 
 
 def list_materials(record: StepRecord, role: str) -> tuple[Dependency, ...]:

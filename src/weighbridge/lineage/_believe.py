@@ -11,6 +11,7 @@ from weighbridge.core import (
     MAX_BUILD_LEVEL,
     SELF_SIGNED_BUILDERS,
     Completeness,
+    Decision,
     Environment,
     HumanReview,
     RootAcceptance,
@@ -133,8 +134,8 @@ def _merge(claims: Iterable[Claim]) -> list[Claim]:
     for claim in claims:
         seen = merged.setdefault(claim.id.hex, claim)
         if seen is not claim:
-            by_name = {a.signer: a for a in (*seen.attributions, *claim.attributions)}
-            both = tuple(by_name[name] for name in sorted(by_name))
+            people = {a.person: a for a in (*claim.attributions, *seen.attributions)}
+            both = tuple(people[person] for person in sorted(people))
             merged[claim.id.hex] = replace(seen, attributions=both)
     return [merged[key] for key in sorted(merged)]
 
@@ -165,10 +166,17 @@ def _hear(claim: Claim, trust: TrustMap, at: datetime) -> tuple[tuple[str, ...],
         return _hear_step(content, signers, trust)
     if isinstance(content, VerificationSummary):
         return _hear_summary(content, signers, trust, at)
-    is_early = (isinstance(content, RootAcceptance) and content.accepted_at > at) or (
-        isinstance(content, HumanReview) and content.reviewed_at > at
-    )
-    return ((), _EARLY) if is_early else (signers, "")
+    return ((), _EARLY) if _is_early(content, at) else (signers, "")
+
+
+def _is_early(content: object, at: datetime) -> bool:
+    """Return whether something speaks for an artifact that nobody can have said yet.
+
+    What speaks against it counts all the same: a clock that is wrong must not silence a reviewer.
+    """
+    if isinstance(content, HumanReview):
+        return content.decision is Decision.APPROVE and content.reviewed_at > at
+    return isinstance(content, RootAcceptance) and content.accepted_at > at
 
 
 def _hear_step(

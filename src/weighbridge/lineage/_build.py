@@ -138,7 +138,7 @@ def _index_roots(roots: Iterable[PolicyRoot]) -> dict[str, list[PolicyRoot]]:
 def _note_used(known: Known, facts: Sequence[Fact]) -> None:
     """Note what was said about the nodes themselves, besides what they rest on."""
     beliefs, used = known.beliefs, known.used
-    ids = {fact.id for fact in facts}
+    ids = {name for fact in facts for name in known.aliases.list_names(fact.id)}
     for kind in (beliefs.results, beliefs.environments, beliefs.others, beliefs.reviews):
         for name, said in kind.items():
             if name in ids:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.errors import LimitExceededError
+from weighbridge.lineage._aliases import SURE
 from weighbridge.lineage._believe import gather_said
 from weighbridge.lineage._cuts import Ends, find_cut, list_expired
 from weighbridge.lineage._ids import shown
@@ -39,16 +41,18 @@ class Made(NamedTuple):
         step: What is believed.
         inputs: The nodes that it was made from, sorted.
         missing: Which ranks are missing, in words; empty if none is.
+        most: How much it can be worth, as a rank, by who bound the aliases that it went by.
     """
 
     step: Step
     inputs: tuple[Input, ...]
     missing: str
+    most: int
 
     @property
     def own_rank(self) -> int:
         """0 if it cannot be believed, else one more than its level."""
-        return 0 if self.missing else self.step.level + 1
+        return 0 if self.missing else min(self.step.level + 1, self.most)
 
     @property
     def completeness(self) -> int:
@@ -147,25 +151,23 @@ def gather_facts(artifact: str, known: Known) -> list[Fact]:
 
 
 def _gather(name: str, depth: int, known: Known) -> Fact:
-    beliefs = known.beliefs
     made: list[Made] = []
     copies: list[Step] = []
-    names = known.aliases.list_names(name)
-    for step in gather_said(beliefs.steps, names):
+    for step, rank in _list_steps(name, known):
         known.used.add(step.claim.id.hex)
         found = _resolve_step(step, known)
         if any(item.target == name for item in found.inputs):
             copies.append(step)
         else:
-            made.append(found)
+            made.append(found if rank >= found.most else found._replace(most=rank))
     if len(made) > 1:
-        made.sort(key=lambda m: (-m.own_rank, -m.completeness, m.step.claim.id.hex))
+        made.sort(key=lambda one: _to_order(one, known.at))
     wholes, is_whole = _find_wholes(name, known)
     bound = known.aliases.find(name)
     if len(bound) > 1:
-        known.used.update(bound.values())
+        known.used.update(bond.claim for bond in bound.values())
         known.candidates.setdefault(name, tuple(sorted(bound)))
-    cut, expired = _find_end(names, known)
+    cut, expired = _find_end(known.aliases.list_names(name), known)
     return Fact(
         name,
         depth,
@@ -177,6 +179,26 @@ def _gather(name: str, depth: int, known: Known) -> Fact:
         is_conflict=len(made) > 1 and _is_conflict(made),
         is_cut_short=not is_whole,
     )
+
+
+def _to_order(made: Made, at: datetime) -> tuple[int, int, float, str]:
+    """Return where a provenance stands among others of a node: the best first, then the latest."""
+    ended = made.step.record.finished_at
+    age_s = (at - ended).total_seconds() if ended is not None and ended <= at else inf
+    return -made.own_rank, -made.completeness, age_s, made.step.claim.id.hex
+
+
+def _list_steps(name: str, known: Known) -> list[tuple[Step, int]]:
+    """Return the provenance of a node under any of its names, and the rank of the best of these."""
+    if name not in known.aliases.names:
+        return [(step, SURE) for step in known.beliefs.steps.get(name, ())]
+    found: dict[str, tuple[Step, int]] = {}
+    for alias, rank in known.aliases.rank_names(name).items():
+        for step in known.beliefs.steps.get(alias, ()):
+            key = step.claim.id.hex
+            if key not in found or found[key][1] < rank:
+                found[key] = (step, rank)
+    return list(found.values())
 
 
 def _find_end(names: Sequence[str], known: Known) -> tuple[Cut | None, tuple[str, ...]]:
@@ -203,12 +225,14 @@ def _resolve_step(step: Step, known: Known) -> Made:
     """Return a step with its inputs as nodes."""
     key = step.claim.id.hex
     if key not in known.steps:
-        inputs = {_resolve_input(item, key, known) for item in _list_followed(step.record)}
+        followed = [_resolve_input(item, key, known) for item in _list_followed(step.record)]
+        inputs = {item for item, _ in followed}
+        most = min((rank for _, rank in followed), default=SURE)
         missing = find_missing_ranks(step.record, known.beliefs.by_claim)
         if step.record.byproducts:
             ranks = list_rank_claims(step.record).values()
             known.used.update(rank for rank in ranks if rank in known.beliefs.by_claim)
-        known.steps[key] = Made(step, tuple(sorted(inputs)), missing)
+        known.steps[key] = Made(step, tuple(sorted(inputs)), missing, most)
     return known.steps[key]
 
 
@@ -228,13 +252,14 @@ def list_others(record: StepRecord) -> list[Dependency]:
     ]
 
 
-def _resolve_input(item: Dependency, claim: str, known: Known) -> Input:
+def _resolve_input(item: Dependency, claim: str, known: Known) -> tuple[Input, int]:
+    """Return the node that an input is, and the rank of whoever says so."""
     found = known.aliases.resolve(item.digest)
     known.used.update(found.claims)
     name = found.id or f"unnamed:{claim}/{shown(item.name)}"
     if len(found.candidates) > 1:
         known.candidates[name] = found.candidates
-    return Input(name, shown(item.role), shown(item.name))
+    return Input(name, shown(item.role), shown(item.name)), found.rank
 
 
 def _find_wholes(name: str, known: Known) -> tuple[Sequence[Place], bool]:

@@ -21,7 +21,7 @@ from weighbridge.lineage._reviews import list_reviews
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from weighbridge.core import Digest, Environment, LineageProblem
+    from weighbridge.core import Claim, Digest, Environment, LineageProblem
     from weighbridge.lineage._graph import Fact, Known, Made
     from weighbridge.lineage._judge import Choice, Judgement
     from weighbridge.lineage._problems import Against
@@ -127,16 +127,17 @@ def _find_labels(facts: Sequence[Fact]) -> dict[str, str]:
             for target, _, name in made.inputs:
                 if name and name < labels.get(target, _LAST):
                     labels[target] = name
+    called: dict[str, dict[tuple[str, str], str]] = {}
     for fact in facts:
         steps = (fact.made[0].step,) if fact.made else fact.copies[:1]
         algorithm, _, value = fact.id.partition(":")
-        own = [
-            subject.name
-            for step in steps
-            for subject in step.claim.subjects
-            if subject.name and subject.digest.get(algorithm) == value
-        ]
-        labels[fact.id] = shown(min(own)) if own else labels.get(fact.id, "")
+        own = ""
+        for step in steps:
+            key = step.claim.id.hex
+            if key not in called:
+                called[key] = _index_subjects(step.claim)
+            own = called[key].get((algorithm, value), "")
+        labels[fact.id] = shown(own) if own else labels.get(fact.id, "")
     return labels
 
 
@@ -149,6 +150,16 @@ def _find_undeclared(facts: Sequence[Fact]) -> set[str]:
             for target, role, _ in made.inputs:
                 (read if role == _UNDECLARED else declared).add(target)
     return read - declared
+
+
+def _index_subjects(claim: Claim) -> dict[tuple[str, str], str]:
+    """Return what a statement calls each digest; of several names the first."""
+    names: dict[tuple[str, str], str] = {}
+    for subject in claim.subjects:
+        for item in subject.digest.items():
+            if subject.name:
+                names[item] = min(subject.name, names.get(item, subject.name))
+    return names
 
 
 def _build_node(
@@ -178,7 +189,7 @@ def _build_node(
         id=fact.id,
         label=called.label,
         origin=origin,
-        own_level=max([level, *[one.step.level for one in sound]]),
+        own_level=max([level, *[one.own_rank - 1 for one in sound]]),
         level=level,
         completeness=_ORDER[max([complete, *[one.completeness for one in sound]])],
         chain_completeness=_ORDER[complete],

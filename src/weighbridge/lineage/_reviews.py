@@ -21,15 +21,9 @@ def list_reviews(said: Iterable[Said[HumanReview]]) -> tuple[Review, ...]:
     """Return reviews in the order of time, then of their statements."""
     found = []
     for one in said:
-        identities = {a.signer: a.identity for a in one.claim.attributions}
-        found.append(
-            Review(
-                one.claim.id,
-                one.signers,
-                tuple(identities[name] for name in one.signers),
-                one.content,
-            )
-        )
+        people = [a for a in one.claim.attributions if a.signer in one.signers]
+        names, identities = tuple(a.signer for a in people), tuple(a.identity for a in people)
+        found.append(Review(one.claim.id, names, identities, one.content))
     return tuple(sorted(found, key=lambda r: (r.review.reviewed_at, r.claim)))
 
 

@@ -22,12 +22,14 @@ __all__ = ["check_expression", "judge_own_rules"]
 _SHOWN_CHARACTERS = 160
 # Nodes looked at by loops inside loops; some seconds.
 _MOST_TURNS = 5_000_000
-# Texts and comments, to be passed over; the beginning of a loop over what may be long; brackets.
+# Texts and comments, to be passed over; the beginning of a loop over what may be long, or over
+# what one step may have many of; brackets.
 _LOOPS = re.compile(
     r"""
     (?:[rR]|[bB]|[rR][bB]|[bB][rR])?(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
     | //[^\n]*
     | (?P<loop>(?:\blineage|\bfindings|\))\s*\.\s*(?:all|exists|exists_one|map|filter)\s*\()
+    | (?P<wide>\b(?:inputs|parameters)\s*\.\s*(?:all|exists|exists_one|map|filter)\s*\()
     | (?P<open>\()
     | (?P<close>\))
     """,
@@ -107,25 +109,33 @@ def _deny(rule: OwnRule, why: str) -> RuleResult:
 
 def _count_turns(expression: str, evidence: Evidence) -> int:
     """Return how often the innermost of loops over long lists may run."""
-    nodes = len(evidence.lineage.nodes) if evidence.lineage is not None else 0
-    longest = max(nodes, len(evidence.scan.findings), 1)
-    return int(longest ** max(_count_nesting(expression), 0))
+    nodes = evidence.lineage.nodes if evidence.lineage is not None else ()
+    longest = max(len(nodes), len(evidence.scan.findings), 1)
+    widths = [max(len(n.step.inputs), len(n.step.parameters)) for n in nodes if n.step is not None]
+    widest, total = max(widths, default=1), max(longest, sum(widths))
+    turns = 1
+    for long, wide in _list_nests(expression):
+        # All inputs of all nodes are fewer than the nodes times the most inputs that one has.
+        some = total if long and wide else longest if long else widest if wide else 1
+        turns = max(turns, some * longest ** max(long - 1, 0) * widest ** max(wide - 1, 0))
+    return turns
 
 
-def _count_nesting(expression: str) -> int:
-    deepest = 0
-    brackets: list[bool] = []  # whether each that is open is that of a loop
+def _list_nests(expression: str) -> set[tuple[int, int]]:
+    """Return in how many loops over long lists, and over what steps have, each loop begins."""
+    nests = {(0, 0)}
+    brackets: list[str] = []  # of each that is open, whether it is that of a loop, and of which
     for token in _LOOPS.finditer(expression):
-        if token["loop"]:
-            if token["loop"].startswith(")") and brackets:
+        if token["loop"] or token["wide"]:
+            if token["loop"] and token["loop"].startswith(")") and brackets:
                 brackets.pop()
-            brackets.append(True)
-            deepest = max(deepest, sum(brackets))
+            brackets.append("long" if token["loop"] else "wide")
+            nests.add((brackets.count("long"), brackets.count("wide")))
         elif token["open"]:
-            brackets.append(False)
+            brackets.append("")
         elif token["close"] and brackets:
             brackets.pop()
-    return deepest
+    return nests
 
 
 def _to_words(error: BaseException) -> str:

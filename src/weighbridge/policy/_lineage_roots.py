@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.core import Answer, EdgeKind, Origin, StepRecord
+from weighbridge.core import Answer, Completeness, EdgeKind, Origin, StepRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -122,8 +122,7 @@ def _find_good(graph: _Graph) -> set[str]:
         below = graph.list_below(id_)
         # Of what it was made from all have to be good, of what it is part of one.
         lacking[id_] = len(below) if graph.made.get(id_) else min(len(below), 1)
-        from_nothing = not below and node.origin is Origin.BUILT and id_ not in graph.fetched
-        if graph.looks[id_].answer is Answer.PASS or from_nothing:
+        if graph.looks[id_].answer is Answer.PASS or (not below and _is_from_nothing(node, graph)):
             ready.append(id_)
         for target in below:
             above[target].append(id_)
@@ -138,6 +137,12 @@ def _find_good(graph: _Graph) -> set[str]:
             if lacking[source] == 0:
                 ready.append(source)
     return good
+
+
+def _is_from_nothing(node: LineageNode, graph: _Graph) -> bool:
+    """Return whether a step made a node of nothing, and was watched while it did."""
+    is_watched = node.completeness.rank >= Completeness.OBSERVED.rank
+    return node.origin is Origin.BUILT and is_watched and node.id not in graph.fetched
 
 
 def _list_good(graph: _Graph, start: str, good: set[str]) -> tuple[LineageNode, ...]:

@@ -53,13 +53,6 @@ def judge_review(rule: ReviewRule, evidence: Evidence, *, at: datetime) -> RuleR
             names=(report.root.id,),
             remedy="Settle what the review says; the same reviewer has to approve then.",
         )
-    if doubts := sorted(state.doubt for state in states.values() if state.doubt):
-        return unknown(
-            _REVIEW,
-            f"{doubts[0]}{more(len(doubts) - 1)}",
-            names=(report.root.id,),
-            remedy="Ask the reviewer; a clock may be wrong.",
-        )
     approved = sorted({state.approved_by for state in states.values() if state.approved_by})
     number = sum(bool(state.approved_by) for state in states.values())
     if number < rule.at_least:
@@ -105,7 +98,6 @@ class _State(NamedTuple):
 
     approved_by: str = ""
     reject: str = ""
-    doubt: str = ""
 
 
 def _sort_by_person(reviews: tuple[Review, ...]) -> dict[str, list[_Opinion]]:
@@ -124,11 +116,7 @@ def _judge_person(rule: ReviewRule, opinions: list[_Opinion], *, at: datetime) -
         entry for entry in rejects if latest is None or entry.review.review.reviewed_at >= latest
     ]
     if standing:
-        past = [entry for entry in standing if entry.review.review.reviewed_at <= at]
-        if past:
-            return _State(reject=_describe_reject(past))
-        # It does not count, but neither may it be passed over.
-        return _State(doubt=f"The reject by {standing[0].signer} is of a time that is yet to come")
+        return _State(reject=_describe_reject(standing))
     since = max((entry.review.review.reviewed_at for entry in rejects), default=None)
     names = sorted(
         entry.signer
@@ -211,15 +199,13 @@ def _list_results(rule: EvaluationRule, report: LineageReport) -> list[TestResul
     ]
     if not rule.by:
         return results
-    subject = report.root.id.removeprefix("sha256:")
-    theirs = [
-        claim.content
+    # By identity: somebody else may have signed the same numbers, and they of another artifact.
+    theirs = {
+        id(claim.content)
         for claim in report.claims
-        if isinstance(claim.content, TestResult)
-        and set(claim.signers) & set(rule.by)
-        and any(s.digest.get("sha256") == subject for s in claim.subjects)
-    ]
-    return [result for result in results if result in theirs]
+        if isinstance(claim.content, TestResult) and set(claim.signers) & set(rule.by)
+    }
+    return [result for result in results if id(result) in theirs]
 
 
 def _is_within(text: str, rule: EvaluationRule) -> bool:

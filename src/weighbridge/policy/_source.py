@@ -30,6 +30,7 @@ __all__ = ["judge_source"]
 _RULE = "source"
 # What ends in the name of one commit, or of the bytes themselves.
 _PINNED = re.compile(r".*@(?:sha256:)?(?:[0-9a-f]{40}|[0-9a-f]{64})")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # What a server or a client may read as another place than it looks like.
 _ODD = re.compile(r"[\s\\%?#]|/\.{1,2}(?:/|$)")
 
@@ -89,13 +90,17 @@ def _look(
     """Return what is known of where a node is from; of several ways to have it one is enough."""
     if node.origin is Origin.LISTED or node.id in listed:
         return Look(Answer.PASS)
-    ways = [[(entry.uri, "gitCommit" in entry.digest) for entry in inputs] for inputs in fetches]
+    ways = [[(entry.uri, _has_commit(entry)) for entry in inputs] for inputs in fetches]
     if node.acceptance is not None:
         ways.append([(node.acceptance.fetched_from, False)])
     problems = sorted(_find_problem(rule, way) for way in ways if way)
     if "" in problems:
         return Look(Answer.PASS)
     return Look(Answer.FAIL, problems[0]) if problems else Look(Answer.UNKNOWN)
+
+
+def _has_commit(entry: Dependency) -> bool:
+    return _COMMIT.fullmatch(entry.digest.get("gitCommit", "")) is not None
 
 
 def _find_problem(rule: SourceRule, uris: Sequence[tuple[str, bool]]) -> str:
@@ -119,6 +124,8 @@ def _matches(uri: str, pattern: str) -> bool:
         return False
     if "@" not in pattern:
         head, slash, name = uri.rpartition("/")
+        if head.endswith("/"):  # what stands before an @ here is a user, and no place
+            return "@" not in name and uri == pattern
         uri = head + slash + name.partition("@")[0]
     parts, wanted = uri.split("/"), pattern.split("/")
     if wanted[-1] == "**":

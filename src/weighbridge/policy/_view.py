@@ -119,7 +119,10 @@ def _show_card(evidence: Evidence) -> dict[str, Any] | None:
 
 def _show_lineage(lineage: LineageReport) -> list[dict[str, Any]]:
     first, *rest = lineage.nodes
-    return [_show_node(node) for node in (first, *sorted(rest, key=lambda n: (n.depth, n.id)))]
+    nodes = (first, *sorted(rest, key=lambda n: (n.depth, n.id)))
+    # A step may have made very many nodes, and have very much to say: it is shown once.
+    steps = {id(step): _show_step(step) for step in {id(n.step): n.step for n in nodes}.values()}
+    return [_show_node(node) | steps[id(node.step)] for node in nodes]
 
 
 def _show_node(node: LineageNode) -> dict[str, Any]:
@@ -139,9 +142,11 @@ def _show_node(node: LineageNode) -> dict[str, Any]:
         "depth": node.depth,
         "required": node.is_required,
         "problems": sorted({problem.kind.value for problem in node.problems}),
-        "parameters": _show_parameters(node.step),
-        "inputs": _show_inputs(node.step),
     }
+
+
+def _show_step(step: StepRecord | None) -> dict[str, Any]:
+    return {"parameters": _show_parameters(step), "inputs": _show_inputs(step)}
 
 
 def _show_parameters(step: StepRecord | None) -> dict[str, str]:

@@ -7,7 +7,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from weighbridge.artifact import CLAIMS_NAME, DEFAULT_SIGNATURE_NAME, find_claims, read_document
+from weighbridge.artifact import (
+    CLAIMS_NAME,
+    DEFAULT_SIGNATURE_NAME,
+    check_lines,
+    find_claims,
+    read_document,
+)
 from weighbridge.core import printable
 from weighbridge.errors import InputError, LimitExceededError, WeighbridgeError
 from weighbridge.store import open_store
@@ -178,7 +184,7 @@ def _read(path: Path, limits: Limits, *, split: bool | None, follow: bool) -> Cl
 
     Args:
         path: The file.
-        limits: ``max_signature_bytes`` applies.
+        limits: ``max_signature_bytes`` applies, and ``max_entries`` to lines.
         split: Whether each line is a bundle; None: as it looks.
         follow: Whether it may be a link.
     """
@@ -191,6 +197,7 @@ def _read(path: Path, limits: Limits, *, split: bool | None, follow: bool) -> Cl
     )
     place = printable(str(path))
     if split or (split is None and _is_split(path.name, data)):
+        check_lines(data, shown=place, limits=limits)
         return ClaimLines(place, data)
     return ClaimLines(place, data, numbered=False)
 

@@ -177,18 +177,15 @@ class _Intake:
             place: Where it is from.
             number: Which one it is there, from 1; 0 if there is only one.
         """
-        key = hashlib.sha256(line).digest()
-        if key in self._seen or not line.strip():
+        if not line.strip():
             return None
-        self._seen.add(key)
         if _MARK not in line:
             self._drop(place, number, "it is no signature bundle")
             return None
-        try:
-            bundle = parse_bundle(line, what="it", limits=self._limits)
-        except WeighbridgeError as error:
-            self._drop(place, number, str(error))
+        key = hashlib.sha256(line).digest()
+        if key in self._seen:
             return None
+        self._seen.add(key)
         self._count += 1
         if self._count > self._limits.max_claims:
             raise LimitExceededError(
@@ -197,6 +194,11 @@ class _Intake:
                 actual=self._count,
                 subject=f"statements, at {_where(place, number)}",
             )
+        try:
+            bundle = parse_bundle(line, what="it", limits=self._limits)
+        except WeighbridgeError as error:
+            self._drop(place, number, str(error))
+            return None
         try:
             verified = self._verify(bundle)
         except WeighbridgeError as error:
@@ -257,17 +259,17 @@ def _where(place: str, number: int) -> str:
 
 
 def _merge(attributions: Iterable[Attribution]) -> tuple[Attribution, ...]:
-    """Return each signer's name once: the attribution that was proven earliest."""
-    by_signer: dict[str, Attribution] = {}
+    """Return each person once under each name: the attribution that was proven earliest."""
+    people: dict[tuple[str, ...], Attribution] = {}
     for attribution in sorted(attributions, key=_to_order):
-        by_signer.setdefault(attribution.signer, attribution)
-    return tuple(by_signer.values())
+        people.setdefault(attribution.person, attribution)
+    return tuple(people.values())
 
 
-def _to_order(attribution: Attribution) -> tuple[str, float, str, str, tuple[str, ...]]:
+def _to_order(attribution: Attribution) -> tuple[tuple[str, ...], float, tuple[str, ...]]:
     proven = attribution.existed_by
     stamp = float("inf") if proven is None else proven.timestamp()
-    return attribution.signer, stamp, attribution.identity, attribution.issuer, attribution.notes
+    return attribution.person, stamp, attribution.notes
 
 
 def _describe(bundle: Bundle, where: str, reason: str, limits: Limits) -> SetAside:

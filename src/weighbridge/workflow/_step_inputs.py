@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighbridge.artifact import describe_cached, find_changes, refuse_changes, weigh_cached
-from weighbridge.core import Dependency, printable
+from weighbridge.core import ArtifactKind, Dependency, printable
 from weighbridge.errors import ArtifactChangedError, InputError
 from weighbridge.provenance import is_lock_file, is_remote, parse_remote_input, to_file_uri
 from weighbridge.workflow._paths import to_path
@@ -91,7 +91,7 @@ def hash_inputs(
             "bytes": str(manifest.size_bytes),
             **describe_cached(cached),
         }
-        if is_lock_file(path.name):
+        if manifest.kind is ArtifactKind.FILE and is_lock_file(path.name):
             facts["lockFile"] = path.name
         digest = {"sha256": manifest.compute_digest().hex}
         dependency = Dependency(name, digest, uri=describe_path(path), role=name, annotations=facts)

@@ -439,6 +439,32 @@ def test_two_names_for_one_key_are_one_reviewer() -> None:
     assert problems(lineage("a", made("a"), reject, approve)) == set()
 
 
+def test_one_name_may_stand_for_many_people() -> None:
+    """Whoever signs another's reject again does not get to lift it, in whatever order it comes."""
+
+    def signed(said: Claim, *who: str) -> Claim:
+        people = tuple(Attribution("ann", "certificate", name, "CA") for name in who)
+        return replace(said, attributions=people)
+
+    reject, approve = reviewed("a", "reject", ago=5), reviewed("a", ago=1)
+    for first, second in itertools.permutations(("ann@x", "zoe@x")):
+        claims = [signed(reject, first), signed(reject, second), signed(approve, second)]
+        for some in itertools.permutations(claims):
+            report = lineage("a", made("a"), *some)
+            assert problems(report) == {ProblemKind.REJECTED}
+            assert report.root.reviews[0].identities == ("ann@x", "zoe@x")
+        claims.append(signed(approve, first))
+        assert problems(lineage("a", made("a"), *claims)) == set()
+
+
+def test_a_reject_of_a_time_yet_to_come_stands() -> None:
+    """A clock that is fast must not silence a reviewer."""
+    reject = reviewed("c", "reject", ago=-1)
+    report = lineage("a", made("a", "c"), made("c"), reject, reviewed("c"))
+    assert problems(report, "c") == {ProblemKind.REJECTED}
+    assert problems(lineage("a", made("a", "c"), made("c"), reject, reviewed("c", ago=-2)), "c")
+
+
 def test_a_reject_of_a_file_counts_for_the_folder_that_holds_it() -> None:
     base = folder(FILES)
     reject = reviewed("v", "reject")

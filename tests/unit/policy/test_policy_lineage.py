@@ -593,9 +593,10 @@ def test_a_reject_by_the_same_key_under_another_name_stands() -> None:
     assert review(with_reviews(approve, reject)).answer is FAIL
 
 
-def test_a_reject_of_tomorrow_neither_counts_nor_is_passed_over() -> None:
+def test_a_reject_of_tomorrow_counts_today() -> None:
+    """A clock that is wrong must not silence a reviewer."""
     reject = make_review("carol", decision=REJECT, days_ago=-1)
-    assert review(with_reviews(make_review("alice"), reject)).answer is DUNNO
+    assert review(with_reviews(make_review("alice"), reject)).answer is FAIL
 
 
 def test_a_reject_of_anything_it_was_made_from_fails() -> None:

@@ -102,6 +102,22 @@ def test_one_key_under_two_names_is_two_signers(tmp_path: Path, key: KeySigner) 
     assert found.claims[0].signers == ("a", "b")
 
 
+def test_two_people_under_one_name_are_both_kept(tmp_path: Path, key: KeySigner) -> None:
+    """As of an authority that certifies many; the order of their envelopes is no matter."""
+
+    class Staff:
+        def verify(self, bundle: Bundle, *, at: datetime) -> Attribution:  # noqa: ARG002
+            identity = hashlib.sha256(bundle.envelope.signatures[0].sig).hexdigest()
+            return Attribution("", "certificate", identity, "CA")
+
+    lines = [key.sign(build_step("model")).raw for _ in range(2)]
+    (claim,) = collect(write_claims(tmp_path / "m", lines), {"staff": Staff()}).claims
+    (again,) = collect(write_claims(tmp_path / "m", lines[::-1]), {"staff": Staff()}).claims
+    assert claim == again
+    assert len(claim.attributions) == 2
+    assert claim.signers == ("staff",)
+
+
 def test_the_attribution_that_is_proven_earliest_stays(tmp_path: Path, key: KeySigner) -> None:
     """Whichever of two envelopes comes first."""
 
@@ -109,7 +125,7 @@ def test_the_attribution_that_is_proven_earliest_stays(tmp_path: Path, key: KeyS
         def verify(self, bundle: Bundle, *, at: datetime) -> Attribution:  # noqa: ARG002
             last = bundle.envelope.signatures[0].sig[-1]
             existed_by = AT.replace(minute=last % 60) if last % 2 else None
-            return Attribution("", "key", f"id {last}", existed_by=existed_by)
+            return Attribution("", "key", "id", existed_by=existed_by)
 
     bundles = [key.sign(build_step("model")) for _ in range(6)]
     dated = [b for b in bundles if b.envelope.signatures[0].sig[-1] % 2]
