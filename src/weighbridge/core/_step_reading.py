@@ -58,7 +58,6 @@ _CODE = frozenset(
 )
 _CODE_SUFFIXES = (".py", ".ipynb", ".sh", ".r", ".jl", ".yaml", ".yml", ".toml", ".ini", ".cfg")
 _SEEDS = frozenset({"seed", "seeds"})
-# Data may be called requirements.txt; a list of packages is never so long.
 
 
 class InputClass(StrEnum):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from weighbridge.export._encodable import encodable
 from weighbridge.export._report import to_rfc3339
 from weighbridge.export._trace import judge_trace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from weighbridge.core import (
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["lineage_to_json", "to_trace_json"]
 
+T = TypeVar("T")
+
 _SCHEMA_ID = "https://weighbridge.dev/schemas/trace/v1"
 
 
@@ -35,7 +38,13 @@ def to_trace_json(report: LineageReport) -> JsonValue:
 
 
 def lineage_to_json(report: LineageReport) -> dict[str, JsonValue]:
-    """Return the lineage without the name of its schema, to stand in another document."""
+    """Return the lineage without the name of its schema, to stand in another document.
+
+    Steps and environments stand once each, however many nodes they made: their size is theirs to
+    choose who ran them.
+    """
+    steps = _number(node.step for node in report.nodes)
+    environments = _number(node.environment for node in report.nodes)
     return {
         "answer": judge_trace(report).value,
         "artifact": report.artifact,
@@ -43,7 +52,21 @@ def lineage_to_json(report: LineageReport) -> dict[str, JsonValue]:
         "level": report.level,
         "completeness": report.completeness.value,
         "weakest_path": list(report.weakest_path),
-        "nodes": [_node(node) for node in report.nodes],
+        "nodes": [
+            {
+                **_node(node),
+                "step": None if node.step is None else steps[id(node.step)][0],
+                "environment": None
+                if node.environment is None
+                else environments[id(node.environment)][0],
+            }
+            for node in report.nodes
+        ],
+        "steps": [_step(step) for _, step in steps.values()],
+        "environments": [
+            {name: dict(values) for name, values in environment.attributes.items()}
+            for _, environment in environments.values()
+        ],
         "edges": [_edge(edge) for edge in report.edges],
         "claims": [_claim(claim) for claim in report.claims],
         "set_aside": [_set_aside(item) for item in report.set_aside],
@@ -58,8 +81,16 @@ def _digest(digest: Digest | None) -> JsonValue:
     return None if digest is None else str(digest)
 
 
-def _node(node: LineageNode) -> JsonValue:
-    environment = node.environment
+def _number(values: Iterable[T | None]) -> dict[int, tuple[int, T]]:
+    """Return each value once, with its place, by identity."""
+    found: dict[int, tuple[int, T]] = {}
+    for value in values:
+        if value is not None:
+            found.setdefault(id(value), (len(found), value))
+    return found
+
+
+def _node(node: LineageNode) -> dict[str, JsonValue]:
     return {
         "id": node.id,
         "label": node.label,
@@ -78,10 +109,6 @@ def _node(node: LineageNode) -> JsonValue:
         "claim": _digest(node.claim),
         "reason": node.reason,
         "problems": [{"kind": p.kind.value, "message": p.message} for p in node.problems],
-        "step": None if node.step is None else _step(node.step),
-        "environment": None
-        if environment is None
-        else {name: dict(values) for name, values in environment.attributes.items()},
         "acceptance": None if node.acceptance is None else _acceptance(node.acceptance),
         "reviews": [_review(review) for review in node.reviews],
         "results": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -199,6 +200,19 @@ def test_a_report_tells_its_lineage_its_warnings_and_its_document() -> None:
     assert told["evaluation"]["waiver"].startswith("allowed until")
     plain: Any = to_json(samples.passing())
     assert (plain["lineage"], plain["document"]) == (None, None)
+
+
+def test_a_step_stands_once_however_many_nodes_it_made() -> None:
+    """Otherwise parameters times outputs would be written, and both are a tenant's to choose."""
+    report = lineages.good()
+    made = next(node for node in report.nodes if node.step is not None)
+    assert made.step is not None
+    step = replace(made.step, parameters={f"p{n}": "x" * 100 for n in range(500)})
+    nodes = tuple(replace(made, id=f"sha256:{n:064x}", step=step) for n in range(500))
+    document: Any = to_trace_json(replace(report, nodes=nodes, edges=(), weakest_path=()))
+    assert [node["step"] for node in document["nodes"]] == [0] * 500
+    assert document["steps"][0]["parameters"] == step.parameters
+    assert len(json.dumps(document)) < 1_000_000
 
 
 def test_a_trace_tells_every_node_edge_and_reason() -> None:
