@@ -386,6 +386,7 @@ for act, *names in eval(sys.argv[1]):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ACTS, max_size=8))
+@example([("symlink", "n", "n"), ("w", "n"), ("rename", "n", "a")])  # a link to itself
 @example([("remove", "b"), ("link", "a", "b"), ("w", "b")])  # a write by a second name
 def test_of_what_python_does_both_monitors_say_the_same(acts: list[tuple[str, ...]]) -> None:
     """As long as it is Python that opens, what the hook tells is what the system saw.

@@ -54,6 +54,7 @@ _OWN_VIEW = (b"/proc/", b"/dev/fd/", b"/dev/std")  # lead elsewhere for another 
 _stat, _lstat, _access, _readlink = os.stat, os.lstat, os.access, os.readlink
 _getcwdb, _fsencode = os.getcwdb, os.fsencode
 _realpath, _is_link, _is_file = os.path.realpath, stat.S_ISLNK, stat.S_ISREG
+_OUT_OF_REACH = 0
 _DESCRIPTOR_ONLY = getattr(os, "O_PATH", 0)
 
 
@@ -66,14 +67,20 @@ def _to_path(value: str | bytes | os.PathLike[str], folder: int = -1) -> bytes:
 
 
 def _follow(path: bytes) -> tuple[bytes, int | None]:
-    """Return where a name leads and what is there; by the time that it is told, it may differ."""
+    """Return where a name leads and what is there; by the time that it is told, it may differ.
+
+    What is there is None if nothing is, and no kind of file if nobody can get there: links that go
+    in a circle, a folder that may not be searched.
+    """
     try:
         found = _lstat(path).st_mode
         if _is_link(found):
             path = _realpath(path)
             found = _stat(path).st_mode
-    except OSError:
+    except FileNotFoundError:
         return path, None
+    except OSError:
+        return path, _OUT_OF_REACH
     return path, found
 
 
@@ -84,9 +91,9 @@ def _open(args: tuple[Any, ...]) -> bytes:
     named = _to_path(name)
     path, found = _follow(named)
     is_new = flags & os.O_CREAT and flags & os.O_EXCL
-    if found is None:
-        if flags & os.O_CREAT:  # a link that leads nowhere is there for O_EXCL
-            return b"" if is_new and _exists(named) else b"n" + path
+    if found is None and flags & os.O_CREAT:  # a link that leads nowhere is there for O_EXCL
+        return b"" if is_new and _exists(named) else b"n" + path
+    if not found:
         # os.open does not tell the folder that a name counts from.
         return _UNTOLD if mode is None and not _fsencode(name).startswith(b"/") else b""
     writes = flags & os.O_ACCMODE
