@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from typing import Any
@@ -21,8 +22,9 @@ from weighbridge.core import (
     parse_bundle,
     parse_json,
 )
-from weighbridge.errors import ParseError
+from weighbridge.errors import ParseError, WeighbridgeError
 from weighbridge.provenance import PREDICATE_TYPE, SharedMaterials, parse_provenance
+from weighbridge.provenance._records import parse_record
 from weighbridge.workflow._claim_sources import ClaimLines
 
 # Bundles as we write them are taken apart without a reader of JSON.
@@ -156,3 +158,34 @@ def test_what_was_read_before_changes_no_step(steps: list[list[Any]]) -> None:
 def test_lines_are_those_of_split(data: bytes) -> None:
     assert list(ClaimLines("it", data).split()) == data.split(b"\n")
     assert list(ClaimLines("it", data, numbered=False).split()) == [data]
+
+
+NAMES = st.text("ab/.-_ é", min_size=1, max_size=8)
+DIGESTS = st.one_of(
+    st.just(""),
+    st.binary(min_size=32, max_size=32).map(
+        lambda data: "sha256=" + base64.urlsafe_b64encode(data).decode().rstrip("=")
+    ),
+    st.text("AEB_-4", min_size=43, max_size=43).map("sha256={}".format),
+)
+SIZES = st.sampled_from(["", "0", "007", "12", "9" * 18, "9" * 19, "-1", "x"])
+
+
+@given(
+    st.lists(st.tuples(NAMES, DIGESTS, SIZES), max_size=6),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_rows_of_record_are_read_alike_whether_or_not_one_is_quoted(
+    rows: list[tuple[str, str, str]], end: str
+) -> None:
+    """A quoted row before them sends all of them through the csv module."""
+    text = "".join(",".join(row) + end for row in rows)
+    said = []
+    for before in ("", '"q",,' + end):
+        try:
+            found = parse_record((before + text).encode(), limits=DEFAULT_LIMITS)
+        except WeighbridgeError as error:
+            said.append(type(error).__name__)
+        else:
+            said.append([row for row in found if row.name != "q"])
+    assert said[0] == said[1]

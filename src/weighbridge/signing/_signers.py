@@ -9,11 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from weighbridge.core import DEFAULT_LIMITS, Limits, printable, refuse_one
 from weighbridge.errors import InputError
-from weighbridge.signing._certificates import add_certificate
 from weighbridge.signing._keys import load_signer
-from weighbridge.signing._pkcs11 import open_pkcs11_signer
-from weighbridge.signing._plugins import open_plugin_signer
-from weighbridge.signing._timestamps import TimestampingSigner, prepare_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,14 +88,23 @@ def open_signer(spec: SignerSpec, *, limits: Limits = DEFAULT_LIMITS) -> Signer:
             "or leave out the key"
         )
     if spec.timestamp_url:
+        from weighbridge.signing._timestamps import (  # noqa: PLC0415 - start-up time
+            TimestampingSigner,
+            prepare_timestamps,
+        )
+
         service = prepare_timestamps(spec, limits=limits)  # before any password is asked for
         return TimestampingSigner(
             open_signer(replace(spec, timestamp_url=""), limits=limits), service
         )
     if scheme == "pkcs11":
+        from weighbridge.signing._pkcs11 import open_pkcs11_signer  # noqa: PLC0415 - start-up time
+
         in_token, certificate = open_pkcs11_signer(spec, limits=limits)
         return _certify(in_token, spec, certificate, limits=limits)
     if scheme != "file":
+        from weighbridge.signing._plugins import open_plugin_signer  # noqa: PLC0415 - start-up time
+
         return open_plugin_signer(spec, limits=limits)
     holder = load_signer(_to_path(spec.uri), ask_secret=spec.ask_secret, limits=limits)
     return _certify(holder, spec, limits=limits)
@@ -123,6 +128,8 @@ def _certify(
 ) -> Signer:
     """Return the holder of a key, with the certificate if one is named or came from its token."""
     if spec.certificate is not None:
+        from weighbridge.signing._certificates import add_certificate  # noqa: PLC0415 - start-up time
+
         chain = [Path(path) for path in spec.certificate_chain]
         return add_certificate(holder, certificate or Path(spec.certificate), chain, limits=limits)
     if spec.certificate_chain:
