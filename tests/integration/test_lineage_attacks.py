@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import random
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,7 +24,15 @@ from chains import (
     good_chain,
 )
 from support import digest_of
-from weighbridge.core import DEFAULT_LIMITS, Dependency, Statement, parse_bundle
+from weighbridge.core import (
+    DEFAULT_LIMITS,
+    Dependency,
+    Statement,
+    Subject,
+    parse_bundle,
+    parse_statement,
+)
+from weighbridge.provenance import build_provenance, parse_provenance
 from weighbridge.store import open_store
 
 VERIFIER = f"""\
@@ -408,3 +417,61 @@ def test_a_file_and_a_subset_of_what_is_known(tmp_path: Path) -> None:
     manifest = tmp_path / "clean.sha256"
     manifest.write_bytes(wb.hash(tmp_path / "clean").to_sha256sum())
     assert chain.answer(manifests=[manifest]) == "pass"
+
+
+def test_a_file_that_lists_a_folder_was_made_and_not_the_folder(tmp_path: Path) -> None:
+    """Its digest is the folder's; the bytes of the files were never there when it was made."""
+    chain, digests = good_chain(tmp_path)
+    listing = wb.hash(tmp_path / "model").to_sha256sum()
+    assert hashlib.sha256(listing).hexdigest() == digests["model"]
+    chain.claims.pop()
+    facts = {"completeness": {"class": "observed"}, "outputs": {"out": "file"}}
+    chain.step(digests["model"], inputs={"data": digests["clean"]}, facts=facts)
+    assert chain.answer() == "fail"
+    chain.claims.pop()
+    chain.step(
+        digests["model"],
+        inputs={"data": digests["clean"]},
+        facts={**facts, "outputs": {"out": "folder"}},
+    )
+    assert chain.answer() == "pass"
+
+
+def test_the_same_of_a_folder_that_a_step_took_in(tmp_path: Path) -> None:
+    chain, digests = good_chain(tmp_path)
+    seen = {"class": "observed"}
+    del chain.claims[2:]
+    chain.step(
+        digests["clean"],
+        inputs={"raw": digests["raw"]},
+        facts={"completeness": seen, "outputs": {"out": "file"}},
+    )
+    for kind, answer in (("file", "pass"), ("folder", "fail")):
+        data = Dependency(
+            "data", {"sha256": digests["clean"]}, role="data", annotations={"kind": kind}
+        )
+        base = Dependency("base-model", {"sha256": digests["base"]}, role="base-model")
+        statement = build_step(digests["model"], facts={"completeness": seen})
+        record = parse_provenance(statement)
+        chain.sign(
+            build_provenance(
+                replace(record, inputs=(data, base)), [Subject("m", {"sha256": digests["model"]})]
+            )
+        )
+        assert chain.answer() == answer
+        chain.claims.pop()
+
+
+def test_the_recorder_says_what_it_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    wb.keygen("k")
+    with wb.step("convert", inputs={}, signer="file:k.key") as step:
+        (tmp_path / "list").write_text("x")
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "a").write_text("x")
+        step.output("list", "list")
+        step.output("folder", "folder")
+    record = parse_provenance(
+        parse_statement(step.recorded.bundle.envelope.payload, limits=DEFAULT_LIMITS)
+    )
+    assert record.facts["outputs"] == {"list": "file", "folder": "folder"}

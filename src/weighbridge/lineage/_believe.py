@@ -10,6 +10,7 @@ from weighbridge.core import (
     IN_PROCESS_BUILDER,
     MAX_BUILD_LEVEL,
     SELF_SIGNED_BUILDERS,
+    ArtifactKind,
     Completeness,
     Decision,
     Environment,
@@ -57,7 +58,8 @@ class Said(NamedTuple, Generic[T]):
 class Step(NamedTuple):
     """Provenance that is believed, the level that the trust map gives it, and a rank.
 
-    The rank is that of the completeness of its inputs.
+    The rank is that of the completeness of its inputs; ``files`` are the ids of what it says are
+    files and no folders.
     """
 
     claim: Claim
@@ -65,6 +67,7 @@ class Step(NamedTuple):
     signers: tuple[str, ...]
     level: int
     completeness: int
+    files: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,17 @@ def _read_completeness(record: StepRecord) -> int:
     said = group.get("class") if isinstance(group, dict) else None
     rank = _COMPLETENESS.get(said, 0) if isinstance(said, str) else 0
     return min(rank, Completeness.DECLARED.rank) if record.builder == IN_PROCESS_BUILDER else rank
+
+
+def _list_files(claim: Claim, record: StepRecord) -> frozenset[str]:
+    """Return the ids of the outputs that were files, as whoever hashed them says."""
+    kinds = record.facts.get("outputs")
+    if not isinstance(kinds, dict) or ArtifactKind.FILE not in kinds.values():
+        return frozenset()
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for subject in claim.subjects:
+        found[kinds.get(subject.name) == ArtifactKind.FILE].update(list_ids(subject.digest))
+    return frozenset(found[True] - found[False])
 
 
 def _merge(claims: Iterable[Claim]) -> list[Claim]:
@@ -221,7 +235,8 @@ def _keep(beliefs: Beliefs, claim: Claim, signers: tuple[str, ...], trust: Trust
     content = claim.content
     if isinstance(content, StepRecord):
         level = _find_level(content.builder, trust)
-        step = Step(claim, content, signers, level, _read_completeness(content))
+        rank, files = _read_completeness(content), _list_files(claim, content)
+        step = Step(claim, content, signers, level, rank, files)
         beliefs.by_claim[claim.id.hex] = step
         _put(beliefs.steps, claim, step)
     elif isinstance(content, RootAcceptance):

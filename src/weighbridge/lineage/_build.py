@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import (
     DEFAULT_LIMITS,
+    ArtifactKind,
     LineageReport,
     StepRecord,
     collection_paused,
@@ -89,6 +90,7 @@ def build_lineage(  # noqa: PLR0913 - each is one thing that is known
         trust=trust,
         at=at,
         limits=limits,
+        folder_inputs=_list_folder_inputs(beliefs),
     )
     facts = gather_facts(str(artifact), known)
     judgement = judge(facts)
@@ -126,6 +128,17 @@ def _list_wanted(artifact: Digest, beliefs: Beliefs, trust: TrustMap) -> set[str
             for item in (*claim.content.inputs, *claim.content.materials):
                 wanted.add(item.digest.get("sha256", ""))
     return wanted
+
+
+def _list_folder_inputs(beliefs: Beliefs) -> frozenset[str]:
+    """Return what steps took in as folders, as builders that the policy lists say."""
+    return frozenset(
+        f"sha256:{item.digest['sha256']}"
+        for step in beliefs.by_claim.values()
+        if step.level
+        for item in step.record.inputs
+        if item.annotations.get("kind") == ArtifactKind.FOLDER and "sha256" in item.digest
+    )
 
 
 def _index_roots(roots: Iterable[PolicyRoot]) -> dict[str, list[PolicyRoot]]:

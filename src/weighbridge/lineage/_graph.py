@@ -100,6 +100,7 @@ class Known:
         trust: The verifier's.
         at: When it is judged.
         limits: ``max_entries`` is for edges.
+        folder_inputs: Ids of what steps by listed builders took in as folders.
         used: Hex of the statements that the graph rests on; grows.
         candidates: What an alias that is not usable may be; grows.
         steps: The inputs of each statement, found once; grows.
@@ -112,6 +113,7 @@ class Known:
     trust: TrustMap
     at: datetime
     limits: Limits
+    folder_inputs: frozenset[str] = frozenset()
     used: set[str] = field(default_factory=set)
     candidates: dict[str, tuple[str, ...]] = field(default_factory=dict)
     steps: dict[str, Made] = field(default_factory=dict)
@@ -189,12 +191,20 @@ def _to_order(made: Made, at: datetime) -> tuple[int, int, float, str]:
 
 
 def _list_steps(name: str, known: Known) -> list[tuple[Step, int]]:
-    """Return the provenance of a node under any of its names, and the rank of the best of these."""
+    """Return the provenance of a node under any of its names, and the rank of the best of these.
+
+    A file that lists a folder's files has the folder's digest: that somebody had such a file made
+    says nothing about the folder.
+    """
+    is_folder = name in known.folders.files or name in known.folder_inputs
     if name not in known.aliases.names:
-        return [(step, SURE) for step in known.beliefs.steps.get(name, ())]
+        steps = known.beliefs.steps.get(name, ())
+        return [(step, SURE) for step in steps if not (is_folder and name in step.files)]
     found: dict[str, tuple[Step, int]] = {}
     for alias, rank in known.aliases.rank_names(name).items():
         for step in known.beliefs.steps.get(alias, ()):
+            if is_folder and alias in step.files:
+                continue
             key = step.claim.id.hex
             if key not in found or found[key][1] < rank:
                 found[key] = (step, rank)

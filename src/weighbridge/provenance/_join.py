@@ -27,7 +27,7 @@ _DIFFERS = "differs between ranks"
 _JOINED = frozenset(
     {
         *("accelerator", "completeness", "determinism", "entryPoints", "environment"),
-        *("problems", "step", "topology"),
+        *("outputs", "problems", "step", "topology"),
     }
 )
 

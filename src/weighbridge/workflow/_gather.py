@@ -277,7 +277,7 @@ def _join(  # noqa: PLR0913 - as for record_step
     if builder:
         check_step(first.report.kind, builder, inputs=(), parameters={})
     moved = _find_moved(first.report.outputs, outputs)
-    subjects = hash_outputs(outputs, executor=executor, limits=limits, progress=progress)
+    subjects, kinds = hash_outputs(outputs, executor=executor, limits=limits, progress=progress)
     record = join_ranks(
         reading.ranks,
         builder=builder,
@@ -285,6 +285,7 @@ def _join(  # noqa: PLR0913 - as for record_step
         finished_at=datetime.now(UTC),
         problems=moved,
     )
+    record = replace(record, facts={**record.facts, "outputs": {**kinds}})
     bundle = seal.sign(build_provenance(record, subjects))
     carried = reading.claims if carry else ()
     claimed = claim_outputs(

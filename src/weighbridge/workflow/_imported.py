@@ -252,7 +252,11 @@ def claim_imported(step: ImportedStep, *, seal: Signer, limits: Limits) -> Recor
         finished_at=step.finished_at,
         invocation=step.invocation or f"urn:uuid:{uuid.uuid4()}",
         materials=step.materials,
-        facts={"completeness": {**to_completeness(watched, 0), **_ELSEWHERE}, **step.facts},
+        facts={
+            "completeness": {**to_completeness(watched, 0), **_ELSEWHERE},
+            **step.facts,
+            "outputs": {name: item.tree.kind.value for name, item in step.outputs.items()},
+        },
         source=step.source.uri if step.source else "",
         source_path=step.source.path if step.source else "",
     )

@@ -80,7 +80,7 @@ __all__ = [
 OWN_FACTS = frozenset(
     {
         *("accelerator", "completeness", "determinism", "entryPoints", "environment"),
-        *("problems", "step", "topology"),
+        *("outputs", "problems", "step", "topology"),
     }
 )
 
@@ -297,7 +297,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     script = () if setting.script is None else (setting.script,)
     refuse_changed((*setting.inputs, *script), limits=limits)
     cache = setting.cache
-    subjects = hash_outputs(
+    subjects, kinds = hash_outputs(
         outputs, executor=executor, limits=limits, progress=progress, cache=cache
     )
     watched, source = outcome.watched, setting.source
@@ -321,6 +321,7 @@ def record_step(  # noqa: PLR0913 - each is one thing that was found out
     facts: dict[str, JsonValue] = {
         **outcome.facts,
         "topology": dict(setting.topology),
+        "outputs": {**kinds},
         "determinism": _to_texts(choose_determinism(platform.environment, setting.environment)),
         "accelerator": _to_texts(name_accelerator(platform.environment)),
         "completeness": to_completeness(watched, len(undeclared.names)),
@@ -380,14 +381,18 @@ def hash_outputs(
     limits: Limits,
     progress: Progress | None = None,
     cache: DigestCache | None = None,
-) -> tuple[Subject, ...]:
+) -> tuple[tuple[Subject, ...], dict[str, str]]:
     """Hash what came out, in the order given; all of it is read, and the cache is told.
+
+    Returns:
+        The subjects, and by their names whether each is a ``file`` or a ``folder``: a file that
+        lists a folder's files has the digest of that folder.
 
     Raises:
         InputError: One is not there or cannot be hashed.
         ArtifactChangedError: One changed meanwhile.
     """
-    subjects = []
+    subjects, kinds = [], {}
     for output in outputs:
         if not os.path.lexists(output.path):
             raise InputError(
@@ -400,7 +405,8 @@ def hash_outputs(
         manifest = weighed.to_manifest()
         refuse_changes(weighed.tree, output.path, limits=limits)
         subjects.append(Subject(output.name, {"sha256": manifest.compute_digest().hex}))
-    return tuple(subjects)
+        kinds[output.name] = manifest.kind.value
+    return tuple(subjects), kinds
 
 
 def _to_text(value: str) -> str:
