@@ -25,7 +25,7 @@ from weighbridge.export._html_parts import (
 )
 from weighbridge.export._html_scan import show_coverage, show_findings
 from weighbridge.export._markup import Markup, element, markup
-from weighbridge.export._report import count_entries, counts, rule_words
+from weighbridge.export._report import count_entries, counts, find_lineage, rule_words
 
 if TYPE_CHECKING:
     from weighbridge.core import (
@@ -70,7 +70,7 @@ def to_html(report: CheckReport) -> str:
         _facts(evidence),
         _not_checked(verdict),
     )
-    styles = () if evidence.lineage is None else (TRACE_STYLE,)
+    styles = () if find_lineage(evidence) is None else (TRACE_STYLE,)
     return build_page(title, bar(verdict.at), main, _footer(report), styles=styles)
 
 
@@ -214,11 +214,12 @@ def _rule_word(rule: RuleResult) -> str:
 
 
 def _lineage(evidence: Evidence) -> Markup:
-    if evidence.lineage is None:
+    lineage = find_lineage(evidence)
+    if lineage is None:
         return markup("")
     from weighbridge.export._trace_html import show_lineage  # noqa: PLC0415 - seldom there
 
-    return show_lineage(evidence.lineage)
+    return show_lineage(lineage)
 
 
 def _document(document: DocumentCheck | None) -> Markup:

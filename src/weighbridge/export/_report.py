@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Answer, CoverageStatus, Severity, short_id, to_count
+from weighbridge.core import (
+    Answer,
+    CoverageStatus,
+    Origin,
+    ProblemKind,
+    Severity,
+    short_id,
+    to_count,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
         DocumentCheck,
         Evidence,
         Finding,
+        LineageReport,
         RuleResult,
         ScanReport,
         Verdict,
@@ -28,6 +37,7 @@ __all__ = [
     "count_entries",
     "count_findings",
     "counts",
+    "find_lineage",
     "judge_scan",
     "rule_words",
     "short_digest",
@@ -49,6 +59,21 @@ class CheckReport:
     verdict: Verdict
     evidence: Evidence
     version: str
+
+
+def find_lineage(evidence: Evidence) -> LineageReport | None:
+    """Return the lineage if there is anything to tell of it.
+
+    Of most models nobody has signed anything. That is no news in a report: if the policy asks where
+    it is from a rule says so, and else it stands among what was not checked.
+    """
+    lineage = evidence.lineage
+    if lineage is None or lineage.set_aside or len(lineage.nodes) > 1:
+        return lineage
+    root = lineage.root
+    kinds = {problem.kind for problem in root.problems}
+    is_bare = root.origin is Origin.UNKNOWN and kinds <= {ProblemKind.DEAD_END}
+    return None if is_bare and not (root.reviews or root.results) else lineage
 
 
 @dataclass(frozen=True, slots=True)

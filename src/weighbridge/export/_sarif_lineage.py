@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core import Answer, printable
+from weighbridge.export._report import find_lineage
 from weighbridge.export._trace import judge_trace, list_problems, name_node, weakest_words
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def list_other_results(evidence: Evidence) -> Iterator[OtherResult]:
     Of each at most 1,000. A problem of the lineage is for review: whether it matters, the rules of
     the policy say, and theirs are the results that fail.
     """
-    lineage, document = evidence.lineage, evidence.document
+    lineage, document = find_lineage(evidence), evidence.document
     problems = list(list_problems(lineage))[:_MAX_RESULTS] if lineage and lineage.is_judged else []
     for node, problem in problems:
         kind = problem.kind.value

@@ -9,6 +9,7 @@ from weighbridge.export._report import (
     count_coverage,
     count_entries,
     count_findings,
+    find_lineage,
     judge_scan,
     rule_words,
     short_digest,
@@ -212,7 +213,7 @@ def _left_out(style: Style, artifact: ArtifactEvidence) -> list[str]:
 
 
 def _lineage(style: Style, report: CheckReport) -> list[str]:
-    lineage = report.evidence.lineage
+    lineage = find_lineage(report.evidence)
     if lineage is None:
         return []
     from weighbridge.export._trace_text import trace_block  # noqa: PLC0415 - seldom there
