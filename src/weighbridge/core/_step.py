@@ -147,3 +147,14 @@ class StepRecord:
     byproducts: tuple[Dependency, ...] = ()
     source: str = ""
     source_path: str = ""
+
+    @property
+    def followed(self) -> tuple[Dependency, ...]:
+        """What the step was made from, as lineages follow it: declared, and read undeclared.
+
+        Not lock files, source, packages and the like, which say what ran and not what went in.
+        """
+        return (
+            *[item for item in self.inputs if not item.is_lock_file],
+            *[item for item in self.materials if item.role == "undeclared"],
+        )

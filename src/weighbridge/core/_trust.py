@@ -21,6 +21,7 @@ __all__ = [
     "MLFLOW_BUILDER",
     "NOTEBOOK_BUILDER",
     "SELF_SIGNED_BUILDERS",
+    "SELF_SIGNED_LEVEL",
     "BuilderTrust",
     "DeniedDigest",
     "PolicyRoot",
@@ -39,7 +40,9 @@ LOCAL_BUILDER: Final = "https://weighbridge.dev/builders/local/v1"
 # Whoever copies what another tool noted, and saw nothing of it.
 DVC_BUILDER: Final = "https://weighbridge.dev/builders/import-dvc/v1"
 MLFLOW_BUILDER: Final = "https://weighbridge.dev/builders/import-mlflow/v1"
-# Whoever runs these holds the key in the process that does the work, or on a machine of their own.
+# Whoever runs these holds the key in the process that does the work, or on a machine of their own;
+# what they sign for is of this level at most.
+SELF_SIGNED_LEVEL: Final = 1
 SELF_SIGNED_BUILDERS: Final = frozenset(
     {IN_PROCESS_BUILDER, NOTEBOOK_BUILDER, LOCAL_BUILDER, DVC_BUILDER, MLFLOW_BUILDER}
 )

@@ -10,6 +10,7 @@ from weighbridge.core import (
     IN_PROCESS_BUILDER,
     MAX_BUILD_LEVEL,
     SELF_SIGNED_BUILDERS,
+    SELF_SIGNED_LEVEL,
     ArtifactKind,
     Completeness,
     Decision,
@@ -259,7 +260,7 @@ def _find_level(builder: str, trust: TrustMap) -> int:
     entry = trust.builders.get(builder)
     if entry is None:
         return 0
-    most = 1 if builder in SELF_SIGNED_BUILDERS else MAX_BUILD_LEVEL
+    most = SELF_SIGNED_LEVEL if builder in SELF_SIGNED_BUILDERS else MAX_BUILD_LEVEL
     return max(0, min(entry.level, most))
 
 

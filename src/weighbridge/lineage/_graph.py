@@ -235,7 +235,7 @@ def _resolve_step(step: Step, known: Known) -> Made:
     """Return a step with its inputs as nodes."""
     key = step.claim.id.hex
     if key not in known.steps:
-        followed = [_resolve_input(item, key, known) for item in _list_followed(step.record)]
+        followed = [_resolve_input(item, key, known) for item in step.record.followed]
         inputs = {item for item, _ in followed}
         most = min((rank for _, rank in followed), default=SURE)
         missing = find_missing_ranks(step.record, known.beliefs.by_claim)
@@ -244,14 +244,6 @@ def _resolve_step(step: Step, known: Known) -> Made:
             known.used.update(rank for rank in ranks if rank in known.beliefs.by_claim)
         known.steps[key] = Made(step, tuple(sorted(inputs)), missing, most)
     return known.steps[key]
-
-
-def _list_followed(record: StepRecord) -> list[Dependency]:
-    """Return what a step was made from: what it declared, and what it read and did not declare."""
-    return [
-        *[item for item in record.inputs if not item.is_lock_file],
-        *[item for item in record.materials if item.role == "undeclared"],
-    ]
 
 
 def list_others(record: StepRecord) -> list[Dependency]:

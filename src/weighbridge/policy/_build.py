@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import (
     SELF_SIGNED_BUILDERS,
+    SELF_SIGNED_LEVEL,
     BuilderTrust,
     Completeness,
     DeniedDigest,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["build_policy"]
 
-_MOST_SELF_SIGNED_LEVEL = 1
 _NOT_WAIVED = frozenset({"integrity", "denied"})
 # Names of results, which no rule of somebody's own may have.
 _TAKEN = frozenset(
@@ -228,7 +228,7 @@ def _build_builders(document: Document, signers: Mapping[str, Signer]) -> tuple[
     for uri, table in document.trust.builders.items():
         where = f"trust.builders.{uri}"
         check_roles(table.signers, signers, roles=("builder",), where=f"{where}.signers")
-        if uri in SELF_SIGNED_BUILDERS and table.level > _MOST_SELF_SIGNED_LEVEL:
+        if uri in SELF_SIGNED_BUILDERS and table.level > SELF_SIGNED_LEVEL:
             message = (
                 f"{table.level} is too much: whoever runs this builder signs for itself, or for"
                 " what nobody saw, so that it is level 1 at most; write 1 or 0"

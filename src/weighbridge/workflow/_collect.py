@@ -46,7 +46,6 @@ _MARK = b'"dsseEnvelope"'
 _MAX_GARBAGE = 200
 _MAX_SUBJECTS = 1_000
 _NOBODY = "nobody is trusted: there is no policy that names a signer"
-_FOLLOWED = "undeclared"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -132,11 +131,7 @@ def _list_inputs(claim: Claim) -> list[str]:
     record = claim.content
     if not isinstance(record, StepRecord):
         return []
-    followed = [
-        *record.inputs,
-        *(item for item in record.materials if item.role == _FOLLOWED),
-    ]
-    digests = [item.digest.get("sha256", "") for item in followed]
+    digests = [item.digest.get("sha256", "") for item in record.followed]
     return [digest for digest in digests if _SHA256.fullmatch(digest)]
 
 

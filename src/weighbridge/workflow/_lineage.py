@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from weighbridge.artifact import Weighed
-    from weighbridge.core import LineageReport
+    from weighbridge.core import Digest, LineageReport
     from weighbridge.core.ports import BundleStore, Executor, Progress, StrPath
     from weighbridge.policy import Policy
     from weighbridge.signing import Verifier
@@ -144,8 +144,9 @@ def gather_lineage(  # noqa: PLR0913 - each is one thing that is known
     """
     own = manifests[0]
     digest = own.compute_digest()
-    # A store may know files and folders by themselves.
-    asked = (digest, own.compute_oms_root(), *(m.compute_digest() for m in manifests[1:]))
+    asked: tuple[Digest, ...] = ()
+    if claims:  # a store among them may know files and folders by themselves
+        asked = (digest, own.compute_oms_root(), *(m.compute_digest() for m in manifests[1:]))
     collected = collect_claims(
         root,
         tuple(dict.fromkeys(asked)),
