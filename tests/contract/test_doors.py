@@ -27,7 +27,9 @@ HOMES = {
     "fsspec": {"store"},
     "id": {"signing"},
     "ipykernel": {"integrations"},
+    "jinja2": {"scanning"},
     "license_expression": {"formats"},
+    "lz4": {"formats"},
     "mlflow": {"integrations"},
     "nbclient": {"integrations"},
     "nbformat": {"integrations"},
@@ -44,6 +46,7 @@ HOMES = {
     "traitlets": {"integrations"},
     "tuf": {"signing"},
     "yaml": {"formats"},
+    "zstandard": {"formats"},
 }
 # What would run what is being examined. Nobody needs it.
 FORBIDDEN = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "torch"}

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from weighbridge.core import DEFAULT_LIMITS, Location
 from weighbridge.formats import MemorySource
 from weighbridge.scanning._context import Budget, ScanContext
-from weighbridge.scanning._machine import Machine
-from weighbridge.scanning._pickle import scan_pickles
-from weighbridge.scanning._pickle_judge import Judge
-from weighbridge.scanning._pickle_values import Global
+from weighbridge.scanning._pickle._judge import Judge
+from weighbridge.scanning._pickle._machine import Machine
+from weighbridge.scanning._pickle._scan import scan_pickles
+from weighbridge.scanning._pickle._values import Global
 
 Draw = Any
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         FileScan,
         Finding,
         Location,
+        Rule,
         ScanReport,
     )
     from weighbridge.core._json import JsonValue, check_depth, parse_json, to_json
@@ -228,6 +229,7 @@ __all__ = [
     "Resource",
     "Review",
     "RootAcceptance",
+    "Rule",
     "RuleResult",
     "ScanReport",
     "Serialization",
@@ -308,7 +310,15 @@ _MODULES = {
         "LicenseEvidence",
         "SignatureEvidence",
     ),
-    "_findings": ("Coverage", "CoverageStatus", "FileScan", "Finding", "Location", "ScanReport"),
+    "_findings": (
+        "Coverage",
+        "CoverageStatus",
+        "FileScan",
+        "Finding",
+        "Location",
+        "Rule",
+        "ScanReport",
+    ),
     "_json": ("JsonValue", "check_depth", "parse_json", "to_json"),
     "_limits": ("DEFAULT_LIMITS", "Limits"),
     "_manifest": ("ArtifactKind", "Manifest", "ManifestDiff", "Resource", "diff_manifests"),

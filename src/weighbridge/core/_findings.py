@@ -7,7 +7,15 @@ from enum import StrEnum
 
 from weighbridge.core._answer import Answer, Severity
 
-__all__ = ["Coverage", "CoverageStatus", "FileScan", "Finding", "Location", "ScanReport"]
+__all__ = [
+    "Coverage",
+    "CoverageStatus",
+    "FileScan",
+    "Finding",
+    "Location",
+    "Rule",
+    "ScanReport",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,33 @@ class Location:
         """Return ``model.pt!archive/data.pkl@17``."""
         at = "" if self.offset is None else f"@{self.offset}"
         return "!".join((self.file, *self.member)) + at
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the scan: what a finding of it says, and where to read on.
+
+    Attributes:
+        rule_id: Stable, such as ``WB-PKL-001``; ``docs/rules/`` has a page of this name.
+        answer: What a match answers.
+        severity: How bad it is.
+        title: A few words.
+        what: A sentence or more: when it matches, and why that matters.
+        example: Something that it matches.
+        fix: What whoever meets it should do.
+        cwe: Numbers of weaknesses (https://cwe.mitre.org).
+        atlas: Techniques of MITRE ATLAS, such as ``AML.T0011.000``.
+    """
+
+    rule_id: str
+    answer: Answer
+    severity: Severity
+    title: str
+    what: str
+    example: str
+    fix: str
+    cwe: tuple[int, ...] = ()
+    atlas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +116,17 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class FileScan:
-    """What scanning one file gave: at least one row of coverage, always."""
+    """What scanning one file gave: at least one row of coverage, always.
+
+    Attributes:
+        findings: As they came.
+        coverage: As they came.
+        facts: What the scanner compares between the files of a folder; of no meaning elsewhere.
+    """
 
     findings: tuple[Finding, ...]
     coverage: tuple[Coverage, ...]
+    facts: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +138,13 @@ class ScanReport:
             bytes give the same report on any machine.
         findings: By file, then offset.
         coverage: By file; every file has at least one row.
+        rules: What the findings are findings of; by id.
     """
 
     engine: str
     findings: tuple[Finding, ...]
     coverage: tuple[Coverage, ...]
+    rules: tuple[Rule, ...] = ()
 
     @property
     def not_examined(self) -> tuple[Coverage, ...]:

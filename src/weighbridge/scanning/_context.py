@@ -121,12 +121,14 @@ class ScanContext:
         budget: Shared by everything nested in one file of the artifact.
         allowed: (module, name) pairs that the user vouches for, besides the built-in list.
         nesting: Containers around the bytes at hand; 0 for the file itself.
+        weights: Whether every tensor is read; otherwise a sample of each.
     """
 
     limits: Limits
     budget: Budget
     allowed: frozenset[tuple[str, str]] = field(default_factory=frozenset)
     nesting: int = 0
+    weights: bool = False
 
 
 @dataclass(frozen=True, slots=True)

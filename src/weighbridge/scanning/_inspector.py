@@ -20,23 +20,26 @@ from weighbridge.core import (
 )
 from weighbridge.errors import ArtifactChangedError, IncompleteError
 from weighbridge.scanning._context import Budget, ScanContext
+from weighbridge.scanning._folder import check_folder
 from weighbridge.scanning._notes import found, not_examined
 from weighbridge.scanning._router import examine
+from weighbridge.scanning._rules import find_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from weighbridge.core import Limits
     from weighbridge.core.ports import ByteSource, Inspector
+    from weighbridge.scanning._facts import Fact
 
 __all__ = ["ENGINE", "build_inspector", "conclude"]
 
-ENGINE = "weighbridge-scan 1; allow-list 2"
+ENGINE = "weighbridge-scan 2; allow-list 3"
 """Name and version of the engine and of its allow-list: same engine, same bytes, same report."""
 
 
 def build_inspector(
-    *, limits: Limits, allowed: frozenset[tuple[str, str]] = frozenset()
+    *, limits: Limits, allowed: frozenset[tuple[str, str]] = frozenset(), weights: bool = False
 ) -> Inspector[FileScan]:
     """Return what examines one file while it is hashed.
 
@@ -48,22 +51,28 @@ def build_inspector(
     Args:
         limits: Bounds for each file.
         allowed: (module, name) pairs in pickles that the user vouches for.
+        weights: Whether to read every tensor, where otherwise a sample is looked at.
     """
-    return partial(_inspect, limits=limits, allowed=allowed)
+    return partial(_inspect, limits=limits, allowed=allowed, weights=weights)
 
 
 def _inspect(
-    source: ByteSource, *, limits: Limits, allowed: frozenset[tuple[str, str]]
+    source: ByteSource, *, limits: Limits, allowed: frozenset[tuple[str, str]], weights: bool
 ) -> FileScan:
     at = Location(source.name)
-    context = ScanContext(limits, Budget(limits, source.name, source.size_bytes), allowed)
+    context = ScanContext(
+        limits, Budget(limits, source.name, source.size_bytes), allowed, weights=weights
+    )
     findings: list[Finding] = []
     left_out: list[Finding] = []
+    facts: list[Fact] = []
     rows = _Rows(at, limits.max_rows)
     try:
         for note in examine(source, at, context):
             if isinstance(note, Coverage):
                 rows.add(note)
+            elif not isinstance(note, Finding):
+                facts.append(note)
             else:
                 (findings if len(findings) < limits.max_findings else left_out).append(note)
     except (ArtifactChangedError, OSError):
@@ -74,7 +83,7 @@ def _inspect(
         rows.add(not_examined(at, "unknown", f"the examiner failed: {type(error).__name__}"))
     if left_out:
         findings.append(_sum_up(left_out, at))
-    return FileScan(tuple(findings), rows.conclude())
+    return FileScan(tuple(findings), rows.conclude(), tuple(facts))
 
 
 class _Rows:
@@ -128,9 +137,12 @@ def conclude(
     """
     findings: list[Finding] = []
     rows: list[Coverage] = []
+    facts: list[Fact] = []
     for scan in scans:
         findings.extend(scan.findings)
         rows.extend(scan.coverage)
+        facts.extend(scan.facts)  # type: ignore[arg-type]  # they are this room's own
+    findings.extend(check_folder(facts))
     for failure in failures:
         at = Location(failure.name)
         rows.append(not_examined(at, "unknown", failure.reason))
@@ -143,6 +155,7 @@ def conclude(
         ENGINE,
         tuple(sorted(findings, key=_place)),
         tuple(sorted(rows, key=lambda row: row.location.file)),
+        tuple(find_rule(rule_id) for rule_id in sorted({one.rule_id for one in findings})),
     )
 
 

@@ -1,4 +1,4 @@
-"""What examiners yield, and the table of the rules about everything but pickles."""
+"""What examiners yield: findings, rows of coverage, and facts to compare."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from weighbridge.core import Answer, Coverage, CoverageStatus, Finding, Location, Severity
+from weighbridge.core import Answer, Coverage, CoverageStatus, Finding, Location
+from weighbridge.scanning._facts import Fact
+from weighbridge.scanning._rules import find_rule
 
 if TYPE_CHECKING:
     from weighbridge.core.ports import ByteSource
     from weighbridge.scanning._context import ScanContext
 
 __all__ = [
-    "RULES",
     "Examine",
+    "Note",
     "Notes",
     "deeper",
     "examined",
@@ -26,8 +28,11 @@ __all__ = [
     "not_examined",
 ]
 
-Notes: TypeAlias = Generator[Finding | Coverage, None, frozenset[str]]
-"""Findings and rows as they come; returns the keys of raw storages that a pickle named."""
+Note: TypeAlias = Finding | Coverage | Fact
+"""A finding, a row of coverage, or a fact that is compared with those of other files."""
+
+Notes: TypeAlias = Generator[Note, None, frozenset[str]]
+"""Notes as they come; returns the keys of raw storages that a pickle named."""
 
 # A stream that breaks off, a frame that reaches behind the end.
 _CUT_PICKLE_RULES = frozenset({"WB-PKL-012", "WB-PKL-018"})
@@ -35,42 +40,14 @@ _CUT_PICKLE_RULES = frozenset({"WB-PKL-012", "WB-PKL-018"})
 Examine: TypeAlias = Callable[["ByteSource", Location, "ScanContext"], Notes]
 """The router, given to examiners of containers so that they do not import it."""
 
-RULES: dict[str, tuple[Answer, Severity]] = {
-    "WB-ART-001": (Answer.FAIL, Severity.HIGH),
-    "WB-ART-002": (Answer.FAIL, Severity.HIGH),
-    "WB-BIN-001": (Answer.UNKNOWN, Severity.MEDIUM),
-    "WB-CMP-001": (Answer.UNKNOWN, Severity.MEDIUM),
-    "WB-GGF-001": (Answer.FAIL, Severity.MEDIUM),
-    "WB-GGF-002": (Answer.FAIL, Severity.MEDIUM),
-    "WB-GGF-003": (Answer.UNKNOWN, Severity.LOW),
-    "WB-NPY-001": (Answer.UNKNOWN, Severity.MEDIUM),
-    "WB-NPY-002": (Answer.FAIL, Severity.MEDIUM),
-    "WB-NPY-003": (Answer.UNKNOWN, Severity.MEDIUM),
-    "WB-SCN-001": (Answer.UNKNOWN, Severity.MEDIUM),
-    "WB-STN-001": (Answer.FAIL, Severity.MEDIUM),
-    "WB-STN-002": (Answer.FAIL, Severity.MEDIUM),
-    "WB-STN-003": (Answer.FAIL, Severity.MEDIUM),
-    "WB-TAR-001": (Answer.FAIL, Severity.MEDIUM),
-    "WB-TAR-002": (Answer.UNKNOWN, Severity.MEDIUM),
-    "WB-ZIP-001": (Answer.FAIL, Severity.HIGH),
-    "WB-ZIP-002": (Answer.FAIL, Severity.MEDIUM),
-    "WB-ZIP-003": (Answer.FAIL, Severity.HIGH),
-    "WB-ZIP-004": (Answer.UNKNOWN, Severity.LOW),
-    "WB-ZIP-005": (Answer.FAIL, Severity.MEDIUM),
-    "WB-ZIP-006": (Answer.FAIL, Severity.MEDIUM),
-    "WB-ZIP-007": (Answer.UNKNOWN, Severity.MEDIUM),
-    "WB-ZIP-008": (Answer.FAIL, Severity.HIGH),
-    "WB-ZIP-009": (Answer.UNKNOWN, Severity.LOW),
-}
-"""Rule -> what it answers and how bad it is. ``docs/rules`` says the rest."""
-
 
 def found(
     rule_id: str, at: Location, message: str, *, detail: str = "", offset: int | None = None
 ) -> Finding:
-    """Return a finding of a rule in ``RULES``."""
-    answer, severity = RULES[rule_id]
-    return Finding(rule_id, answer, severity, replace(at, offset=offset), message, detail)
+    """Return a finding of a rule; ``_rules`` has them all."""
+    rule = find_rule(rule_id)
+    place = replace(at, offset=offset)
+    return Finding(rule_id, rule.answer, rule.severity, place, message, detail)
 
 
 def examined(at: Location, format_name: str) -> Coverage:
@@ -98,7 +75,7 @@ def leave_out_damage(notes: Notes) -> Notes:
             note = next(notes)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
-        if isinstance(note, Coverage) or note.answer is not Answer.FAIL or _is_act(note):
+        if not isinstance(note, Finding) or note.answer is not Answer.FAIL or _is_act(note):
             yield note
 
 

@@ -18,22 +18,21 @@ from weighbridge.formats import (
     read_zip_directory,
     sniff,
 )
-from weighbridge.scanning._headers import examine_gguf, examine_npy, examine_safetensors
+from weighbridge.scanning._containers._streams import STREAM_FORMATS, examine_stream
+from weighbridge.scanning._containers._zip import Examiners, examine_zip
+from weighbridge.scanning._documents._text import examine_text
+from weighbridge.scanning._examiners import find_examiner
 from weighbridge.scanning._notes import examined, found, inert, not_examined
-from weighbridge.scanning._pickle import scan_pickles
-from weighbridge.scanning._pickle_rules import PICKLE_RULES
-from weighbridge.scanning._streams import STREAM_FORMATS, examine_stream
-from weighbridge.scanning._tar import examine_tar
-from weighbridge.scanning._text import judge_text
-from weighbridge.scanning._zip import Examiners, examine_zip
+from weighbridge.scanning._pickle._scan import scan_pickles
+from weighbridge.scanning._rules._pickle import PICKLE_RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator
 
     from weighbridge.core import Location
     from weighbridge.core.ports import ByteSource
     from weighbridge.scanning._context import PickleScan, ScanContext
-    from weighbridge.scanning._notes import Notes
+    from weighbridge.scanning._notes import Note, Notes
 
 __all__ = ["examine"]
 
@@ -167,7 +166,7 @@ def _is_whole(pickle: PickleScan) -> bool:
 
 def _examine_body(
     body: ByteSource, whole: ByteSource, at: Location, context: ScanContext, *, told: bool
-) -> Generator[Finding | Coverage, None, bool]:
+) -> Generator[Note, None, bool]:
     """Examine bytes as every format but pickle and zip; return whether anybody knew them.
 
     No format hides another: each whose mark fits is examined, over all the bytes, because the
@@ -188,27 +187,21 @@ def _examine_body(
         told = told or knew
     if told:
         return True
-    row = judge_text(body, at, context)
-    if row is None:
-        return False
-    yield row
-    return True
+    return (yield from examine_text(body, at, context))
 
 
 def _examine_format(
     source: ByteSource, format_name: str, at: Location, context: ScanContext
-) -> Generator[Finding | Coverage, None, bool]:
+) -> Generator[Note, None, bool]:
     """Examine ``source`` as one format; return whether it turned out to be of it."""
     if format_name in STREAM_FORMATS:
         notes = examine_stream(source, format_name, at, context, examine)
         if looks_like_text(source.read_at(0, HEAD_BYTES)):
             notes = _drop_chance_hit(notes)
         return (yield from notes)
-    if format_name in _HEADERS:
-        yield from _HEADERS[format_name](source, at, context)
-    elif format_name == "tar":
-        yield from examine_tar(source, at, context, examine)
-    elif format_name in _IMAGES:
+    if (examiner := find_examiner(format_name)) is not None:
+        return (yield from examiner(source, at, context, examine))
+    if format_name in _IMAGES:
         problem = check_image_end(source, format_name, spend=context.budget.spend_header_bytes)
         row = inert(at, format_name, "an image") if not problem else None
         yield row or not_examined(at, format_name, problem)
@@ -222,8 +215,8 @@ def _examine_format(
 
 
 def _drop_chance_hit(
-    notes: Generator[Finding | Coverage, None, bool],
-) -> Generator[Finding | Coverage, None, bool]:
+    notes: Generator[Note, None, bool],
+) -> Generator[Note, None, bool]:
     """Pass on what a compressed stream gave, unless something else only begins like one.
 
     ``x^2`` has the first two bytes of zlib and expands to a few bytes before the damage. It counts
@@ -237,12 +230,5 @@ def _drop_chance_hit(
     return True
 
 
-def _is_examined(note: Finding | Coverage) -> bool:
+def _is_examined(note: Note) -> bool:
     return isinstance(note, Coverage) and note.status is CoverageStatus.EXAMINED
-
-
-_HEADERS: dict[str, Callable[[ByteSource, Location, ScanContext], Iterator[Finding | Coverage]]] = {
-    "gguf": examine_gguf,
-    "numpy": examine_npy,
-    "safetensors": examine_safetensors,
-}

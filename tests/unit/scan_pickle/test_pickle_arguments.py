@@ -20,7 +20,7 @@ from sklearn.svm import SVC
 from weighbridge.core import DEFAULT_LIMITS, Answer, Limits, Location
 from weighbridge.formats import MemorySource
 from weighbridge.scanning._context import Budget, PickleScan, ScanContext
-from weighbridge.scanning._pickle import scan_pickles
+from weighbridge.scanning._pickle._scan import scan_pickles
 
 PROTO = b"\x80\x04"
 

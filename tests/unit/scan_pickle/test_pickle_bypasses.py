@@ -12,7 +12,7 @@ import pytest
 from weighbridge.core import DEFAULT_LIMITS, Answer, Location
 from weighbridge.formats import MemorySource
 from weighbridge.scanning._context import Budget, PickleScan, ScanContext
-from weighbridge.scanning._pickle import scan_pickles
+from weighbridge.scanning._pickle._scan import scan_pickles
 
 
 def scan(data: bytes, allowed: frozenset[tuple[str, str]] = frozenset()) -> PickleScan | None:

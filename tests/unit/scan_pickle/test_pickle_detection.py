@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import pickletools
 import random
-import re
 import struct
 import sys
 import tracemalloc
@@ -18,9 +17,8 @@ from weighbridge.core import DEFAULT_LIMITS, Answer, Limits, Location
 from weighbridge.errors import ParseError
 from weighbridge.formats import MemorySource, PickleOpcode, read_pickle_ops
 from weighbridge.scanning._context import Budget, PickleScan, ScanContext
-from weighbridge.scanning._pickle import scan_pickles
-from weighbridge.scanning._pickle_rules import PICKLE_RULES
-from weighbridge.scanning._standard_modules import STANDARD_MODULES
+from weighbridge.scanning._pickle._scan import scan_pickles
+from weighbridge.scanning._pickle._standard_modules import STANDARD_MODULES
 
 ROOT = Path(__file__).parents[3]
 
@@ -192,13 +190,6 @@ def test_opcode_names_are_those_of_pickletools() -> None:
     assert {op.name: op.value for op in PickleOpcode} == {
         op.name: ord(op.code) for op in pickletools.opcodes
     }
-
-
-def test_every_rule_is_documented() -> None:
-    page = (ROOT / "docs/rules/pickle.md").read_text("utf-8")
-    rows = re.findall(r"^\| (WB-PKL-\d{3}) \| (\w+) \| (\w+) \| ([^|]+?) \|", page, re.MULTILINE)
-    table = [(r.rule_id, r.answer.value, r.severity.value, r.title) for r in PICKLE_RULES.values()]
-    assert rows == table
 
 
 def test_memory_does_not_grow_with_long_constants() -> None:

@@ -30,8 +30,8 @@ from sklearn.utils import all_estimators
 from weighbridge.core import DEFAULT_LIMITS, Answer, Location
 from weighbridge.formats import MemorySource
 from weighbridge.scanning._context import Budget, PickleScan, ScanContext
-from weighbridge.scanning._pickle import scan_pickles
-from weighbridge.scanning._torch_storage import TORCH_MAGIC
+from weighbridge.scanning._pickle._scan import scan_pickles
+from weighbridge.scanning._pickle._torch_storage import TORCH_MAGIC
 
 
 def scan(data: bytes) -> PickleScan | None:

@@ -1,0 +1,1 @@
+"""Containers: archives and compressed streams, whose members go back to the router."""

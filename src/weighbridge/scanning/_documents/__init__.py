@@ -1,0 +1,1 @@
+"""Documents: texts of all kinds, and what they make a loader do."""

@@ -1,0 +1,45 @@
+"""Which function examines what: format -> room and function, loaded when first met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeAlias
+
+from weighbridge.scanning._notes import Note
+
+if TYPE_CHECKING:
+    from weighbridge.core import Location
+    from weighbridge.core.ports import ByteSource
+    from weighbridge.scanning._context import ScanContext
+    from weighbridge.scanning._notes import Examine
+
+__all__ = ["Examiner", "find_examiner"]
+
+Examiner: TypeAlias = Callable[
+    ["ByteSource", "Location", "ScanContext", "Examine"], Generator[Note, None, bool]
+]
+"""Yields findings, rows and facts; returns whether the bytes are of the format after all.
+
+If they are not, nothing was yielded, and they count as whatever else they may be.
+"""
+
+# Format, as ``formats.sniff`` names it -> module of this room, and its function.
+_EXAMINERS: dict[str, tuple[str, str]] = {
+    "gguf": ("_tensors._headers", "examine_gguf"),
+    "numpy": ("_tensors._headers", "examine_npy"),
+    "safetensors": ("_tensors._headers", "examine_safetensors"),
+    "tar": ("_containers._tar", "examine_tar"),
+}
+
+
+@cache
+def find_examiner(format_name: str) -> Examiner | None:
+    """Return what examines a format; None if nothing does."""
+    place = _EXAMINERS.get(format_name)
+    if place is None:
+        return None
+    module = import_module(f"weighbridge.scanning.{place[0]}")
+    examiner: Examiner = getattr(module, place[1])
+    return examiner

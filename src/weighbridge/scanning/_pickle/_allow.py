@@ -1,0 +1,85 @@
+"""Which names a pickle may use, and how: an allow-list of exact (module, name) pairs.
+
+Everything else is DANGEROUS (the name alone tells), FOREIGN (the standard library: no benign
+pickle calls it) or UNKNOWN (somebody's own class; nobody vouches for it).
+"""
+
+from __future__ import annotations
+
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from functools import cache
+from pathlib import Path
+
+from weighbridge.scanning._pickle._allow_names import CONSTRUCTORS, DATA, NUMBERS
+from weighbridge.scanning._pickle._danger import DANGEROUS_MODULES, DANGEROUS_NAMES, UNKNOWN_NAMES
+from weighbridge.scanning._pickle._rebuild import REBUILDERS
+from weighbridge.scanning._pickle._standard_modules import STANDARD_MODULES
+from weighbridge.scanning._pickle._values import Use
+
+__all__ = ["classify", "find_shape", "map_python2_name"]
+
+
+def map_python2_name(module: str, name: str) -> tuple[str, str]:
+    """Return what the unpickler makes of a name when the protocol is below 3.
+
+    Source:
+        CPython ``Lib/pickle.py``, ``_Unpickler.find_class``.
+    """
+    if (module, name) in NAME_MAPPING:
+        return NAME_MAPPING[module, name]
+    return IMPORT_MAPPING.get(module, module), name
+
+
+def classify(module: str, name: str) -> Use:
+    """Say what a pickle may do with a name, as it stands after the mapping of Python 2's names."""
+    return _load_list().get((module, name)) or _classify_unlisted(module, name)
+
+
+def find_shape(module: str, name: str) -> str:
+    """Return the shape that the arguments of a listed class have; see ``_pickle_shapes``."""
+    shape = _load_shapes().get((module, name))
+    return shape or ("numbers" if module in NUMBERS else "none")
+
+
+def _classify_unlisted(module: str, name: str) -> Use:
+    if name in UNKNOWN_NAMES.get(module, frozenset()):
+        return Use.UNKNOWN
+    parents = module.split(".")
+    prefixes = (".".join(parents[:count]) for count in range(1, len(parents) + 1))
+    # A name may be a module too: GLOBAL 'numpy' 'testing', GLOBAL 'os' 'path'.
+    first = name.split(".", 1)[0]
+    if any(prefix in DANGEROUS_MODULES for prefix in (*prefixes, f"{module}.{first}")):
+        return Use.DANGEROUS
+    if first in DANGEROUS_NAMES.get(parents[0], frozenset()):
+        return Use.DANGEROUS
+    if parents[0] in STANDARD_MODULES:
+        return Use.FOREIGN
+    return Use.UNKNOWN
+
+
+@cache
+def _load_list() -> dict[tuple[str, str], Use]:
+    """Join the tables and ``allow-list.txt``: lines of ``use module: name name ...``."""
+    listed: dict[tuple[str, str], Use] = dict.fromkeys(REBUILDERS, Use.REBUILD)
+    listed.update(dict.fromkeys(_load_shapes(), Use.CONSTRUCTOR))
+    for module, names in DATA.items():
+        listed.update(dict.fromkeys(((module, name) for name in names.split()), Use.DATA))
+    text = Path(__file__).with_name("allow-list.txt").read_text("utf-8")
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        key, _, names = line.partition(": ")
+        word, _, module = key.partition(" ")
+        for name in names.split():
+            listed.setdefault((module, name), Use(word))
+    return listed
+
+
+@cache
+def _load_shapes() -> dict[tuple[str, str], str]:
+    return {
+        (module, name): shape
+        for shape, modules in CONSTRUCTORS.items()
+        for module, names in modules.items()
+        for name in names.split()
+    }

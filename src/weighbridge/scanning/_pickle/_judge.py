@@ -1,0 +1,537 @@
+"""What the symbolic machine's events mean: every name, call and change, judged and recorded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.core import Answer, Finding, Severity, printable
+from weighbridge.errors import LimitExceededError
+from weighbridge.formats import Blob
+from weighbridge.scanning._pickle._allow import classify, find_shape, map_python2_name
+from weighbridge.scanning._pickle._dtype import DTYPE, measure_dtype, set_dtype_state
+from weighbridge.scanning._pickle._joblib import WRAPPER
+from weighbridge.scanning._pickle._rebuild import (
+    FIRST,
+    GETATTR,
+    NEWOBJ,
+    ZONE,
+    Rebuild,
+    find_rebuild,
+)
+from weighbridge.scanning._pickle._shapes import (
+    ARRAYS,
+    SHAPES,
+    adds_items,
+    count_values,
+    fits_state,
+    is_constant,
+)
+from weighbridge.scanning._pickle._torch_storage import ELEMENT_BYTES, PARTS_OF_STORAGE_ID
+from weighbridge.scanning._pickle._values import (
+    UNSAFE,
+    DictItems,
+    Global,
+    Items,
+    Made,
+    Persistent,
+    Rebuilder,
+    Use,
+    Value,
+    is_hook,
+    render,
+    to_text,
+)
+from weighbridge.scanning._rules._pickle import PICKLE_RULES
+
+if TYPE_CHECKING:
+    from weighbridge.core import Location
+    from weighbridge.scanning._context import ScanContext
+
+__all__ = ["Judge"]
+
+_NAMES_PROTOCOL = 3
+_SHOWN_CHARS = 400
+_NESTED_CALLS_DEPTH = 8
+# The few callables whose results are looked into: array layouts are computed from them.
+_KEPT = frozenset({DTYPE, WRAPPER})
+# How protocols 0 to 2 write bytes; its result is kept for what unpickles it in turn.
+_ENCODE = "_codecs.encode"
+_ELSEWHERE = frozenset(
+    {"joblib.numpy_pickle_compat.NDArrayWrapper", "joblib.numpy_pickle_compat.ZNDArrayWrapper"}
+)
+# Listed functions that wait on the stack for their arguments; real pickles are not that deep.
+_MAX_OPEN = 10_000
+_MAX_PERSISTENT_IDS = 100
+# Values in arguments: more are not looked into; beyond the first few, each costs some opcodes.
+_MAX_VALUES = 300
+_FREE_VALUES = 16
+_OPS_PER_VALUE = 8
+_DEEP_SHAPES = frozenset({"constants", "dates", "dtype", "numbers"})
+_CALL_RULES = {
+    Use.DANGEROUS: "dangerous-call",
+    Use.DATA: "misuse",
+    Use.FOREIGN: "foreign-call",
+    Use.UNKNOWN: "unknown-call",
+}
+_EXTENSION = Made("extension")
+_OUT_OF_BAND = Made("out-of-band buffer", trusted=True)
+_UNKNOWN_OBJECT = Persistent(known=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A moment in the judge's work: how much there was of everything."""
+
+    acted: int
+    called: int
+    named: int
+    sizes: tuple[int, int, int]
+    nested: int
+
+
+class Judge:
+    """Judges the events of all pickles in one run of bytes, and keeps the findings.
+
+    Attributes:
+        acted: Names, calls and the like that were met, good or bad; for telling text from pickles.
+        called: Of them, those that do more than name something.
+        named: Names that could be names; in random bytes they are rare.
+        storages: Bytes of an element by key of PyTorch storage.
+        nested: Constants that a listed function would unpickle in turn.
+    """
+
+    def __init__(self, at: Location, context: ScanContext) -> None:
+        self.acted = 0
+        self.called = 0
+        self.named = 0
+        self.storages: dict[str, int] = {}
+        self.nested: list[Blob] = []
+        self._at = at
+        self._context = context
+        self._globals: dict[tuple[str, str], Global] = {}
+        self._found: dict[tuple[str, str], Finding] = {}
+        self._left_out = dict.fromkeys(Answer, 0)
+        self._said: dict[str, int] = {}
+        self._called_paths: set[str] = set()
+        self._open: set[Rebuilder] = set()
+        self._persistent_ids: set[Value] = set()
+
+    # -- names -----------------------------------------------------------------------------------
+
+    def reference(self, module: str, name: str, *, protocol: int, at: int) -> Global:
+        """Judge a name that find_class is asked for."""
+        self.acted += 1
+        self.named += module.replace(".", "_").isidentifier()
+        raw = (module, name)
+        resolved = map_python2_name(module, name) if protocol < _NAMES_PROTOCOL else raw
+        known = self._globals.get(resolved) or self._add_global(raw, resolved, at)
+        return self.push(known) if type(known) is Rebuilder else known
+
+    def _add_global(self, raw: tuple[str, str], resolved: tuple[str, str], at: int) -> Global:
+        limit = self._context.limits.max_pickle_names
+        if len(self._globals) >= limit:
+            subject = self._context.budget.subject
+            raise LimitExceededError(
+                "max_pickle_names", limit=limit, actual=limit + 1, subject=subject
+            )
+        use, vouched = self._classify(resolved)
+        if use in (Use.UNKNOWN, Use.FOREIGN) and classify(*raw) is Use.DANGEROUS:
+            # A loader without fix_imports, or Python 2, would take the name as it stands.
+            use = Use.DANGEROUS
+        path = ".".join(resolved)
+        instance = Made(path, trusted=use is Use.CONSTRUCTOR, vouched=vouched)
+        kind = Rebuilder if use is Use.REBUILD or path in _KEPT else Global
+        found = kind(*resolved, use=use, offset=at, instance=instance, vouched=vouched)
+        self._globals[resolved] = found
+        if _is_dotted(found):
+            self.record("dotted-name", f"reaches into {printable(path)}", at=at, detail=path)
+        if path in _ELSEWHERE:
+            self.record("elsewhere", "takes array data from another file by its name", at=at)
+        return found
+
+    def _classify(self, pair: tuple[str, str]) -> tuple[Use, bool]:
+        use = classify(*pair)
+        listed = use in (Use.CONSTRUCTOR, Use.REBUILD)
+        vouched = pair in self._context.allowed and not listed
+        return (Use.CONSTRUCTOR if vouched else use), vouched
+
+    def push(self, function: Rebuilder) -> Rebuilder:
+        """Return a listed function as it comes to the stack: one call must use it up."""
+        if len(self._open) >= _MAX_OPEN:
+            self.record("misuse", f"holds {function.path} too many times", at=function.offset)
+            return function
+        pushed = replace(function)
+        self._open.add(pushed)
+        return pushed
+
+    def _use_up(self, function: Value, at: int) -> None:
+        """Note that a call uses a listed function; it must have come to the stack for this one."""
+        if type(function) is not Rebuilder:
+            return
+        if function not in self._open:
+            message = f"uses {function.path} through something that holds it"
+            self.record("misuse", message, at=at, detail=function.path)
+        self._open.discard(function)
+
+    def settle(self, *, followed: bool) -> None:
+        """Record the listed functions that were not called, unless the end was not seen."""
+        for function in self._open if followed else ():
+            message = f"holds {function.path}, which is listed to be called and for nothing else"
+            self.record("misuse", message, at=function.offset, detail=function.path)
+        self._open.clear()
+
+    def computed_name(self, module: Value, name: Value, *, at: int) -> Value:
+        """Record a STACK_GLOBAL whose operands are no literal texts."""
+        self.acted += 1
+        what = f"{render(module)}, {render(name)}"
+        self.record("computed-name", f"looks up a name that is computed: {what}", at=at)
+        return Made("")
+
+    def extension(self, code: int, *, at: int) -> Value:
+        """Record EXT1, EXT2 or EXT4: a number that stands for whatever the loader registered."""
+        self.acted += 1
+        self.record("extension", f"uses the copyreg extension code {code}", at=at)
+        return _EXTENSION
+
+    # -- calls -----------------------------------------------------------------------------------
+
+    def call(self, callee: Value, args: Value, *, at: int, depth: int = 0) -> Value:
+        """Judge a call; return what it gives."""
+        self.acted += 1
+        self.called += 1
+        if not isinstance(callee, Global):
+            if not self._has_said("computed-call"):
+                what = render(callee)
+                message = f"calls something that no name stands for: {what}"
+                self.record("computed-call", message, at=at, detail=_show_call(what, args))
+            return Made("")
+        if callee.use is Use.CONSTRUCTOR:
+            return self._construct(callee, args, at)
+        if callee.use is Use.REBUILD:
+            return self._call_rebuilder(callee, args, at=at, depth=depth)
+        self._called_paths.add(callee.path)
+        rule = _CALL_RULES[callee.use]
+        if _is_dotted(callee) or self._has_said(rule):
+            return callee.instance
+        path = printable(callee.path)
+        if callee.use is Use.UNKNOWN:
+            self._record_unknown(rule, f"calls {path}", callee, at)
+            return callee.instance
+        message = f"calls {path} as soon as it is loaded"
+        if callee.use is Use.DATA:
+            message = f"calls {path}, which is data"
+        self.record(rule, message, at=at, detail=_show_call(callee.path, args))
+        return callee.instance
+
+    def _construct(self, callee: Global, args: Value, at: int) -> Made:
+        """Judge a call of a listed class by the shape of its arguments."""
+        self._use_up(callee, at)
+        fits = callee.vouched or self._fits(callee, args)
+        if not fits:
+            self._record_unlisted(
+                f"calls {callee.path} with arguments that pickles do not give to it", at, args
+            )
+        if callee.path in _KEPT:
+            return Made(callee.path, args=args, trusted=fits)
+        return callee.instance if fits else Made(callee.path)
+
+    def _fits(self, callee: Global, args: Value) -> bool:
+        if type(args) is not tuple:
+            return False
+        shape = find_shape(callee.module, callee.name)
+        return (shape not in _DEEP_SHAPES or self._may_look_into(args)) and SHAPES[shape](args)
+
+    def _may_look_into(self, value: Value) -> bool:
+        """Return whether ``value`` is small enough to be looked into, and pay for it."""
+        count = count_values(value, _MAX_VALUES)
+        if count > _FREE_VALUES:
+            self._context.budget.spend_pickle_ops(count * _OPS_PER_VALUE)
+        return count <= _MAX_VALUES
+
+    def _call_rebuilder(self, callee: Global, args: Value, *, at: int, depth: int) -> Value:
+        self._use_up(callee, at)
+        rebuild = find_rebuild(callee.module, callee.name)
+        problem = "its arguments cannot be followed"
+        if type(args) is tuple and depth < _NESTED_CALLS_DEPTH:
+            if 0 in rebuild.functions and len(args) > 2:  # noqa: PLR2004
+                self.call(args[0], args[2], at=at, depth=depth + 1)
+            looked_at = args[: rebuild.state] if rebuild.state >= 0 else args
+            if callee.module == "copyreg" or self._may_look_into(looked_at):
+                problem = rebuild.check(args) or self._check_module(callee, rebuild, args)
+        if problem:
+            rule = "dangerous-call" if (callee.module, callee.name) == GETATTR else "misuse"
+            if not self._has_said(rule):
+                shown = _show_call(callee.path, args)
+                self.record(rule, f"calls {callee.path}, but {problem}", at=at, detail=shown)
+            return Made(callee.path)
+        if (callee.module, callee.name) == NEWOBJ:
+            return self.call(args[0], args[1:], at=at, depth=depth + 1) if args else Made("")
+        if 1 in rebuild.functions and len(args) > 1:
+            self._use_up(args[1], at)
+        return self._rebuild(callee, rebuild, args, at)
+
+    def _check_module(self, callee: Global, rebuild: Rebuild, args: tuple[Value, ...]) -> str:
+        """Return what is wrong with the class that Cython's functions make an instance of."""
+        if rebuild.gives is not FIRST or rebuild.classes or args[0].module == callee.module:
+            return ""
+        return "its first argument is no class of the same module"
+
+    def _rebuild(self, callee: Global, rebuild: Rebuild, args: tuple[Value, ...], at: int) -> Value:
+        """Return what a listed function gives whose arguments are as they should be."""
+        strangers = [arg for arg in args[: rebuild.classes] if arg.use is Use.UNKNOWN]
+        for stranger in strangers:
+            self._called_paths.add(stranger.path)
+            if not _is_dotted(stranger):
+                path = printable(stranger.path)
+                self._record_unknown("unknown-call", f"makes an instance of {path}", stranger, at)
+        path = rebuild.gives or callee.path
+        made = Made(path, trusted=not strangers)
+        if rebuild.gives is FIRST:
+            first = args[0]
+            if first.path == WRAPPER:
+                self._use_up(first, at)
+            kept = () if first.path in _KEPT else None
+            made = Made(first.path, args=kept, trusted=not strangers, vouched=first.vouched)
+        if 0 <= rebuild.state < len(args):
+            self._judge_state(made, args[rebuild.state], at)
+        if callee.path == _ENCODE:
+            made.args = args[0]
+        elif callee.path == "torch.storage._load_from_bytes":
+            self._note_nested(args, at)
+        elif (callee.module, callee.name) == GETATTR:
+            return self.reference(*ZONE, protocol=_NAMES_PROTOCOL, at=at)
+        return made
+
+    def _note_nested(self, args: tuple[Value, ...], at: int) -> None:
+        """Note the bytes that a listed function unpickles in turn."""
+        value = args[0] if len(args) == 1 else None
+        if isinstance(value, Made) and value.path == _ENCODE:
+            value = value.args
+        if isinstance(value, Blob) and value.kind in ("bytes", "text"):
+            self.nested.append(value)
+        else:
+            message = "unpickles bytes that are not in it as they are"
+            self.record("not-followed", message, at=at)
+
+    # -- changes ---------------------------------------------------------------------------------
+
+    def change(self, target: Value, what: str, *, at: int) -> None:
+        """Judge APPEND, SETITEM, ADDITEMS and the like on anything but a plain container."""
+        self.acted += 1
+        self.called += 1
+        if isinstance(target, Global):
+            path = printable(target.path)
+            self.record("changed-global", f"{what} {path} itself, not an instance of it", at=at)
+        elif isinstance(target, Persistent) and target.known:
+            self.record("misuse", f"{what} a storage of PyTorch", at=at)
+        elif isinstance(target, Persistent):
+            self.record("persistent-id", f"{what} an object that the loader supplies", at=at)
+
+    def add_items(self, target: Value, kind: type[Items], *, at: int) -> None:
+        """Judge APPEND, SETITEM, ADDITEMS and the like on anything but a plain container."""
+        self.change(target, "adds items to", at=at)
+        if not isinstance(target, Made) or not target.trusted or target.vouched:
+            return
+        if not adds_items(target, kind) and not self._has_said("misuse"):
+            message = f"adds items to an instance of {target.path}, which takes none"
+            self.record("misuse", message, at=at)
+
+    def build(self, target: Value, state: Value, *, at: int) -> None:
+        """Judge BUILD: __setstate__, or attributes."""
+        self.change(target, "sets attributes of", at=at)
+        if not isinstance(target, Made):
+            return
+        if target.path == DTYPE:
+            if not set_dtype_state(target, state):
+                message = "gives a NumPy dtype a state that is not clear or does not fit it"
+                self.record("not-followed", message, at=at)
+            return
+        self._judge_state(target, state, at)
+        if target.path == WRAPPER:
+            target.state = state if target.state is None else Made("several states")
+
+    def _judge_state(self, target: Made, state: Value, at: int) -> None:
+        """Judge what becomes the attributes of an object, or goes to its ``__setstate__``.
+
+        With ``__class__`` an object becomes one of another class without a call, and joblib would
+        read an array where this engine reads opcodes; with ``append`` or ``__array_interface__``
+        something would be called, or memory read, that nobody sees.
+        """
+        count = count_values(state[:-1] if type(state) is tuple else (), _MAX_VALUES)
+        count += len(state) if isinstance(state, DictItems) else 0
+        if count > _FREE_VALUES:
+            self._context.budget.spend_pickle_ops(count * _OPS_PER_VALUE)
+        clear = count <= _MAX_VALUES and fits_state(target, state)
+        parts = state if type(state) is tuple else (state,)
+        for part in parts:
+            if not isinstance(part, DictItems):
+                continue
+            clear = clear and not (part and part[-1] is UNSAFE)
+            for key, value in zip(part[::2], part[1::2], strict=False):
+                if not is_hook(key, value):
+                    continue
+                clear = clear and type(key) is bytes
+                if type(key) is bytes and not self._has_said("misuse"):
+                    message = f"sets the attribute {render(key)}, which others call or obey"
+                    self.record("misuse", message, at=at)
+        if target.path in ARRAYS and clear and state is not None:
+            measure_dtype(state[2])
+        if not clear and target.trusted and not target.vouched:
+            message = f"gives {target.path} a state that pickles do not give to it"
+            self._record_unlisted(message, at, state)
+
+    # -- the loader's part -----------------------------------------------------------------------
+
+    def persistent(self, pid: Value, *, at: int) -> Value:
+        """Judge a persistent id; PyTorch's two kinds are known, others are up to the loader."""
+        # A location that is no text would be asked whether it starts with "cuda".
+        literal = type(pid) is tuple and pid and all(map(is_constant, pid[2:]))
+        kind = to_text(pid[0]) if literal else None
+        if kind == "storage" and len(pid) in PARTS_OF_STORAGE_ID and self._is_storage(pid):
+            return Persistent(known=True)
+        if kind == "module" and len(pid) == 4 and isinstance(pid[1], Global):  # noqa: PLR2004
+            self.acted += 1
+            name = printable(pid[1].path)
+            self.record("source-code", f"carries the source code of {name} along", at=at)
+            return pid[1]
+        self.acted += 1
+        if type(pid) is bytes:
+            if pid in self._persistent_ids or len(self._persistent_ids) >= _MAX_PERSISTENT_IDS:
+                return _UNKNOWN_OBJECT  # enough was said about such ids
+            self._persistent_ids.add(pid)
+        self.record("persistent-id", f"leaves to the loader what {render(pid)} is", at=at)
+        return _UNKNOWN_OBJECT
+
+    def _is_storage(self, pid: tuple[Value, ...]) -> bool:
+        cls, key = pid[1], to_text(pid[2])
+        if not isinstance(cls, Global) or cls.use is not Use.CONSTRUCTOR or key is None:
+            return False
+        element_bytes = ELEMENT_BYTES.get(cls.name)
+        if element_bytes is None or not cls.module.startswith("torch"):
+            return False
+        self.storages[key] = element_bytes
+        return True
+
+    def out_of_band(self, *, at: int) -> Value:
+        """Record NEXT_BUFFER."""
+        self.record("elsewhere", "takes data from a buffer outside the pickle", at=at)
+        return _OUT_OF_BAND
+
+    # -- findings --------------------------------------------------------------------------------
+
+    def record(self, rule: str, message: str, *, at: int, detail: str = "") -> None:
+        """Keep a finding, once for the same words."""
+        key = (rule, detail or message)
+        if key in self._found:
+            return
+        entry = PICKLE_RULES[rule]
+        if len(self._found) >= self._context.limits.max_findings:
+            self._left_out[entry.answer] += 1
+            return
+        self._found[key] = Finding(
+            rule_id=entry.rule_id,
+            answer=entry.answer,
+            severity=entry.severity,
+            location=replace(self._at, offset=at),
+            message=f"{entry.title}: the pickle {message}.",
+            detail=printable(detail, limit=_SHOWN_CHARS),
+        )
+
+    def _has_said(self, rule: str) -> bool:
+        """Return whether enough was said under a rule; what more there is, is then only counted."""
+        self._said[rule] = self._said.get(rule, 0) + 1
+        enough = self._said[rule] > self._context.limits.max_findings
+        if enough:
+            self._left_out[PICKLE_RULES[rule].answer] += 1
+        return enough
+
+    def _record_unlisted(self, message: str, at: int, shown: Value) -> None:
+        if not self._has_said("unlisted-use"):
+            self.record("unlisted-use", message, at=at, detail=f"{message}: {render(shown)}")
+
+    def _record_unknown(self, rule: str, message: str, name: Global, at: int) -> None:
+        entry = f"allow = [[{json.dumps(name.module)}, {json.dumps(name.name)}]]"
+        self.record(rule, f"{message}, which nobody vouches for", at=at, detail=entry)
+
+    def adopt(self, findings: tuple[Finding, ...]) -> None:
+        """Keep findings about bytes inside these."""
+        for finding in findings:
+            if len(self._found) >= self._context.limits.max_findings:
+                self._left_out[finding.answer] += 1
+                continue
+            self._found[str(finding.location), finding.rule_id + finding.message] = finding
+
+    def has(self, finding: Finding) -> bool:
+        """Return whether the same rule has found the same thing already."""
+        return any(
+            (known.rule_id, known.detail) == (finding.rule_id, finding.detail)
+            for known in self._found.values()
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """Return what ``rollback`` needs to forget everything after this moment."""
+        return Checkpoint(
+            self.acted,
+            self.called,
+            self.named,
+            (len(self.storages), len(self._globals), len(self._found)),
+            len(self.nested),
+        )
+
+    def rollback(self, to: Checkpoint) -> None:
+        """Forget what was met since ``to``: it was no pickle."""
+        self.acted, self.called, self.named = to.acted, to.called, to.named
+        tables: tuple[dict[Any, Any], ...] = (self.storages, self._globals, self._found)
+        for table, size in zip(tables, to.sizes, strict=True):
+            while len(table) > size:
+                table.popitem()
+        del self.nested[to.nested :]
+        self._open.clear()
+
+    def _record_references(self) -> None:
+        """Record the names that were never called."""
+        for name in self._globals.values():
+            if name.path in self._called_paths:
+                continue
+            path = printable(name.path)
+            if name.use is Use.DANGEROUS:
+                message = f"gets hold of {path}"
+                self.record("dangerous-name", message, at=name.offset, detail=name.path)
+            elif name.use in (Use.UNKNOWN, Use.FOREIGN) and not _is_dotted(name):
+                self._record_unknown("unknown-name", f"refers to {path}", name, name.offset)
+
+    def conclude(self) -> tuple[Finding, ...]:
+        """Return the findings by offset."""
+        self.settle(followed=True)
+        self._record_references()
+        findings = sorted(self._found.values(), key=lambda f: (f.location.offset or 0, f.rule_id))
+        left_out = sum(self._left_out.values())
+        if left_out:
+            fails = self._left_out[Answer.FAIL] > 0
+            findings.append(
+                Finding(
+                    rule_id=PICKLE_RULES["limit"].rule_id,
+                    answer=Answer.FAIL if fails else Answer.UNKNOWN,
+                    severity=Severity.HIGH if fails else Severity.MEDIUM,
+                    location=self._at,
+                    message=f"A limit was met: {left_out:,} more findings are not listed.",
+                )
+            )
+        return tuple(findings)
+
+
+def _is_dotted(name: Global) -> bool:
+    return "." in name.name and name.use in (Use.UNKNOWN, Use.FOREIGN)
+
+
+def _show_call(path: str, args: Value) -> str:
+    shown = render(args)
+    return f"{path}{shown}" if isinstance(args, tuple) and args else f"{path}({_inner(args)})"
+
+
+def _inner(args: Value) -> str:
+    if args == () or args is None:
+        return ""
+    return f"*{render(args)}" if isinstance(args, Items) else render(args)

@@ -1,0 +1,168 @@
+"""The rules about archives and compressed streams."""
+
+from __future__ import annotations
+
+from weighbridge.core import Answer, Rule, Severity
+
+__all__ = ["RULES"]
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "WB-CMP-001",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Damaged compressed stream",
+        what=(
+            "A compressed stream that is damaged, too short, or followed by other "
+            "bytes. What it expanded to was examined: a loader acts on it before it"
+            " notices."
+        ),
+        example="a joblib file cut by a download",
+        fix="Fetch the file again.",
+        cwe=(20,),
+        atlas=(),
+    ),
+    Rule(
+        "WB-TAR-001",
+        Answer.FAIL,
+        Severity.MEDIUM,
+        title="Tar member that leads out",
+        what="A tar member whose name or link leads out of the folder.",
+        example="`../../.ssh/authorized_keys`",
+        fix="Pack it again with relative names.",
+        cwe=(22,),
+        atlas=("AML.T0011.000",),
+    ),
+    Rule(
+        "WB-TAR-002",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Damaged or ambiguous tar archive",
+        what=(
+            "A tar archive that is damaged, cut, followed by other bytes, or that "
+            "readers take in different ways: a folder with a size, two sizes for "
+            "one member, a number that is not plain octal."
+        ),
+        example="a wrong checksum in a header",
+        fix="Fetch the file again.",
+        cwe=(436,),
+        atlas=(),
+    ),
+    Rule(
+        "WB-ZIP-001",
+        Answer.FAIL,
+        Severity.HIGH,
+        title="Readers disagree about the zip",
+        what=(
+            "Readers disagree about the directory of a zip: two places, two end "
+            "records, a wrong count or size, a name that appears twice. One loader "
+            "sees other members than the next."
+        ),
+        example="a second directory before the end record",
+        fix="Do not use the file; archives from normal writers are never like this.",
+        cwe=(436,),
+        atlas=("AML.T0011.000",),
+    ),
+    Rule(
+        "WB-ZIP-002",
+        Answer.FAIL,
+        Severity.MEDIUM,
+        title="Two headers of a zip member disagree",
+        what=(
+            "The directory and the local header of a member disagree (name, method,"
+            " sizes, CRC, encryption), or there is no local header. Where the "
+            "content could differ, both readings are examined."
+        ),
+        example="`data.pkl` in the directory, `data.txt` in front of the bytes",
+        fix="Do not use the file; archives from normal writers are never like this.",
+        cwe=(436,),
+        atlas=("AML.T0011.000",),
+    ),
+    Rule(
+        "WB-ZIP-003",
+        Answer.FAIL,
+        Severity.HIGH,
+        title="Hidden zip member",
+        what="A member that the directory does not list. Readers that go by local headers see it.",
+        example="a hidden `data.pkl` between two members",
+        fix="Do not use the file; archives from normal writers are never like this.",
+        cwe=(436,),
+        atlas=("AML.T0011.000",),
+    ),
+    Rule(
+        "WB-ZIP-004",
+        Answer.UNKNOWN,
+        Severity.LOW,
+        title="Bytes between zip members",
+        what="Bytes between members that belong to none.",
+        example="4 KiB of padding that is not zeros",
+        fix="Pack the archive again.",
+        cwe=(20,),
+        atlas=(),
+    ),
+    Rule(
+        "WB-ZIP-005",
+        Answer.FAIL,
+        Severity.MEDIUM,
+        title="Zip member that leads out",
+        what=(
+            "A name that leads out of the folder that an archive is unpacked into: "
+            "`..`, an absolute path, a drive."
+        ),
+        example="`..\\..\\x.dll`",
+        fix="Pack it again with relative names.",
+        cwe=(22,),
+        atlas=("AML.T0011.000",),
+    ),
+    Rule(
+        "WB-ZIP-006",
+        Answer.FAIL,
+        Severity.MEDIUM,
+        title="Zip member that is not as declared",
+        what=(
+            "The content of a member does not have the declared size or CRC. The "
+            "CRC of stored members is checked up to 4 MiB."
+        ),
+        example="a patched `data.pkl`",
+        fix="Fetch the file again; if it stays so, it was tampered with.",
+        cwe=(354,),
+        atlas=(),
+    ),
+    Rule(
+        "WB-ZIP-007",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Encrypted zip member",
+        what=(
+            "A member that is marked as encrypted. It was examined as if it were "
+            "not, because loaders exist that do not look; it still counts as not "
+            "examined."
+        ),
+        example="one flag bit set by hand",
+        fix="Ask for the file without encryption.",
+        cwe=(20,),
+        atlas=(),
+    ),
+    Rule(
+        "WB-ZIP-008",
+        Answer.FAIL,
+        Severity.HIGH,
+        title="Zip members that share bytes",
+        what="Two members share bytes.",
+        example="a decompression bomb",
+        fix="Do not use the file.",
+        cwe=(409,),
+        atlas=("AML.T0029",),
+    ),
+    Rule(
+        "WB-ZIP-009",
+        Answer.UNKNOWN,
+        Severity.LOW,
+        title="Bytes behind the zip",
+        what="Bytes behind the end of the archive.",
+        example="a zip with something appended",
+        fix="Ask the publisher what they are.",
+        cwe=(20,),
+        atlas=(),
+    ),
+)

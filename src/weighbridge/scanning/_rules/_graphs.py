@@ -1,0 +1,12 @@
+"""The rules about graphs: ONNX, TensorFlow, TFLite, Core ML and others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weighbridge.core import Rule
+
+__all__ = ["RULES"]
+
+RULES: tuple[Rule, ...] = ()

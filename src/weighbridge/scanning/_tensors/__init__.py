@@ -1,0 +1,1 @@
+"""Files of tensors: their headers, and what is wrong with their numbers."""

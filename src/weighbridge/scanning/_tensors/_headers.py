@@ -1,0 +1,112 @@
+"""Tensor files whose header says everything: safetensors, GGUF, NumPy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge.errors import ParseError
+from weighbridge.formats import read_gguf, read_npy_header, read_safetensors
+from weighbridge.scanning._notes import examined, found, inside, not_examined
+from weighbridge.scanning._pickle._scan import scan_pickles
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from weighbridge.core import Location
+    from weighbridge.core.ports import ByteSource
+    from weighbridge.formats import NpyHeader
+    from weighbridge.scanning._context import ScanContext
+    from weighbridge.scanning._notes import Examine, Note
+
+__all__ = ["examine_gguf", "examine_npy", "examine_safetensors"]
+
+_SAFETENSORS_RULES = {"header": "WB-STN-001", "tensor": "WB-STN-002", "layout": "WB-STN-003"}
+_GGUF_RULES = {"header": "WB-GGF-001", "tensor": "WB-GGF-002", "type": "WB-GGF-003"}
+
+
+def examine_safetensors(
+    source: ByteSource, at: Location, context: ScanContext, _: Examine
+) -> Generator[Note, None, bool]:
+    """Yield what is wrong with a safetensors file; nothing in it can run."""
+    length = int.from_bytes(source.read_at(0, 8), "little")
+    context.budget.spend_header_bytes(min(length, source.size_bytes))
+    header = read_safetensors(source, limits=context.limits)
+    for problem in header.problems:
+        rule_id = _SAFETENSORS_RULES[problem.kind]
+        yield found(rule_id, at, f"Not a valid safetensors file: {problem.message}.")
+    yield examined(at, "safetensors")
+    return True
+
+
+def examine_gguf(
+    source: ByteSource, at: Location, context: ScanContext, _: Examine
+) -> Generator[Note, None, bool]:
+    """Yield what is wrong with a GGUF file, and name the templates that it carries."""
+    # How long the header is shows only when it was read.
+    context.budget.spend_header_bytes(min(source.size_bytes, context.limits.max_header_bytes))
+    header = read_gguf(source, limits=context.limits)
+    for problem in header.problems:
+        rule_id = _GGUF_RULES[problem.kind]
+        yield found(rule_id, at, f"Not a valid GGUF file: {problem.message}.")
+    if any(problem.kind == "header" for problem in header.problems):
+        yield not_examined(at, "gguf", "its header could not be read to its end")
+    else:
+        yield examined(at, "gguf")
+    for key in header.keys:
+        if key.startswith("tokenizer.chat_template"):
+            reason = "chat templates are not examined yet"
+            yield not_examined(inside(at, key), "jinja template", reason)
+    return True
+
+
+def examine_npy(
+    source: ByteSource, at: Location, context: ScanContext, _: Examine
+) -> Generator[Note, None, bool]:
+    """Yield what is wrong with a NumPy array, and what its pickle does if it has one."""
+    try:
+        header = read_npy_header(source, spend=context.budget.spend_header_bytes)
+    except ParseError as error:
+        yield found("WB-NPY-001", at, f"The NumPy header cannot be trusted: {error}.")
+        yield not_examined(at, "numpy", "its header could not be read")
+        yield from _pickle_somewhere(source, at, context)
+        return True
+    if header.has_objects:
+        yield from _examine_objects(source, header, at, context)
+        return True
+    size = source.size_bytes - header.data_offset
+    if size != header.data_bytes:
+        message = (
+            f"The array needs {header.data_bytes:,} bytes by dtype and shape "
+            f"and the file has {size:,}."
+        )
+        yield found("WB-NPY-002", at, message, offset=header.data_offset)
+    yield examined(at, "numpy")
+    return True
+
+
+def _examine_objects(
+    source: ByteSource, header: NpyHeader, at: Location, context: ScanContext
+) -> Iterator[Note]:
+    scan = scan_pickles(source, at=at, context=context, start=header.data_offset)
+    if scan is None:
+        message = "The array is of objects, and what follows its header is no pickle."
+        yield found("WB-NPY-003", at, message, offset=header.data_offset)
+        yield not_examined(at, "numpy objects", "no pickle follows the header")
+        return
+    yield from scan.findings
+    if scan.complete and not scan.reason:
+        yield examined(at, "numpy objects")
+    else:
+        reason = scan.reason or "the pickle was not followed to its end"
+        yield not_examined(at, "numpy objects", reason)
+
+
+def _pickle_somewhere(source: ByteSource, at: Location, context: ScanContext) -> Iterator[Note]:
+    """Look for a pickle where the header claims to end, even if it makes no other sense."""
+    head = source.read_at(0, 12)
+    begin = 10 if head[6:7] == b"\x01" else 12
+    start = begin + int.from_bytes(head[8:begin], "little")
+    if len(head) == 12 and start < source.size_bytes:  # noqa: PLR2004 - magic, version, length
+        scan = scan_pickles(source, at=at, context=context, start=start)
+        if scan is not None:
+            yield from scan.findings
