@@ -12,6 +12,7 @@ from weighbridge.formats import Blob
 from weighbridge.scanning._pickle._allow import classify, find_shape, map_python2_name
 from weighbridge.scanning._pickle._dtype import DTYPE, measure_dtype, set_dtype_state
 from weighbridge.scanning._pickle._joblib import WRAPPER
+from weighbridge.scanning._pickle._lane import INERT_CLASSES
 from weighbridge.scanning._pickle._rebuild import (
     FIRST,
     GETATTR,
@@ -119,6 +120,18 @@ class Judge:
         self._persistent_ids: set[Value] = set()
 
     # -- names -----------------------------------------------------------------------------------
+
+    @property
+    def has_names(self) -> bool:
+        """Return whether any name was met."""
+        return bool(self._globals)
+
+    @property
+    def has_inert_names(self) -> bool:
+        """Return whether there was nothing but names that do no harm, whoever does what to them."""
+        return (
+            not self._found and not self._persistent_ids and self._globals.keys() <= INERT_CLASSES
+        )
 
     def reference(self, module: str, name: str, *, protocol: int, at: int) -> Global:
         """Judge a name that find_class is asked for."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weighbridge.errors import LimitExceededError, ParseError
 from weighbridge.formats import PickleArg, PickleCursor, PickleOpcode
 from weighbridge.scanning._pickle._joblib import is_wrapper
+from weighbridge.scanning._pickle._lane import LANE_BYTES, glide
 from weighbridge.scanning._pickle._machine_parts import Memo, Outcome
 from weighbridge.scanning._pickle._values import (
     KEPT_ITEMS,
@@ -74,6 +75,8 @@ class Machine:
         self._ops = 0
         self._unspent = 0
         self._containers = 0
+        # Where the lane is tried next; what it did not take is taken op by op first.
+        self._next_glide = 0
 
     def run(self, start: int) -> Outcome:
         """Carry out opcodes from ``start`` until STOP, an array of joblib's, or a problem.
@@ -82,10 +85,13 @@ class Machine:
         """
         cursor = PickleCursor(self._source, start)
         at, op, ended = start, -1, False
+        self._next_glide = start
         try:
             while not ended:
-                if self._unspent >= _OPS_BETWEEN_CHECKS:
+                if self._unspent >= _OPS_BETWEEN_CHECKS or not self._ops:
                     self._spend()
+                    if self._glides(cursor.base + cursor.pos):
+                        return Outcome(end=self._source.size_bytes, ops=self._ops)
                 self._hurry(cursor)
                 at = cursor.base + cursor.pos
                 op, arg, at = cursor.read()
@@ -226,6 +232,19 @@ class Machine:
         self._unspent += ops
         self._containers += containers
         cursor.pos = pos
+
+    def _glides(self, at: int) -> bool:
+        """Return whether all that follows is data up to a STOP at the end of the source."""
+        if at < self._next_glide or self._source.size_bytes - at < LANE_BYTES:
+            return False
+        # The memo outlives the pickle for some readers: nothing may come behind the STOP then. The
+        # keys of PyTorch's storages are wanted as they are.
+        judge = self._judge
+        if self._kept_items != KEPT_ITEMS or not judge.has_inert_names:
+            return False
+        end, whole = glide(self._source, at, frame_end=self._frame_end, calls=judge.has_names)
+        self._next_glide = end
+        return whole
 
     def push_array(self, array: Made) -> None:
         """Put what joblib read, behind the last frame, in place of its wrapper."""
