@@ -45,7 +45,7 @@ _MARGIN_BYTES = 300
 _NO_EDGE = 1 << 65
 _FRAME_BYTES = 9
 _Op = PickleOpcode
-_COUNT_BYTES = {
+_COUNT_BYTES: dict[int, int] = {
     _Op.LONG4: 4,
     _Op.BINBYTES: 4,
     _Op.BINSTRING: 4,
