@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["Machine"]
 
 _OPS_BETWEEN_CHECKS = 1 << 14
+# What judging a call, a state or an id costs, in opcodes.
+_OPS_PER_ACT = 60
 _NO_EDGE = 1 << 65
 _FRAME_BYTES = 9
 _SHORT_BYTES = 255
@@ -493,39 +495,47 @@ class Machine:
         self._stack.append(self._judge.extension(arg, at=at))
 
     def _inst(self, arg: tuple[bytes, bytes], at: int) -> None:
+        self._unspent += _OPS_PER_ACT
         cls = self._refer(*arg, at)
         args = tuple(self._pop_mark())
         self._stack.append(self._judge.call(cls, args, at=at))
 
     def _obj(self, _: PickleArg, at: int) -> None:
+        self._unspent += _OPS_PER_ACT
         items = self._pop_mark()
         cls = items[0]
         self._stack.append(self._judge.call(cls, tuple(items[1:]), at=at))
 
     def _reduce(self, _: PickleArg, at: int) -> None:
+        self._unspent += _OPS_PER_ACT
         args = self._stack.pop()
         self._stack[-1] = self._judge.call(self._stack[-1], args, at=at)
 
     def _newobj(self, _: PickleArg, at: int) -> None:
+        self._unspent += _OPS_PER_ACT
         args = self._stack.pop()
         self._stack[-1] = self._judge.call(self._stack[-1], args, at=at)
 
     def _newobj_ex(self, _: PickleArg, at: int) -> None:
+        self._unspent += _OPS_PER_ACT
         kwargs, args = self._stack.pop(), self._stack.pop()
         if not (isinstance(kwargs, DictItems) and not kwargs):
             args = (args, kwargs)
         self._stack[-1] = self._judge.call(self._stack[-1], args, at=at)
 
     def _build(self, _: PickleArg, at: int) -> bool:
+        self._unspent += _OPS_PER_ACT
         state = self._stack.pop()
         target = self._stack[-1]
         self._judge.build(target, state, at=at)
         return is_wrapper(target)
 
     def _persid(self, arg: PickleArg, at: int) -> None:
+        self._unspent += _OPS_PER_ACT
         self._stack.append(self._judge.persistent(arg, at=at))
 
     def _binpersid(self, _: PickleArg, at: int) -> None:
+        self._unspent += _OPS_PER_ACT
         self._stack.append(self._judge.persistent(self._stack.pop(), at=at))
 
     def _next_buffer(self, _: PickleArg, at: int) -> None:

@@ -36,7 +36,7 @@ _MAX_PROBES = 4_096
 _TORCH_PICKLES = 5
 _MAX_KEYS = 1_000_000
 # What beginning a pickle costs, in opcodes.
-_OPS_PER_PICKLE = 400
+_OPS_PER_PICKLE = 1_600
 # Slots of memos that are copied to see what pickles inside pickles are for other readers.
 _MAX_COPIED = 50_000_000
 _HARM = frozenset(PICKLE_RULES[rule].rule_id for rule in ("dangerous-call", "dangerous-name"))
