@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from weighbridge.formats._safetensors import (
         SafetensorsHeader,
         SafetensorsProblem,
+        SafetensorsTensor,
         read_safetensors,
     )
     from weighbridge.formats._sniff import HEAD_BYTES, check_image_end, looks_like_text, sniff
@@ -112,6 +113,7 @@ __all__ = [
     "ProvenanceDocument",
     "SafetensorsHeader",
     "SafetensorsProblem",
+    "SafetensorsTensor",
     "SliceSource",
     "StraceBegun",
     "StraceCall",
@@ -215,6 +217,7 @@ _MODULES = {
     "_safetensors": (
         "SafetensorsHeader",
         "SafetensorsProblem",
+        "SafetensorsTensor",
         "read_safetensors",
     ),
     "_sniff": (

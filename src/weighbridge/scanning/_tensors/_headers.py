@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from weighbridge.errors import ParseError
 from weighbridge.formats import read_gguf, read_npy_header, read_safetensors
+from weighbridge.scanning._facts import TensorEntry, TensorTable
 from weighbridge.scanning._notes import examined, found, inside, not_examined
 from weighbridge.scanning._pickle._scan import scan_pickles
+from weighbridge.scanning._tensors._values import Numbers, check_values, digest_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from weighbridge.core import Location
     from weighbridge.core.ports import ByteSource
-    from weighbridge.formats import NpyHeader
+    from weighbridge.formats import NpyHeader, SafetensorsHeader
     from weighbridge.scanning._context import ScanContext
     from weighbridge.scanning._notes import Examine, Note
 
@@ -35,7 +37,28 @@ def examine_safetensors(
         rule_id = _SAFETENSORS_RULES[problem.kind]
         yield found(rule_id, at, f"Not a valid safetensors file: {problem.message}.")
     yield examined(at, "safetensors")
+    if not header.problems:
+        yield from _look_at_tensors(source, header, at, context)
     return True
+
+
+def _look_at_tensors(
+    source: ByteSource, header: SafetensorsHeader, at: Location, context: ScanContext
+) -> Iterator[Note]:
+    tensors = [
+        Numbers(
+            one.name, one.dtype, len(one.shape), header.data_offset + one.begin, one.end - one.begin
+        )
+        for one in header.tensors
+    ]
+    yield from check_values(source, tensors, at, context)
+    if not at.member:
+        digests = digest_tensors(source, tensors, context)
+        entries = (
+            TensorEntry(one.name, one.dtype, one.shape, digests.get(one.name, ""))
+            for one in header.tensors
+        )
+        yield TensorTable(at.file, "safetensors", tuple(entries))
 
 
 def examine_gguf(
