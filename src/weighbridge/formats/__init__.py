@@ -27,7 +27,13 @@ if TYPE_CHECKING:
         hash_dvc_legacy,
     )
     from weighbridge.formats._file_list import FileList, parse_file_list
-    from weighbridge.formats._gguf import GgufHeader, GgufProblem, read_gguf
+    from weighbridge.formats._gguf import (
+        TEMPLATE_KEY,
+        GgufHeader,
+        GgufProblem,
+        GgufTensor,
+        read_gguf,
+    )
     from weighbridge.formats._git import (
         GitDiff,
         GitFile,
@@ -86,6 +92,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEAD_BYTES",
+    "TEMPLATE_KEY",
     "ZIP_METHODS",
     "Blob",
     "DocumentSection",
@@ -99,6 +106,7 @@ __all__ = [
     "FileList",
     "GgufHeader",
     "GgufProblem",
+    "GgufTensor",
     "GitChange",
     "GitDiff",
     "GitFile",
@@ -178,8 +186,10 @@ _MODULES = {
         "parse_file_list",
     ),
     "_gguf": (
+        "TEMPLATE_KEY",
         "GgufHeader",
         "GgufProblem",
+        "GgufTensor",
         "read_gguf",
     ),
     "_git": (

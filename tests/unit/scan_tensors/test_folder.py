@@ -1,4 +1,4 @@
-"""What contradicts itself between the files of a model is said, and what belongs together is not."""
+"""What contradicts itself between the files of a model is said, what belongs together is not."""
 
 from __future__ import annotations
 
