@@ -27,7 +27,13 @@ if TYPE_CHECKING:
         hash_dvc_legacy,
     )
     from weighbridge.formats._file_list import FileList, parse_file_list
-    from weighbridge.formats._gguf import GgufHeader, GgufProblem, read_gguf
+    from weighbridge.formats._gguf import (
+        TEMPLATE_KEY,
+        GgufHeader,
+        GgufProblem,
+        GgufTensor,
+        read_gguf,
+    )
     from weighbridge.formats._git import (
         GitDiff,
         GitFile,
@@ -56,6 +62,7 @@ if TYPE_CHECKING:
     from weighbridge.formats._safetensors import (
         SafetensorsHeader,
         SafetensorsProblem,
+        SafetensorsTensor,
         read_safetensors,
     )
     from weighbridge.formats._sniff import HEAD_BYTES, check_image_end, looks_like_text, sniff
@@ -85,6 +92,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEAD_BYTES",
+    "TEMPLATE_KEY",
     "ZIP_METHODS",
     "Blob",
     "DocumentSection",
@@ -98,6 +106,7 @@ __all__ = [
     "FileList",
     "GgufHeader",
     "GgufProblem",
+    "GgufTensor",
     "GitChange",
     "GitDiff",
     "GitFile",
@@ -112,6 +121,7 @@ __all__ = [
     "ProvenanceDocument",
     "SafetensorsHeader",
     "SafetensorsProblem",
+    "SafetensorsTensor",
     "SliceSource",
     "StraceBegun",
     "StraceCall",
@@ -176,8 +186,10 @@ _MODULES = {
         "parse_file_list",
     ),
     "_gguf": (
+        "TEMPLATE_KEY",
         "GgufHeader",
         "GgufProblem",
+        "GgufTensor",
         "read_gguf",
     ),
     "_git": (
@@ -215,6 +227,7 @@ _MODULES = {
     "_safetensors": (
         "SafetensorsHeader",
         "SafetensorsProblem",
+        "SafetensorsTensor",
         "read_safetensors",
     ),
     "_sniff": (

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from weighbridge.core import Limits
     from weighbridge.core.ports import ByteSource
 
-__all__ = ["GgufHeader", "GgufProblem", "read_gguf"]
+__all__ = ["TEMPLATE_KEY", "GgufHeader", "GgufProblem", "GgufTensor", "read_gguf"]
 
 # type id -> (elements in a block, bytes of a block)
 _TENSOR_TYPES = {
@@ -64,6 +64,9 @@ _MAX_PROBLEMS = 100
 _DEFAULT_ALIGNMENT = 32
 _MAX_COUNT = 2**63 - 1
 _ALIGNMENT_KEY = "general.alignment"
+TEMPLATE_KEY = "tokenizer.chat_template"
+"""How the keys of chat templates begin; named ones have ``.NAME`` behind it."""
+_MAX_TEMPLATE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +91,34 @@ class GgufHeader:
         keys: Names of the metadata, in order.
         tensor_count: Tensors in the table.
         problems: At most 100.
+        templates: (key, text) of the chat templates; those that are no text of at most 1 MiB are
+            left out, but not their keys.
+        tensors: As the table has them; none if the header has a problem.
+        data_offset: Where their data begins.
+        big_endian: Whether its numbers are.
     """
 
     version: int
     keys: tuple[str, ...]
     tensor_count: int
     problems: tuple[GgufProblem, ...]
+    templates: tuple[tuple[str, str], ...] = ()
+    tensors: tuple[GgufTensor, ...] = ()
+    data_offset: int = 0
+    big_endian: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Tensor:
+class GgufTensor:
+    """One tensor of the table.
+
+    Attributes:
+        name: Its name.
+        dims: Lengths of its axes, the innermost first.
+        type_id: Such as 0 for float32.
+        offset: Of its bytes, in the data.
+    """
+
     name: str
     dims: tuple[int, ...]
     type_id: int
@@ -148,22 +169,34 @@ def read_gguf(source: ByteSource, *, limits: Limits) -> GgufHeader:
     order = ">" if int.from_bytes(raw_version, "little") > 0xFFFF else "<"  # noqa: PLR2004
     reader = _Reader(source, order, limits)
     keys: list[str] = []
+    templates: list[tuple[str, str]] = []
     try:
         version = reader.u32()
         if version not in (2, 3):
             message = f"GGUF version {version} is not known; versions 2 and 3 are"
             return GgufHeader(version, (), 0, (GgufProblem("header", message),))
         tensor_count, key_count = reader.u64(), reader.u64()
-        alignment = _read_metadata(reader, key_count, keys)
+        alignment = _read_metadata(reader, key_count, keys, templates)
         tensors = _read_tensors(reader, tensor_count)
     except ParseError as error:
         return GgufHeader(0, tuple(keys), 0, (GgufProblem("header", str(error)),))
     problems = _check_tensors(tensors, reader.cursor.offset, alignment, source.size_bytes)
-    return GgufHeader(version, tuple(keys), tensor_count, tuple(problems[:_MAX_PROBLEMS]))
+    return GgufHeader(
+        version,
+        tuple(keys),
+        tensor_count,
+        tuple(problems[:_MAX_PROBLEMS]),
+        tuple(templates),
+        tuple(tensors),
+        reader.cursor.offset + -reader.cursor.offset % alignment,
+        order == ">",
+    )
 
 
-def _read_metadata(reader: _Reader, count: int, keys: list[str]) -> int:
-    """Pass over the metadata, collect its keys and return the alignment in bytes."""
+def _read_metadata(
+    reader: _Reader, count: int, keys: list[str], templates: list[tuple[str, str]]
+) -> int:
+    """Pass over the metadata, collect keys and templates, and return the alignment in bytes."""
     alignment = _DEFAULT_ALIGNMENT
     seen: set[str] = set()
     if count > _MAX_KEYS:
@@ -181,9 +214,19 @@ def _read_metadata(reader: _Reader, count: int, keys: list[str]) -> int:
             alignment = reader.u32()
             if alignment == 0 or alignment % 8:
                 raise ParseError(f"general.alignment is {alignment}, not a multiple of 8")
+        elif key.startswith(TEMPLATE_KEY) and type_id == _STRING:
+            templates += _read_template(reader, key)
         else:
             _skip_value(reader, type_id, nesting=0)
     return alignment
+
+
+def _read_template(reader: _Reader, key: str) -> list[tuple[str, str]]:
+    length = reader.u64()
+    if length > _MAX_TEMPLATE_BYTES:
+        reader.cursor.skip(length)
+        return []
+    return [(key, reader.cursor.take(length).decode("utf-8", "replace"))]
 
 
 def _skip_value(reader: _Reader, type_id: int, *, nesting: int) -> None:
@@ -211,7 +254,7 @@ def _skip_array(reader: _Reader, *, nesting: int) -> None:
         _skip_value(reader, item_type, nesting=nesting)
 
 
-def _read_tensors(reader: _Reader, count: int) -> list[_Tensor]:
+def _read_tensors(reader: _Reader, count: int) -> list[GgufTensor]:
     if count > _MAX_TENSORS:
         raise ParseError(f"the header claims {count:,} tensors")
     tensors = []
@@ -221,12 +264,12 @@ def _read_tensors(reader: _Reader, count: int) -> list[_Tensor]:
         if dim_count > _MAX_DIMS:
             raise ParseError(f"tensor {name[:80]!r} claims {dim_count:,} dimensions")
         dims = tuple(reader.u64() for _ in range(dim_count))
-        tensors.append(_Tensor(name, dims, reader.u32(), reader.u64()))
+        tensors.append(GgufTensor(name, dims, reader.u32(), reader.u64()))
     return tensors
 
 
 def _check_tensors(
-    tensors: list[_Tensor], header_end: int, alignment: int, file_bytes: int
+    tensors: list[GgufTensor], header_end: int, alignment: int, file_bytes: int
 ) -> list[GgufProblem]:
     """Check names, sizes and places: aligned, inside the file, apart from each other."""
     problems = []
@@ -257,7 +300,7 @@ def _check_tensors(
     return problems
 
 
-def _size_bytes(tensor: _Tensor) -> int | None:
+def _size_bytes(tensor: GgufTensor) -> int | None:
     """Return the bytes of a tensor, None for an unknown type, -1 for impossible dimensions."""
     block = _TENSOR_TYPES.get(tensor.type_id)
     if block is None:

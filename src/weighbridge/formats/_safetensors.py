@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from weighbridge.core import Limits
     from weighbridge.core.ports import ByteSource
 
-__all__ = ["SafetensorsHeader", "SafetensorsProblem", "read_safetensors"]
+__all__ = ["SafetensorsHeader", "SafetensorsProblem", "SafetensorsTensor", "read_safetensors"]
 
 # Bits, because there are dtypes of four and six of them.
 _DTYPE_BITS = {
@@ -68,16 +68,32 @@ class SafetensorsHeader:
         tensor_count: Tensors in it.
         metadata: ``__metadata__``; empty if there is none.
         problems: At most 100; a reader of the reference implementation refuses a file with any.
+        tensors: Those that are well-formed, by their place.
+        data_offset: Where the data begins.
     """
 
     tensor_count: int
     metadata: dict[str, str]
     problems: tuple[SafetensorsProblem, ...]
+    tensors: tuple[SafetensorsTensor, ...] = ()
+    data_offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class _Tensor:
+class SafetensorsTensor:
+    """One tensor.
+
+    Attributes:
+        name: Its key.
+        dtype: Such as ``F32``.
+        shape: Lengths of the axes.
+        begin: Of its bytes, in the data.
+        end: Behind its bytes.
+    """
+
     name: str
+    dtype: str
+    shape: tuple[int, ...]
     begin: int
     end: int
 
@@ -100,7 +116,7 @@ def read_safetensors(source: ByteSource, *, limits: Limits) -> SafetensorsHeader
         metadata = _read_metadata(document)
     except ParseError as error:
         return SafetensorsHeader(0, {}, (SafetensorsProblem("header", str(error)),))
-    tensors: list[_Tensor] = []
+    tensors: list[SafetensorsTensor] = []
     problems: list[SafetensorsProblem] = []
     for name, info in document.items():
         if name == "__metadata__":
@@ -112,7 +128,13 @@ def read_safetensors(source: ByteSource, *, limits: Limits) -> SafetensorsHeader
     if not problems:
         problems.extend(_check_layout(tensors, data_bytes))
     count = len(document) - ("__metadata__" in document)
-    return SafetensorsHeader(count, metadata, tuple(problems[:_MAX_PROBLEMS]))
+    return SafetensorsHeader(
+        count,
+        metadata,
+        tuple(problems[:_MAX_PROBLEMS]),
+        tuple(sorted(tensors, key=lambda t: (t.begin, t.end))),
+        source.size_bytes - data_bytes,
+    )
 
 
 def _read_document(source: ByteSource, limits: Limits) -> tuple[dict[str, Any], int]:
@@ -146,7 +168,7 @@ def _read_metadata(document: dict[str, Any]) -> dict[str, str]:
     return metadata
 
 
-def _read_tensor(name: str, info: object) -> _Tensor:
+def _read_tensor(name: str, info: object) -> SafetensorsTensor:
     label = repr(name[:80])
     if not isinstance(info, dict) or info.keys() != {"dtype", "shape", "data_offsets"}:
         raise ParseError(f"tensor {label} does not have exactly dtype, shape and data_offsets")
@@ -163,7 +185,7 @@ def _read_tensor(name: str, info: object) -> _Tensor:
     if end < begin or wanted_bits != (end - begin) * 8:
         what = f"needs {wanted_bits / 8:,.15g} bytes by dtype and shape"
         raise ParseError(f"tensor {label} {what} and has {end - begin:,}")
-    return _Tensor(name, begin, end)
+    return SafetensorsTensor(name, info["dtype"], tuple(shape), begin, end)
 
 
 def _are_sizes(value: object) -> bool:
@@ -180,7 +202,7 @@ def _count(shape: list[int], label: str) -> int:
     return count
 
 
-def _check_layout(tensors: list[_Tensor], data_bytes: int) -> list[SafetensorsProblem]:
+def _check_layout(tensors: list[SafetensorsTensor], data_bytes: int) -> list[SafetensorsProblem]:
     """Check that the tensors cover the data from end to end, without a hole or an overlap."""
     problems = []
     expected = 0

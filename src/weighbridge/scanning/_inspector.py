@@ -142,7 +142,8 @@ def conclude(
         findings.extend(scan.findings)
         rows.extend(scan.coverage)
         facts.extend(scan.facts)  # type: ignore[arg-type]  # they are this room's own
-    findings.extend(check_folder(facts))
+    names = {row.location.file for row in rows}
+    findings.extend(check_folder(facts, names))
     for failure in failures:
         at = Location(failure.name)
         rows.append(not_examined(at, "unknown", failure.reason))

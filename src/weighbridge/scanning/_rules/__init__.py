@@ -23,7 +23,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "_graphs": (),
     "_keras": (),
     "_pickle": ("PKL",),
-    "_tensors": ("GGF", "NPY", "STN"),
+    "_tensors": ("GGF", "NPY", "STN", "TNS"),
 }
 """Module -> the middle parts of the ids whose rules it holds."""
 

@@ -122,4 +122,98 @@ RULES: tuple[Rule, ...] = (
         cwe=(20,),
         atlas=(),
     ),
+    Rule(
+        "WB-TNS-001",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Weights that are not numbers",
+        what=(
+            "A tensor holds NaN: whatever is computed with it is NaN, too. Training diverged, "
+            "a conversion went wrong, or somebody broke the file. Of files with more than 8 MiB of "
+            "tensors a sample is read, unless `--weights` asks for all."
+        ),
+        example="a layer of a diverged training run",
+        fix="Ask the publisher for weights that work, or find out why these are as they are.",
+        cwe=(1287,),
+        atlas=("AML.T0018",),
+    ),
+    Rule(
+        "WB-TNS-002",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Infinite weights",
+        what=(
+            "A tensor with two axes or more holds infinity beside ordinary numbers. Masks, which "
+            "hold zero and minus infinity only, are not meant; nor are ranges of quantizers."
+        ),
+        example="an overflow on the way from float32 to float16",
+        fix="Convert the model again, to bfloat16 or with clipping.",
+        cwe=(1287,),
+        atlas=("AML.T0018",),
+    ),
+    Rule(
+        "WB-TNS-003",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Weights that are all zero",
+        what="All weights that were looked at, 100,000 or more, are zero: the file holds no model.",
+        example="a checkpoint that was saved before its weights were there",
+        fix="Save the model again.",
+        cwe=(1287,),
+        atlas=(),
+    ),
+    Rule(
+        "WB-TNS-004",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Shapes that contradict the config",
+        what=(
+            "The table of embeddings has other lengths than `vocab_size` and `hidden_size` in the "
+            "`config.json` beside it: weights and config are not of the same model."
+        ),
+        example="`vocab_size` 32000 and an embedding of 50257 rows",
+        fix="Fetch both again from one revision of one repository.",
+        cwe=(345,),
+        atlas=("AML.T0018",),
+    ),
+    Rule(
+        "WB-TNS-005",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Shards that are missing or disagree",
+        what=(
+            "An index names a file that is not there, or one that does not hold the tensor it "
+            "should hold; or two shards hold the same tensor; or a shard of a numbered set is missing."
+        ),
+        example="`model-00002-of-00003.safetensors` was not downloaded",
+        fix="Fetch the missing files, or write the index again.",
+        cwe=(345,),
+        atlas=(),
+    ),
+    Rule(
+        "WB-TNS-006",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Two files of weights that differ",
+        what=(
+            "A folder holds the same weights in two formats, and a tensor has other numbers or "
+            "another shape in the one than in the other. Which of the two is loaded depends on the "
+            "library and on what is installed."
+        ),
+        example="`model.safetensors` that differs from the `pytorch_model.bin` that was reviewed",
+        fix="Delete the one that nobody vouches for; convert it again from the other.",
+        cwe=(345,),
+        atlas=("AML.T0018",),
+    ),
+    Rule(
+        "WB-TNS-007",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="File that is named and is not there",
+        what="A file names another one that belongs to it, and there is none of that name.",
+        example="an ONNX model whose `weights.bin` was not downloaded",
+        fix="Fetch the missing file.",
+        cwe=(345,),
+        atlas=(),
+    ),
 )

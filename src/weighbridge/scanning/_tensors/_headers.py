@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import ParseError
-from weighbridge.formats import read_gguf, read_npy_header, read_safetensors
+from weighbridge.formats import TEMPLATE_KEY, read_gguf, read_npy_header, read_safetensors
+from weighbridge.scanning._code import examine_template
+from weighbridge.scanning._facts import TensorEntry, TensorTable
 from weighbridge.scanning._notes import examined, found, inside, not_examined
 from weighbridge.scanning._pickle._scan import scan_pickles
+from weighbridge.scanning._tensors._values import Numbers, check_values, digest_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from weighbridge.core import Location
     from weighbridge.core.ports import ByteSource
-    from weighbridge.formats import NpyHeader
+    from weighbridge.formats import GgufHeader, NpyHeader, SafetensorsHeader
     from weighbridge.scanning._context import ScanContext
     from weighbridge.scanning._notes import Examine, Note
 
 __all__ = ["examine_gguf", "examine_npy", "examine_safetensors"]
 
 _SAFETENSORS_RULES = {"header": "WB-STN-001", "tensor": "WB-STN-002", "layout": "WB-STN-003"}
+# type id -> dtype as safetensors writes it, bytes of a number
+_GGUF_FLOATS = {0: ("F32", 4), 1: ("F16", 2), 28: ("F64", 8), 30: ("BF16", 2)}
 _GGUF_RULES = {"header": "WB-GGF-001", "tensor": "WB-GGF-002", "type": "WB-GGF-003"}
 
 
@@ -35,7 +41,28 @@ def examine_safetensors(
         rule_id = _SAFETENSORS_RULES[problem.kind]
         yield found(rule_id, at, f"Not a valid safetensors file: {problem.message}.")
     yield examined(at, "safetensors")
+    if not header.problems:
+        yield from _look_at_tensors(source, header, at, context)
     return True
+
+
+def _look_at_tensors(
+    source: ByteSource, header: SafetensorsHeader, at: Location, context: ScanContext
+) -> Iterator[Note]:
+    tensors = [
+        Numbers(
+            one.name, one.dtype, len(one.shape), header.data_offset + one.begin, one.end - one.begin
+        )
+        for one in header.tensors
+    ]
+    yield from check_values(source, tensors, at, context)
+    if not at.member:
+        digests = digest_tensors(source, tensors, context)
+        entries = (
+            TensorEntry(one.name, one.dtype, one.shape, digests.get(one.name, ""))
+            for one in header.tensors
+        )
+        yield TensorTable(at.file, "safetensors", tuple(entries))
 
 
 def examine_gguf(
@@ -52,11 +79,29 @@ def examine_gguf(
         yield not_examined(at, "gguf", "its header could not be read to its end")
     else:
         yield examined(at, "gguf")
+    read = dict(header.templates)
     for key in header.keys:
-        if key.startswith("tokenizer.chat_template"):
-            reason = "chat templates are not examined yet"
+        if not key.startswith(TEMPLATE_KEY):
+            continue
+        if key in read:
+            yield from examine_template(read[key], inside(at, key), context)
+        elif key == TEMPLATE_KEY or "." in key.removeprefix(TEMPLATE_KEY):
+            reason = "it is no text, or one of more than 1 MiB"
             yield not_examined(inside(at, key), "jinja template", reason)
+    if not header.problems and not header.big_endian:
+        yield from check_values(source, _list_floats(header), at, context)
     return True
+
+
+def _list_floats(header: GgufHeader) -> list[Numbers]:
+    """Return where the tensors of plain floats are; the others are packed in blocks."""
+    floats = []
+    for one in sorted(header.tensors, key=lambda tensor: tensor.offset):
+        dtype, width_bytes = _GGUF_FLOATS.get(one.type_id, ("", 0))
+        offset = header.data_offset + one.offset
+        size_bytes = prod(one.dims) * width_bytes
+        floats.append(Numbers(one.name, dtype, len(one.dims), offset, size_bytes))
+    return floats
 
 
 def examine_npy(
