@@ -89,7 +89,7 @@ def test_trees_of_xgboost_that_contradict_themselves(trained: Path, how: str) ->
     broken = copy.deepcopy(document)
     break_tree(broken["learner"]["gradient_booster"]["model"]["trees"][0], how)
     notes = list(check_xgboost(broken, Location("x"), CONTEXT))
-    assert [getattr(note, "rule_id", "") for note in notes] == ["WB-TRE-001", ""]
+    assert [getattr(note, "rule_id", "") for note in notes] == ["WB-BST-001", ""]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_trees_of_lightgbm_that_contradict_themselves(
     at = next(i for i, line in enumerate(lines) if line.startswith(f"{field}="))
     lines[at] = f"{field}={value}"
     result = scan("\n".join(lines).encode(), "lgb.txt")
-    assert {found.rule_id for found in result.findings} == {"WB-TRE-001"}
+    assert {found.rule_id for found in result.findings} == {"WB-BST-001"}
 
 
 def test_a_model_of_lightgbm_that_is_cut(trained: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_model_of_lightgbm_that_is_cut(trained: Path) -> None:
 def test_the_frame_of_catboost() -> None:
     whole = b"CBM1" + (100).to_bytes(4, "little") + bytes(100)
     assert not scan(whole, "m.cbm").findings
-    assert {f.rule_id for f in scan(whole[:50], "m.cbm").findings} == {"WB-TRE-001"}
+    assert {f.rule_id for f in scan(whole[:50], "m.cbm").findings} == {"WB-BST-001"}
 
 
 @settings(max_examples=300, deadline=None)

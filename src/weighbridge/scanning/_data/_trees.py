@@ -54,7 +54,7 @@ def check_xgboost(document: object, at: Location, context: ScanContext) -> Itera
         problem = _judge_tree(tree)
         if problem and told < _MAX_TOLD:
             told += 1
-            yield found("WB-TRE-001", at, f"Tree {number} of the XGBoost model {problem}.")
+            yield found("WB-BST-001", at, f"Tree {number} of the XGBoost model {problem}.")
     yield examined(at, "xgboost")
 
 
@@ -148,7 +148,7 @@ def _judge_blocks(source: ByteSource, at: Location) -> Iterator[Note]:
             problem = _judge_block(fields)
             if problem and told < _MAX_TOLD:
                 told += 1
-                yield found("WB-TRE-001", at, f"A tree of the LightGBM model {problem}.")
+                yield found("WB-BST-001", at, f"A tree of the LightGBM model {problem}.")
             fields = {}
     if fields:
         raise ParseError("its trees do not end")
@@ -199,6 +199,6 @@ def examine_catboost(
     size = int.from_bytes(head[4:], "little")
     if size == 0 or _CATBOOST_HEAD_BYTES + size > source.size_bytes:
         message = f"The CatBoost model claims {size:,} bytes and has {source.size_bytes:,}."
-        yield found("WB-TRE-001", at, message)
+        yield found("WB-BST-001", at, message)
     yield inert(at, "catboost", "trees, as numbers and texts")
     return True

@@ -138,7 +138,7 @@ RULES: tuple[Rule, ...] = (
         atlas=(_ARTIFACT,),
     ),
     Rule(
-        "WB-TRE-001",
+        "WB-BST-001",
         Answer.FAIL,
         Severity.MEDIUM,
         title="Trees that contradict themselves",
