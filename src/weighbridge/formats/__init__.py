@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
+    from weighbridge.formats._arrow import looks_like_arrow, read_arrow_messages
     from weighbridge.formats._card import parse_card
     from weighbridge.formats._dvc import (
         DvcEntry,
@@ -44,8 +45,16 @@ if TYPE_CHECKING:
     )
     from weighbridge.formats._git_text import GitChange, parse_git_diff_text, parse_git_status_text
     from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
+    from weighbridge.formats._msgpack import (
+        MsgpackArray,
+        MsgpackExtension,
+        looks_like_msgpack,
+        read_msgpack,
+        read_msgpack_array,
+    )
     from weighbridge.formats._notebook import Notebook, parse_notebook
     from weighbridge.formats._numpy import NpyHeader, read_npy_header
+    from weighbridge.formats._parquet import ParquetFooter, read_parquet_footer
     from weighbridge.formats._pickle import (
         Blob,
         PickleArg,
@@ -59,6 +68,7 @@ if TYPE_CHECKING:
         ProvenanceDocument,
     )
     from weighbridge.formats._provenance_yaml import parse_provenance_yaml
+    from weighbridge.formats._r import REvent, find_r_start, read_r
     from weighbridge.formats._safetensors import (
         SafetensorsHeader,
         SafetensorsProblem,
@@ -81,6 +91,7 @@ if TYPE_CHECKING:
     from weighbridge.formats._streams import expand_stream
     from weighbridge.formats._tar import TarEntry, read_tar
     from weighbridge.formats._text import Text, read_text
+    from weighbridge.formats._ubjson import UbjsonValue, looks_like_ubjson, read_ubjson
     from weighbridge.formats._zip import (
         ZIP_METHODS,
         ZipDirectory,
@@ -113,12 +124,16 @@ __all__ = [
     "LicenseChoice",
     "LicenseTerm",
     "MemorySource",
+    "MsgpackArray",
+    "MsgpackExtension",
     "Notebook",
     "NpyHeader",
+    "ParquetFooter",
     "PickleArg",
     "PickleCursor",
     "PickleOpcode",
     "ProvenanceDocument",
+    "REvent",
     "SafetensorsHeader",
     "SafetensorsProblem",
     "SafetensorsTensor",
@@ -131,15 +146,20 @@ __all__ = [
     "StraceProblem",
     "TarEntry",
     "Text",
+    "UbjsonValue",
     "ZipDirectory",
     "ZipEntry",
     "check_image_end",
     "compute_dvc_folder",
     "expand_stream",
+    "find_r_start",
     "find_zip_gaps",
     "hash_dvc",
     "hash_dvc_legacy",
+    "looks_like_arrow",
+    "looks_like_msgpack",
     "looks_like_text",
+    "looks_like_ubjson",
     "open_expanded",
     "parse_card",
     "parse_dvc_file",
@@ -157,19 +177,26 @@ __all__ = [
     "parse_provenance_yaml",
     "parse_strace_file",
     "parse_strace_text",
+    "read_arrow_messages",
     "read_gguf",
+    "read_msgpack",
+    "read_msgpack_array",
     "read_npy_header",
+    "read_parquet_footer",
     "read_pickle_ops",
+    "read_r",
     "read_safetensors",
     "read_strace",
     "read_tar",
     "read_text",
+    "read_ubjson",
     "read_zip_directory",
     "read_zip_entry",
     "sniff",
 ]
 
 _MODULES = {
+    "_arrow": ("looks_like_arrow", "read_arrow_messages"),
     "_card": ("parse_card",),
     "_dvc": (
         "DvcEntry",
@@ -210,11 +237,19 @@ _MODULES = {
         "LicenseTerm",
         "parse_license",
     ),
+    "_msgpack": (
+        "MsgpackArray",
+        "MsgpackExtension",
+        "looks_like_msgpack",
+        "read_msgpack",
+        "read_msgpack_array",
+    ),
     "_notebook": ("Notebook", "parse_notebook"),
     "_numpy": (
         "NpyHeader",
         "read_npy_header",
     ),
+    "_parquet": ("ParquetFooter", "read_parquet_footer"),
     "_pickle": (
         "Blob",
         "PickleArg",
@@ -224,6 +259,7 @@ _MODULES = {
     ),
     "_provenance_values": ("DocumentSection", "DocumentValue", "ProvenanceDocument"),
     "_provenance_yaml": ("parse_provenance_yaml",),
+    "_r": ("REvent", "find_r_start", "read_r"),
     "_safetensors": (
         "SafetensorsHeader",
         "SafetensorsProblem",
@@ -262,6 +298,7 @@ _MODULES = {
         "Text",
         "read_text",
     ),
+    "_ubjson": ("UbjsonValue", "looks_like_ubjson", "read_ubjson"),
     "_zip": (
         "ZIP_METHODS",
         "ZipDirectory",

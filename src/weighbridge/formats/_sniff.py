@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from weighbridge.formats._arrow import looks_like_arrow
+from weighbridge.formats._msgpack import looks_like_msgpack
+from weighbridge.formats._r import find_r_start
 from weighbridge.formats._tar import looks_like_tar
+from weighbridge.formats._ubjson import looks_like_ubjson
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,13 +46,12 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xca\xfe\xba\xbe", "mach-o or java class"),
     (0, b"SQLite format 3\x00", "sqlite"),
     (0, b"PAR1", "parquet"),
-    (0, b"ARROW1\x00\x00", "arrow"),
+    (0, b"CBM1", "catboost"),
+    (0, b"tree\nversion=v", "lightgbm"),
+    (0, b"tree\r\nversion=v", "lightgbm"),
     (4, b"TFL3", "tflite"),
     (0, b"%PDF-", "pdf"),
     (0, b"\x00asm", "webassembly"),
-    (0, b"RDX2", "r"),
-    (0, b"RDX3", "r"),
-    (0, b"X\n\x00\x00\x00", "r"),
     (0, b"bplist00", "apple property list"),
 )
 # With the mark of the first block, or of the end of an empty stream.
@@ -78,21 +81,25 @@ def sniff(head: bytes) -> tuple[str, ...]:
     ]
     if head.startswith(b"RIFF") and head.startswith(b"WEBP", 8):
         found.append("webp")
-    if _is_zlib(head):
-        found.append("zlib")
-    if _is_lzma(head):
-        found.append("lzma")
-    if _BZIP2.match(head):
-        found.append("bzip2")
-    if _ZSTD_SKIPPED.match(head):
-        found.append("zstd")
-    if looks_like_tar(head):
-        found.append("tar")
-    if _is_safetensors(head):
-        found.append("safetensors")
-    if any(head.startswith(_HDF5, at) for at in _hdf5_offsets()):
-        found.append("hdf5")
+    found.extend(name for name, test in _tests().items() if test(head))
     return tuple(dict.fromkeys(found))
+
+
+def _tests() -> dict[str, Callable[[bytes], object]]:
+    """Return what tells the formats that no constant does."""
+    return {
+        "zlib": _is_zlib,
+        "lzma": _is_lzma,
+        "bzip2": _BZIP2.match,
+        "zstd": _ZSTD_SKIPPED.match,
+        "tar": looks_like_tar,
+        "arrow": looks_like_arrow,
+        "msgpack": looks_like_msgpack,
+        "ubjson": looks_like_ubjson,
+        "r": lambda head: find_r_start(head) is not None,
+        "safetensors": _is_safetensors,
+        "hdf5": lambda head: any(head.startswith(_HDF5, at) for at in _hdf5_offsets()),
+    }
 
 
 def looks_like_text(head: bytes) -> bool:

@@ -27,10 +27,17 @@ If they are not, nothing was yielded, and they count as whatever else they may b
 
 # Format, as ``formats.sniff`` names it -> module of this room, and its function.
 _EXAMINERS: dict[str, tuple[str, str]] = {
+    "arrow": ("_data._tables", "examine_arrow"),
+    "catboost": ("_data._trees", "examine_catboost"),
     "gguf": ("_tensors._headers", "examine_gguf"),
+    "lightgbm": ("_data._trees", "examine_lightgbm"),
+    "msgpack": ("_data._msgpack", "examine_msgpack"),
     "numpy": ("_tensors._headers", "examine_npy"),
+    "parquet": ("_data._tables", "examine_parquet"),
+    "r": ("_data._r", "examine_r"),
     "safetensors": ("_tensors._headers", "examine_safetensors"),
     "tar": ("_containers._tar", "examine_tar"),
+    "ubjson": ("_data._trees", "examine_ubjson"),
 }
 
 

@@ -17,7 +17,7 @@ __all__ = ["FAMILIES", "find_rule", "list_rules"]
 FAMILIES: dict[str, tuple[str, ...]] = {
     "_code": (),
     "_containers": ("CMP", "TAR", "ZIP"),
-    "_data": (),
+    "_data": ("ARW", "BST", "MSG", "RDS", "SKO"),
     "_documents": (),
     "_general": ("ART", "BIN", "SCN"),
     "_graphs": (),
