@@ -183,7 +183,8 @@ RULES: tuple[Rule, ...] = (
         title="Shards that are missing or disagree",
         what=(
             "An index names a file that is not there, or one that does not hold the tensor it "
-            "should hold; or two shards hold the same tensor; or a shard of a numbered set is missing."
+            "should hold; or two shards hold the same tensor; or a shard of a numbered set is "
+            "missing."
         ),
         example="`model-00002-of-00003.safetensors` was not downloaded",
         fix="Fetch the missing files, or write the index again.",
