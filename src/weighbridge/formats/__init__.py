@@ -37,6 +37,22 @@ if TYPE_CHECKING:
         parse_path_list,
     )
     from weighbridge.formats._git_text import GitChange, parse_git_diff_text, parse_git_status_text
+    from weighbridge.formats._hdf5 import (
+        find_hdf5_start,
+        list_hdf5_heap_objects,
+        read_hdf5,
+    )
+    from weighbridge.formats._hdf5_values import (
+        Hdf5Attribute,
+        Hdf5Dataset,
+        Hdf5Event,
+        Hdf5File,
+        Hdf5Filter,
+        Hdf5Link,
+        Hdf5Object,
+        Hdf5Problem,
+        Hdf5Type,
+    )
     from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
     from weighbridge.formats._notebook import Notebook, parse_notebook
     from weighbridge.formats._numpy import NpyHeader, read_npy_header
@@ -101,6 +117,15 @@ __all__ = [
     "GitChange",
     "GitDiff",
     "GitFile",
+    "Hdf5Attribute",
+    "Hdf5Dataset",
+    "Hdf5Event",
+    "Hdf5File",
+    "Hdf5Filter",
+    "Hdf5Link",
+    "Hdf5Object",
+    "Hdf5Problem",
+    "Hdf5Type",
     "LicenseChoice",
     "LicenseTerm",
     "MemorySource",
@@ -126,9 +151,11 @@ __all__ = [
     "check_image_end",
     "compute_dvc_folder",
     "expand_stream",
+    "find_hdf5_start",
     "find_zip_gaps",
     "hash_dvc",
     "hash_dvc_legacy",
+    "list_hdf5_heap_objects",
     "looks_like_text",
     "open_expanded",
     "parse_card",
@@ -148,6 +175,7 @@ __all__ = [
     "parse_strace_file",
     "parse_strace_text",
     "read_gguf",
+    "read_hdf5",
     "read_npy_header",
     "read_pickle_ops",
     "read_safetensors",
@@ -192,6 +220,18 @@ _MODULES = {
         "GitChange",
         "parse_git_diff_text",
         "parse_git_status_text",
+    ),
+    "_hdf5": ("find_hdf5_start", "list_hdf5_heap_objects", "read_hdf5"),
+    "_hdf5_values": (
+        "Hdf5Attribute",
+        "Hdf5Dataset",
+        "Hdf5Event",
+        "Hdf5File",
+        "Hdf5Filter",
+        "Hdf5Link",
+        "Hdf5Object",
+        "Hdf5Problem",
+        "Hdf5Type",
     ),
     "_license_text": (
         "LicenseChoice",

@@ -95,15 +95,13 @@ def list_group_entries(file: Hdf5Bytes, tree: int | None, heap: bytes) -> Iterat
                 name, address, kind = body.number(file.o_bytes), body.address(), body.number(4)
                 body.take(4)
                 scratch = body.take(16)
-                soft = _heap_text(heap, int.from_bytes(scratch[:4], "little"))if kind == _SOFT else ""
-                yield GroupEntry(
-                    _heap_text(heap, name), None if kind == _SOFT else address, soft
+                soft = (
+                    _heap_text(heap, int.from_bytes(scratch[:4], "little")) if kind == _SOFT else ""
                 )
+                yield GroupEntry(_heap_text(heap, name), None if kind == _SOFT else address, soft)
 
 
-def list_chunks(
-    file: Hdf5Bytes, tree: int | None, rank: int
-) -> Iterator[tuple[int, int, int]]:
+def list_chunks(file: Hdf5Bytes, tree: int | None, rank: int) -> Iterator[tuple[int, int, int]]:
     """Yield (address, size in bytes, filters left out) of the chunks in a B-tree of version 1.
 
     Raises:

@@ -197,7 +197,9 @@ def list_dense(file: Hdf5Bytes, info: Fields, index_bytes: int) -> Iterator[Fiel
             raise ParseError(f"a B-tree of type {kind} where names are due")
         heap_id = record.take(heap.id_bytes)
         if kind == 8 and record.number(1) & _SHARED:  # noqa: PLR2004
-            raise ParseError("an attribute is kept in the table of shared messages", where="unknown")
+            raise ParseError(
+                "an attribute is kept in the table of shared messages", where="unknown"
+            )
         yield file.over(heap.find(heap_id, huge))
 
 
@@ -317,9 +319,7 @@ def _place_data(
         return Hdf5Dataset(
             type_, count, "contiguous", ((file.base + layout.address, size, 0),), filters
         )
-    return Hdf5Dataset(
-        type_, count, "chunked", tuple(_place_chunks(file, layout, type_)), filters
-    )
+    return Hdf5Dataset(type_, count, "chunked", tuple(_place_chunks(file, layout, type_)), filters)
 
 
 def _check_inside(file: Hdf5Bytes, address: int, size: int) -> None:
@@ -343,7 +343,9 @@ def _place_chunks(
             _check_inside(file, address, size)
             yield file.base + address, size, mask
     elif type_.has(*_TELLING):
-        raise ParseError(f"chunk index {layout.index} of a dataset that may hold objects", where="unknown")
+        raise ParseError(
+            f"chunk index {layout.index} of a dataset that may hold objects", where="unknown"
+        )
     elif file.base + (layout.address or 0) >= file.source.size_bytes:
         raise ParseError("the index of its chunks is outside the file", where="outside")
 

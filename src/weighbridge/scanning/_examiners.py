@@ -28,6 +28,7 @@ If they are not, nothing was yielded, and they count as whatever else they may b
 # Format, as ``formats.sniff`` names it -> module of this room, and its function.
 _EXAMINERS: dict[str, tuple[str, str]] = {
     "gguf": ("_tensors._headers", "examine_gguf"),
+    "hdf5": ("_keras._hdf5", "examine_hdf5"),
     "numpy": ("_tensors._headers", "examine_npy"),
     "safetensors": ("_tensors._headers", "examine_safetensors"),
     "tar": ("_containers._tar", "examine_tar"),
