@@ -79,10 +79,11 @@ def read_hdf5(source: ByteSource, *, spend: Callable[[int], None]) -> Iterator[H
     Raises:
         LimitExceededError: What ``spend`` raises.
     """
+    start = find_hdf5_start(source)
+    if start is None:
+        yield Hdf5Problem("/", "broken", "it has no superblock")
+        return
     try:
-        start = find_hdf5_start(source)
-        if start is None:
-            raise ParseError("it has no superblock")
         head, file, root = _read_superblock(source, start, spend)
     except ParseError as error:
         yield _to_problem("/", error)

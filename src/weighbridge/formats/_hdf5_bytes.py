@@ -18,7 +18,7 @@ __all__ = ["Fields", "Hdf5Bytes"]
 class Fields:
     """A position in bytes that are held in memory."""
 
-    __slots__ = ("data", "o_bytes", "l_bytes", "offset")
+    __slots__ = ("data", "l_bytes", "o_bytes", "offset")
 
     def __init__(self, data: bytes, *, o_bytes: int, l_bytes: int) -> None:
         self.data = data

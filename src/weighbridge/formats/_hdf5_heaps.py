@@ -23,9 +23,9 @@ __all__ = [
     "list_group_entries",
     "list_tree_records",
     "read_collection",
+    "read_fractal_heap",
     "read_heap_strings",
     "read_huge_ids",
-    "read_fractal_heap",
 ]
 
 # A node of a tree is at one level below the one that led to it, and none is met twice.
@@ -345,8 +345,16 @@ def read_fractal_heap(file: Hdf5Bytes, address: int | None) -> FractalHeap:
         raise ParseError("a fractal heap has impossible sizes")
     length_bytes = min((largest.bit_length() + 6) // 8, _width(max_managed))
     return FractalHeap(
-        *(file, id_bytes, (max_bits + 7) // 8, length_bytes),
-        *(width, start, largest, root, rows, huge),
+        file,
+        id_bytes,
+        (max_bits + 7) // 8,
+        length_bytes,
+        width,
+        start,
+        largest,
+        root,
+        rows,
+        huge,
     )
 
 

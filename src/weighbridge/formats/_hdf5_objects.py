@@ -85,7 +85,7 @@ def read_header(file: Hdf5Bytes, address: int | None) -> Header:
     start = file.read(address, 4)
     header = Header()
     if start == b"OHDR":
-        blocks = [_open_new(file, address or 0, header)]
+        blocks = [_open_new(file, address or 0)]
         new = True
     else:
         prefix = file.fields(address, 16)
@@ -112,7 +112,7 @@ def read_header(file: Hdf5Bytes, address: int | None) -> Header:
     return header
 
 
-def _open_new(file: Hdf5Bytes, address: int, header: Header) -> tuple[int, int, int]:
+def _open_new(file: Hdf5Bytes, address: int) -> tuple[int, int, int]:
     """Return where the messages of a header of version 2 are."""
     prefix = file.over(file.read(address, 6))
     prefix.take(4)

@@ -70,6 +70,8 @@ _FILE_KEYS = frozenset(
         *("input_vocabulary_path", "checkpoint", "preset", "source", "to_file"),
     ]
 )
+# Lists of words under these keys are the words themselves.
+_WORD_KEYS = frozenset({"vocabulary", "merges", "proto", "source"})
 # Text that Keras itself writes under such a key.
 _FILE_KEY_WORDS = frozenset({"", "auto", "none", "default"})
 
@@ -162,11 +164,14 @@ def check_keras_config(
                 (item, depth + 1, str(name), inside_object) for name, item in value.items()
             )
         elif isinstance(value, list):
-            pending.extend((item, depth + 1, key, inside_object) for item in value)
+            # Words of a vocabulary may look like anything.
+            is_named = key in _FILE_KEYS and key not in _WORD_KEYS
+            below = key if is_named else ""
+            pending.extend((item, depth + 1, below, inside_object) for item in value)
         elif isinstance(value, str):
             if key in _OWN_KEYS[:3] and value.lstrip().startswith("{"):
                 pending.append((_parse_inner(value, context), depth + 1, key, inside_object))
-            elif inside_object:
+            elif inside_object and key:
                 notes = _check_text(key, value, at)
         for note in notes:
             if note not in told:
@@ -243,7 +248,13 @@ def _check_spec(value: dict[str, Any], module: str | None, at: Location) -> Iter
     yield found("WB-KER-003", at, message, detail=detail)
 
 
+# Keras 2.11 to 2.15 write their own optimizers so.
+_OWN_PACKAGE = "Custom>"
+
+
 def _check_class(name: str, module: str | None, registered: object, at: Location) -> Iterator[Note]:
+    if name.startswith(_OWN_PACKAGE) and is_known_class(name.removeprefix(_OWN_PACKAGE)):
+        name = name.removeprefix(_OWN_PACKAGE)
     part = split_keras_module(module) if module else ""
     root = (module or "").partition(".")[0]
     package, mark, plain = (
@@ -286,22 +297,25 @@ def _is_special(name: str, part: str | None) -> bool:
 
 
 # Functions of Keras that fetch, read, write or unlock.
-_GADGETS = frozenset(
-    (
-        "get_file load_model load_weights save_model save_weights model_from_json model_from_yaml"
-        " model_from_config clone_model enable_unsafe_deserialization func_load func_dump save_img"
-        " load_img plot_model model_to_dot extract_archive deserialize_keras_object"
-        " get_registered_object get_custom_objects register_keras_serializable set_floatx"
-        " image_dataset_from_directory text_dataset_from_directory audio_dataset_from_directory"
-        " run_script deserialize get custom_object_scope pip_install download_file"
-        " download_and_extract LambdaCallback ModelCheckpoint BackupAndRestore CSVLogger"
-        " TensorBoard RemoteMonitor __import__ eval exec compile open getattr setattr"
-    ).split()
+_GADGET_WORDS = (
+    "get_file load_model load_weights save_model save_weights model_from_json model_from_yaml"
+    " model_from_config clone_model enable_unsafe_deserialization func_load func_dump save_img"
+    " load_img plot_model model_to_dot extract_archive deserialize_keras_object"
+    " get_registered_object get_custom_objects register_keras_serializable set_floatx"
+    " image_dataset_from_directory text_dataset_from_directory audio_dataset_from_directory"
+    " run_script deserialize get custom_object_scope pip_install download_file"
+    " download_and_extract LambdaCallback ModelCheckpoint BackupAndRestore CSVLogger"
+    " TensorBoard RemoteMonitor __import__ eval exec compile open getattr setattr"
 )
+_GADGETS = frozenset(_GADGET_WORDS.split())
 
 
 def _is_gadget(name: str) -> bool:
-    return name in _GADGETS or is_builtin(name) or not name.isidentifier()
+    return (
+        name in _GADGETS
+        or is_builtin(name)
+        or not name.replace(">", "_").replace(" ", "_").isidentifier()
+    )
 
 
 def _judge_foreign(module: str, name: str, at: Location, kind: str) -> Iterator[Note]:

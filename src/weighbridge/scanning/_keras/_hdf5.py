@@ -104,9 +104,9 @@ def examine_hdf5(
 
 
 def _tell_problem(problem: Hdf5Problem, at: Location, state: _State) -> Iterator[Note]:
-    """Keep a problem; say what it means unless it only is something that is not known."""
+    """Keep a problem; it is a finding if something was read before, and is not merely unknown."""
     state.problems.append(problem)
-    if problem.kind == "unknown":
+    if problem.kind == "unknown" or state.head is None:
         return
     rule_id = "WB-HDF-003" if problem.kind == "outside" else "WB-HDF-004"
     yield found(rule_id, at, f"In {problem.path[:_SHOWN]!r}: {problem.message}.")

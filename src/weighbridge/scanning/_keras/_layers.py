@@ -27,21 +27,20 @@ _LEAST_CODE_CHARS = 24
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
 _WORD = re.compile(rb"[A-Za-z_./:-][\w ./:%-]{2,60}")
 _NODE_OP = re.compile(r'"?\bop"?\s*:\s*"(\w{1,80})"')
-_PLAIN_OPS = frozenset(
-    (
-        "Add AddV2 AddN Sub Mul RealDiv Div DivNoNan FloorDiv FloorMod Maximum Minimum Pow Square"
-        " Sqrt Rsqrt Exp Log Log1p Neg Abs Sign Relu Relu6 Elu Selu LeakyRelu Sigmoid Tanh Softmax"
-        " LogSoftmax Softplus Softsign MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum Conv2D"
-        " DepthwiseConv2dNative BiasAdd Mean Sum Max Min Prod All Any ArgMax ArgMin Cast Shape Size"
-        " Rank Reshape ExpandDims Squeeze Transpose Pad PadV2 MirrorPad Tile Concat ConcatV2 Pack"
-        " Unpack Split SplitV Slice StridedSlice Gather GatherV2 GatherNd ScatterNd Fill Range"
-        " ZerosLike OnesLike OneHot Const Identity StopGradient Equal NotEqual Less LessEqual"
-        " Greater GreaterEqual LogicalAnd LogicalOr LogicalNot Select SelectV2 Where Cumsum TopKV2"
-        " ResizeBilinear ResizeNearestNeighbor SpaceToDepth DepthToSpace ClipByValue Round Floor"
-        " Ceil Sin Cos Erf L2Loss SquaredDifference BroadcastTo ReverseV2 Roll MaxPool AvgPool"
-        " RandomUniform RandomStandardNormal"
-    ).split()
+_PLAIN_OP_WORDS = (
+    "Add AddV2 AddN Sub Mul RealDiv Div DivNoNan FloorDiv FloorMod Maximum Minimum Pow Square"
+    " Sqrt Rsqrt Exp Log Log1p Neg Abs Sign Relu Relu6 Elu Selu LeakyRelu Sigmoid Tanh Softmax"
+    " LogSoftmax Softplus Softsign MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum Conv2D"
+    " DepthwiseConv2dNative BiasAdd Mean Sum Max Min Prod All Any ArgMax ArgMin Cast Shape Size"
+    " Rank Reshape ExpandDims Squeeze Transpose Pad PadV2 MirrorPad Tile Concat ConcatV2 Pack"
+    " Unpack Split SplitV Slice StridedSlice Gather GatherV2 GatherNd ScatterNd Fill Range"
+    " ZerosLike OnesLike OneHot Const Identity StopGradient Equal NotEqual Less LessEqual"
+    " Greater GreaterEqual LogicalAnd LogicalOr LogicalNot Select SelectV2 Where Cumsum TopKV2"
+    " ResizeBilinear ResizeNearestNeighbor SpaceToDepth DepthToSpace ClipByValue Round Floor"
+    " Ceil Sin Cos Erf L2Loss SquaredDifference BroadcastTo ReverseV2 Roll MaxPool AvgPool"
+    " RandomUniform RandomStandardNormal"
 )
+_PLAIN_OPS = frozenset(_PLAIN_OP_WORDS.split())
 
 
 def check_layer(

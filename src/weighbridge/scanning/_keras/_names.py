@@ -6,6 +6,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from weighbridge.scanning._pickle._standard_modules import STANDARD_MODULES
+
 __all__ = [
     "LIBRARIES",
     "is_builtin",
@@ -44,37 +46,35 @@ _SYMBOL_GROUPS = frozenset(
         *("sparse", "ragged", "sets", "dtypes"),
     ]
 )
-_SYMBOLS = frozenset(
-    (
-        "abs acos acosh add add_n argmax argmin argsort asin asinh atan atan2 atanh"
-        " batch_to_space boolean_mask broadcast_to cast ceil clip_by_global_norm clip_by_norm"
-        " clip_by_value concat constant convert_to_tensor cos cosh cumsum divide"
-        " dynamic_partition dynamic_stitch eig einsum ensure_shape equal exp expand_dims eye fill"
-        " floor floordiv floormod gather gather_nd greater greater_equal histogram_fixed_width"
-        " identity identity_n less less_equal linspace log logical_and logical_not logical_or"
-        " matmul maximum meshgrid minimum mod multiply negative newaxis nonzero norm not_equal"
-        " one_hot ones ones_like pad pow range rank realdiv recip reciprocal reduce_all reduce_any"
-        " reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_sum repeat reshape"
-        " reverse reverse_sequence roll round rsqrt saturate_cast scatter_nd searchsorted"
-        " sequence_mask shape shape_n sigmoid sign sin sinh size slice sort space_to_batch split"
-        " sqrt square squeeze stack stop_gradient strided_slice subtract tan tanh tensordot"
-        " tensor_scatter_nd_add tensor_scatter_nd_update tile timestamp transpose truediv truncatediv"
-        " truncatemod unique unstack where zeros zeros_like random.normal random.uniform"
-        " random.shuffle random.truncated_normal random.stateless_normal random.stateless_uniform"
-        " compat.v1.transpose compat.v1.nn.conv2d compat.v1.shape compat.v1.gather"
-        " compat.v1.squeeze compat.v1.Size compat.v1.size quantization.fake_quant_with_min_max_vars"
-    ).split()
+_SYMBOL_WORDS = (
+    "abs acos acosh add add_n argmax argmin argsort asin asinh atan atan2 atanh"
+    " batch_to_space boolean_mask broadcast_to cast ceil clip_by_global_norm clip_by_norm"
+    " clip_by_value concat constant convert_to_tensor cos cosh cumsum divide"
+    " dynamic_partition dynamic_stitch eig einsum ensure_shape equal exp expand_dims eye fill"
+    " floor floordiv floormod gather gather_nd greater greater_equal histogram_fixed_width"
+    " identity identity_n less less_equal linspace log logical_and logical_not logical_or"
+    " matmul maximum meshgrid minimum mod multiply negative newaxis nonzero norm not_equal"
+    " one_hot ones ones_like pad pow range rank realdiv recip reciprocal reduce_all reduce_any"
+    " reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_sum repeat reshape"
+    " reverse reverse_sequence roll round rsqrt saturate_cast scatter_nd searchsorted"
+    " sequence_mask shape shape_n sigmoid sign sin sinh size slice sort space_to_batch split"
+    " sqrt square squeeze stack stop_gradient strided_slice subtract tan tanh tensordot"
+    " tensor_scatter_nd_add tensor_scatter_nd_update tile timestamp transpose truediv"
+    " truncatediv truncatemod unique unstack where zeros zeros_like random.normal random.uniform"
+    " random.shuffle random.truncated_normal random.stateless_normal random.stateless_uniform"
+    " compat.v1.transpose compat.v1.nn.conv2d compat.v1.shape compat.v1.gather"
+    " compat.v1.squeeze compat.v1.Size compat.v1.size quantization.fake_quant_with_min_max_vars"
 )
+_SYMBOLS = frozenset(_SYMBOL_WORDS.split())
 _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,4}")
 # What Python has of its own; none of it is a plain value.
-_BUILTINS = frozenset(
-    (
-        "__import__ breakpoint callable classmethod compile copyright credits delattr dir eval exec"
-        " execfile exit file getattr globals hasattr help input license locals memoryview open"
-        " print property quit raw_input reload setattr staticmethod super type unichr vars object"
-        " map filter reduce sorted iter next apply"
-    ).split()
+_BUILTIN_WORDS = (
+    "__import__ breakpoint callable classmethod compile copyright credits delattr dir eval exec"
+    " execfile exit file getattr globals hasattr help input license locals memoryview open"
+    " print property quit raw_input reload setattr staticmethod super type unichr vars object"
+    " map filter reduce sorted iter next apply"
 )
+_BUILTINS = frozenset(_BUILTIN_WORDS.split())
 # Modules of others that are known to reach the operating system or to load code.
 _FOREIGN_ROOTS = frozenset(
     [
@@ -145,7 +145,5 @@ def is_builtin(name: str) -> bool:
 
 def is_standard(module: str) -> bool:
     """Return whether a module is Python's own, or a library that is known to hold gadgets."""
-    from weighbridge.scanning._pickle._standard_modules import STANDARD_MODULES
-
     root = module.partition(".")[0]
     return root in STANDARD_MODULES or root in _FOREIGN_ROOTS

@@ -30,6 +30,10 @@ _CALLED = frozenset(
     PICKLE_RULES[rule].rule_id
     for rule in ("dangerous-call", "dangerous-name", "foreign-call", "dotted-name", "unknown-call")
 )
+# What PyTables itself keeps as a pickle beside the data.
+_PYTABLES = frozenset(
+    {("tables.filters", "Filters"), ("tables.leaf", "Filters"), ("tables.Leaf", "Filters")}
+)
 _PROTOCOL = re.compile(rb"\x80[\x02-\x05]")
 # No pickle that names anything is made of these alone: a name ends with a line feed, and the
 # opcodes that need none are no letters.
@@ -54,11 +58,13 @@ def examine_value(
     if not head or (len(head) < _GLANCE_BYTES and _WORDS.match(head)):
         return
     formats = set(sniff(head)) - _CHANCE
+    allowed = context.allowed | _PYTABLES
+    context = replace(context, allowed=allowed, nesting=context.nesting + 1)
     pickle = scan_pickles(value, at=at, context=context)
     whole = pickle is not None and pickle.complete and not pickle.reason
     called = pickle is not None and any(one.rule_id in _CALLED for one in pickle.findings)
     if called or formats or whole or (_PROTOCOL.match(head) and pickle is not None):
-        yield from examine(value, at, replace(context, nesting=context.nesting + 1))
+        yield from examine(value, at, context)
 
 
 def list_dataset_values(
