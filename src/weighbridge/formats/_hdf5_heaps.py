@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FractalHeap",
     "GroupEntry",
+    "list_array_chunks",
     "list_chunks",
     "list_group_entries",
     "list_tree_records",
@@ -116,6 +117,44 @@ def list_chunks(file: Hdf5Bytes, tree: int | None, rank: int) -> Iterator[tuple[
             if address is None:
                 raise ParseError("a chunk has no address")
             yield address, size, mask
+
+
+def list_array_chunks(
+    file: Hdf5Bytes, array: int | None, plain_bytes: int
+) -> Iterator[tuple[int, int, int]]:
+    """Yield (address, size in bytes, filters left out) of the chunks in a fixed array.
+
+    Args:
+        file: The file.
+        array: Address of the array.
+        plain_bytes: Size of a chunk that is not packed.
+
+    Raises:
+        ParseError: The array cannot be read.
+    """
+    head = file.fields(array, 8 + file.l_bytes + file.o_bytes, b"FAHD")
+    head.take(1)
+    is_packed, entry_bytes, page_bits = head.number(1) == 1, head.number(1), head.number(1)
+    count, block = head.length(), head.address()
+    if block is None:
+        return
+    if page_bits >= _MAX_LEVELS or entry_bytes < file.o_bytes + (5 if is_packed else 0):
+        raise ParseError("a fixed array has impossible sizes")
+    page = 1 << page_bits
+    prefix = 6 + file.o_bytes
+    file.fields(block, prefix, b"FADB")
+    is_paged = count > page
+    start = block + prefix + (-(-count // page) + 7) // 8 + 4 if is_paged else block + prefix
+    for first in range(0, count, page):
+        entries = min(page, count - first)
+        body = file.fields(start, entries * entry_bytes)
+        for _ in range(entries):
+            address, size, mask = body.address(), plain_bytes, 0
+            if is_packed:
+                size, mask = body.number(entry_bytes - file.o_bytes - 4), body.number(4)
+            if address is not None:
+                yield address, size, mask
+        start += entries * entry_bytes + (4 if is_paged else 0)
 
 
 def _walk_tree(

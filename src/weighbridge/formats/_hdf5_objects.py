@@ -7,11 +7,13 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import ParseError
 from weighbridge.formats._hdf5_heaps import (
+    list_array_chunks,
     list_chunks,
     list_tree_records,
     read_collection,
@@ -334,12 +336,13 @@ def _place_chunks(
     if layout.index == 1:
         _check_inside(file, layout.address or 0, layout.size_bytes)
         yield file.base + (layout.address or 0), layout.size_bytes, layout.mask
-    elif layout.index == 0:
-        for number, (address, size, mask) in enumerate(
+    elif layout.index in (0, 3):
+        chunks = (
             list_chunks(file, layout.address, len(layout.chunk))
-        ):
-            if number >= _MAX_CHUNKS:
-                return
+            if layout.index == 0
+            else list_array_chunks(file, layout.address, layout.size_bytes)
+        )
+        for address, size, mask in islice(chunks, _MAX_CHUNKS):
             _check_inside(file, address, size)
             yield file.base + address, size, mask
     elif type_.has(*_TELLING):

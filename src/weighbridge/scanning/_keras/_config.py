@@ -70,6 +70,8 @@ _FILE_KEYS = frozenset(
         *("input_vocabulary_path", "checkpoint", "preset", "source", "to_file"),
     ]
 )
+# Judged by the objects that they are in, or nothing but labels.
+_NAME_KEYS = frozenset({"module", "class_name", "registered_name", "name"})
 # Lists of words under these keys are the words themselves.
 _WORD_KEYS = frozenset({"vocabulary", "merges", "proto", "source"})
 # Text that Keras itself writes under such a key.
@@ -370,7 +372,7 @@ def _check_function(
 
 def _check_text(key: str, value: str, at: Location) -> Iterator[Note]:
     """Judge text in an object: a path or an address that a loader opens."""
-    if len(value) > 4_096 or key in ("module", "class_name", "registered_name"):  # noqa: PLR2004
+    if len(value) > 4_096 or key in _NAME_KEYS:  # noqa: PLR2004
         return
     opened = key in _FILE_KEYS and value not in _FILE_KEY_WORDS
     away = _SCHEME.match(value) is not None or _ABSOLUTE.fullmatch(value) is not None

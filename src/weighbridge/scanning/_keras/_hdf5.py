@@ -19,6 +19,7 @@ from weighbridge.formats import (
     find_hdf5_start,
     list_hdf5_heap_objects,
     read_hdf5,
+    sniff,
 )
 from weighbridge.scanning._keras._config import check_keras_config, parse_keras_json
 from weighbridge.scanning._keras._values import examine_value, list_dataset_values
@@ -61,6 +62,7 @@ _KNOWN_FILTERS = {
 }
 _CONFIGS = frozenset({"model_config", "training_config", "optimizer_config", "keras_config"})
 _MATLAB = b"MATLAB 7.3 MAT-file"
+_ZIP_MARK = b"PK\x03\x04"
 _BLANK_BYTES = 64 * 1024
 _MAX_HEAP_OBJECTS = 200_000
 
@@ -234,6 +236,8 @@ def _examine_outside(
 ) -> Iterator[Note]:
     """Examine what lies before the superblock, and behind the end that it tells."""
     begin = source.read_at(0, min(head.start, _BLANK_BYTES))
+    if begin.startswith(_ZIP_MARK) or "tar" in sniff(begin):
+        return  # a member of an archive, which is examined as such, begins at a round place
     if begin.startswith(_MATLAB):
         yield inert(inside(at, "user block"), "matlab header", "text and zeros")
     elif head.start and not _is_blank(source, 0, head.start):

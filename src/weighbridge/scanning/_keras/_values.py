@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import ParseError
@@ -38,8 +39,9 @@ _PROTOCOL = re.compile(rb"\x80[\x02-\x05]")
 # No pickle that names anything is made of these alone: a name ends with a line feed, and the
 # opcodes that need none are no letters.
 _WORDS = re.compile(rb"[\x20-\x7e\t\0]*\Z")
-_MAX_ELEMENTS = 20_000
-_MAX_RUNS = 1_000
+_MAX_ELEMENTS = 100_000
+_MAX_RUNS = 10_000
+_MAX_JOINED_BYTES = 16 * 1024 * 1024
 _SHUFFLE, _DEFLATE, _FLETCHER = 2, 1, 3
 _MAX_CHUNK_BYTES = 64 * 1024 * 1024
 _CHECKSUM_BYTES = 4
@@ -81,19 +83,40 @@ def list_dataset_values(
     telling = kind in _OBJECT_KINDS
     if not telling and not (kind in ("integer", "bitfield", "array") and _is_bytes(dataset)):
         return
+    runs = _list_runs(source, dataset, path, budget, telling=telling)
+    if not telling:
+        yield from _join(runs, path)
+        return
     left = _MAX_ELEMENTS
-    for run in _list_runs(source, dataset, path, budget, telling=telling):
-        if not telling:
-            yield run
-            return  # what loads a pickle from numbers begins at the first
+    for run in runs:
+        if run.size_bytes <= _MAX_JOINED_BYTES and _WORDS.match(run.read_at(0, run.size_bytes)):
+            continue
         if size >= run.size_bytes:
             yield run
             continue
         for offset in range(0, run.size_bytes - size + 1, max(size, 1)):
             if left <= 0:
-                return
+                raise ParseError(f"only the first {_MAX_ELEMENTS:,} elements were examined")
             left -= 1
             yield SliceSource(path, run, offset, size)
+
+
+def _join(runs: Iterator[ByteSource], path: str) -> Iterator[ByteSource]:
+    """Yield the bytes of all chunks as one, for what loads a pickle from them begins at the first.
+
+    A single run stays where it is; of many small ones the first mebibytes are enough.
+    """
+    first = next(runs, None)
+    second = next(runs, None)
+    if first is None or second is None or first.size_bytes > _MAX_JOINED_BYTES:
+        yield from (run for run in (first,) if run is not None)
+        return
+    joined = bytearray(first.read_at(0, first.size_bytes))
+    for run in chain((second,), runs):
+        if len(joined) + run.size_bytes > _MAX_JOINED_BYTES:
+            break
+        joined += run.read_at(0, run.size_bytes)
+    yield MemorySource(path, bytes(joined))
 
 
 def _is_bytes(dataset: Hdf5Dataset) -> bool:
@@ -109,7 +132,11 @@ def _list_runs(
         yield MemorySource(path, dataset.data)
         return
     numbers = [one.number for one in dataset.filters]
-    for offset, size, mask in dataset.runs[:_MAX_RUNS]:
+    for number, (offset, size, mask) in enumerate(dataset.runs):
+        if number >= _MAX_RUNS:
+            if telling:
+                raise ParseError(f"only the first {_MAX_RUNS:,} chunks were examined")
+            return
         packed = [one for bit, one in enumerate(numbers) if not mask >> bit & 1]
         if not packed:
             yield SliceSource(path, source, offset, size)
