@@ -52,6 +52,11 @@ _WIDTHS = (2, 4, 8)
 _FIRST_USER_BLOCK_BYTES = 512
 # What an object or a link costs besides the bytes that were read, in bytes.
 _OBJECT_COST_BYTES = 32
+# What is kept of a path, for people: the letters of a name, and of all of them about.
+_SHOWN = 256
+_MAX_PATH = 2_048
+# What a value of variable length costs, in bytes searched.
+_VALUE_COST_BYTES = 128
 _SEARCH_BYTES = 1024 * 1024
 _COLLECTION_MARK = b"GCOL"
 
@@ -146,7 +151,7 @@ def _walk(file: Hdf5Bytes, root: int | None) -> Iterator[Hdf5Event]:
                 yield _to_problem(path, link)
                 continue
             file.spend(_OBJECT_COST_BYTES)
-            below = f"{path.rstrip('/')}/{link.name}" if len(path) < _SEARCH_BYTES else path
+            below = f"{path.rstrip('/')}/{link.name[:_SHOWN]}" if len(path) < _MAX_PATH else path
             if link.kind == "hard":
                 pending.append((below, link.address))
             else:
@@ -222,7 +227,7 @@ def list_hdf5_heap_objects(
                 objects = read_collection(file, offset + at - head.start)
             except ParseError:
                 objects = {}  # four letters in other data
-            spend(32 * len(objects))
+            spend(_VALUE_COST_BYTES * len(objects))
             yield from objects.values()
             at = window.find(_COLLECTION_MARK, at + 1)
         offset += _SEARCH_BYTES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import ParseError
@@ -85,6 +85,7 @@ class Hdf5Bytes:
         o_bytes: Width of an address.
         l_bytes: Width of a length.
         spend: Told how many bytes are read, before they are; may raise.
+        collections: Global heaps that were read: address -> their objects.
     """
 
     source: ByteSource
@@ -92,6 +93,7 @@ class Hdf5Bytes:
     o_bytes: int
     l_bytes: int
     spend: Callable[[int], None]
+    collections: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
 
     def read(self, address: int | None, size_bytes: int) -> bytes:
         """Return the bytes at an address.

@@ -31,6 +31,7 @@ __all__ = [
 
 # A node of a tree is at one level below the one that led to it, and none is met twice.
 _MAX_LEVELS = 64
+_MAX_NAME_BYTES = 64 * 1024
 _TREE_PREFIX_BYTES = 10
 _MAX_NODE_BYTES = 64 * 1024 * 1024
 _HUGE_RECORD = 1
@@ -73,8 +74,10 @@ def read_heap_strings(file: Hdf5Bytes, address: int | None) -> bytes:
 def _heap_text(heap: bytes, offset: int) -> str:
     if offset >= len(heap):
         raise ParseError("a name is outside its heap")
-    end = heap.find(b"\0", offset)
-    return heap[offset : end if end >= 0 else len(heap)].decode("utf-8", "replace")
+    name, end, _ = heap[offset : offset + _MAX_NAME_BYTES].partition(b"\0")
+    if not end:
+        raise ParseError("a name has no end")
+    return name.decode("utf-8", "replace")
 
 
 def list_group_entries(file: Hdf5Bytes, tree: int | None, heap: bytes) -> Iterator[GroupEntry]:

@@ -58,7 +58,8 @@ FILTERS, ATTRIBUTE, CONTINUATION, SYMBOL_TABLE, ATTRIBUTE_INFO = 0xB, 0xC, 0x10,
 _LAST_KNOWN = 0x18
 KNOWN_MESSAGES = frozenset(range(_LAST_KNOWN + 1))
 _SHARED = 2
-_MAX_MESSAGES = 1_000_000
+# What a message costs besides its bytes, in bytes.
+_MESSAGE_COST_BYTES = 32
 # Types that may hold more than numbers; where their chunks are is worth knowing.
 _TELLING = ("string", "opaque", "vlen", "vlen-string")
 # Chunks of a dataset that are listed; the rest of a large one is of the same kind.
@@ -109,8 +110,7 @@ def read_header(file: Hdf5Bytes, address: int | None) -> Header:
                 blocks.append(_continue(file, at, length, creation_bytes, new=new))
             else:
                 header.messages.append((kind, shared, message))
-            if len(header.messages) > _MAX_MESSAGES:
-                raise ParseError("an object header has too many messages")
+            file.spend(_MESSAGE_COST_BYTES)
     return header
 
 
@@ -256,7 +256,7 @@ def _list_values(file: Hdf5Bytes, type_: Hdf5Type, count: int, data: bytes) -> t
         return tuple(element.rstrip(b"\0") for element in elements)
     if type_.kind not in ("vlen", "vlen-string"):
         return ()
-    heaps: dict[int, dict[int, tuple[int, int]]] = {}
+    heaps = file.collections
     values = []
     for element in elements:
         record = file.over(element)

@@ -91,7 +91,7 @@ def to_keras(document: object) -> bytes:
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("metadata.json", '{"keras_version": "3.8.0", "date_saved": "2026-01-01"}')
         archive.writestr("config.json", json.dumps(document))
-        archive.writestr("model.weights.h5", build_h5(lambda file: _add_weights(file)))
+        archive.writestr("model.weights.h5", build_h5(_add_weights))
     return stream.getvalue()
 
 

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+
 from unit.scan_keras.keras_cases import (
     DENSE,
     build_h5,

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from unit.scan_keras.keras_cases import (
     CODE,
     DENSE,
@@ -21,7 +22,6 @@ from unit.scan_keras.keras_cases import (
     to_json,
     to_keras,
 )
-
 from weighbridge.core import DEFAULT_LIMITS, Location
 from weighbridge.scanning._context import Budget, ScanContext
 from weighbridge.scanning._facts import NamedFile
@@ -163,91 +163,378 @@ BENIGN: dict[str, object] = {
 
 HOSTILE: dict[str, tuple[str, object]] = {
     # CVE-2024-3660, and CVE-2025-9905 in HDF5: Lambda layers of Keras 2.
-    "lambda-2": ("WB-KER-001", build_model(_lambda(function=[CODE, None, None], function_type="lambda"))),
+    "lambda-2": (
+        "WB-KER-001",
+        build_model(_lambda(function=[CODE, None, None], function_type="lambda")),
+    ),
     "lambda-2-list": ("WB-KER-001", build_model(_lambda(function=[CODE + "\n", None, None]))),
-    "lambda-2-no-module": ("WB-KER-001", build_model({"class_name": "Lambda", "config": {"function": [CODE]}})),
-    "lambda-3": ("WB-KER-001", build_model(_lambda(function={"class_name": "__lambda__", "config": {"code": CODE, "defaults": None, "closure": None}}))),
-    "lambda-shape": ("WB-KER-001", build_model(_lambda(function="f", output_shape={"class_name": "__lambda__", "config": {"code": CODE}}))),
-    "lambda-shape-2": ("WB-KER-001", build_model(_lambda(function="f", output_shape=[CODE], output_shape_type="lambda"))),
-    "lambda-mask": ("WB-KER-001", build_model(_lambda(function="f", mask={"class_name": "__lambda__", "config": {"value": CODE}}))),
-    "lambda-alone": ("WB-KER-001", build_model(build_layer("Dense", {"activation": {"class_name": "__lambda__", "config": {"value": CODE}}}))),
-    "lambda-nested": ("WB-KER-001", build_model(build_model(build_layer("TimeDistributed", {"layer": _lambda(function=[CODE])})))),
-    "lambda-compile": ("WB-KER-001", build_model(DENSE, compile_config={"loss": {"class_name": "__lambda__", "config": {"code": CODE}}})),
-    "lambda-build": ("WB-KER-001", build_model({**DENSE, "build_config": {"x": {"class_name": "__lambda__", "config": {"code": CODE}}}})),
-    "lambda-node": ("WB-KER-001", build_model({**DENSE, "inbound_nodes": [[["x", 0, 0, {"f": {"class_name": "__lambda__", "config": {"value": CODE}}}]]]})),
-    "merge": ("WB-KER-001", build_model({"class_name": "Merge", "config": {"mode": [CODE], "mode_type": "lambda"}})),
+    "lambda-2-no-module": (
+        "WB-KER-001",
+        build_model({"class_name": "Lambda", "config": {"function": [CODE]}}),
+    ),
+    "lambda-3": (
+        "WB-KER-001",
+        build_model(
+            _lambda(
+                function={
+                    "class_name": "__lambda__",
+                    "config": {"code": CODE, "defaults": None, "closure": None},
+                }
+            )
+        ),
+    ),
+    "lambda-shape": (
+        "WB-KER-001",
+        build_model(
+            _lambda(
+                function="f", output_shape={"class_name": "__lambda__", "config": {"code": CODE}}
+            )
+        ),
+    ),
+    "lambda-shape-2": (
+        "WB-KER-001",
+        build_model(_lambda(function="f", output_shape=[CODE], output_shape_type="lambda")),
+    ),
+    "lambda-mask": (
+        "WB-KER-001",
+        build_model(
+            _lambda(function="f", mask={"class_name": "__lambda__", "config": {"value": CODE}})
+        ),
+    ),
+    "lambda-alone": (
+        "WB-KER-001",
+        build_model(
+            build_layer(
+                "Dense", {"activation": {"class_name": "__lambda__", "config": {"value": CODE}}}
+            )
+        ),
+    ),
+    "lambda-nested": (
+        "WB-KER-001",
+        build_model(
+            build_model(build_layer("TimeDistributed", {"layer": _lambda(function=[CODE])}))
+        ),
+    ),
+    "lambda-compile": (
+        "WB-KER-001",
+        build_model(
+            DENSE, compile_config={"loss": {"class_name": "__lambda__", "config": {"code": CODE}}}
+        ),
+    ),
+    "lambda-build": (
+        "WB-KER-001",
+        build_model(
+            {**DENSE, "build_config": {"x": {"class_name": "__lambda__", "config": {"code": CODE}}}}
+        ),
+    ),
+    "lambda-node": (
+        "WB-KER-001",
+        build_model(
+            {
+                **DENSE,
+                "inbound_nodes": [
+                    [["x", 0, 0, {"f": {"class_name": "__lambda__", "config": {"value": CODE}}}]]
+                ],
+            }
+        ),
+    ),
+    "merge": (
+        "WB-KER-001",
+        build_model({"class_name": "Merge", "config": {"mode": [CODE], "mode_type": "lambda"}}),
+    ),
     "lambda-name": ("WB-KER-002", build_model(_lambda(function="scale", function_type="function"))),
     "lambda-raw": ("WB-KER-002", build_model(_lambda(function=None, function_type="raw"))),
     # CVE-2025-1550: any module and class.
-    "os-system": ("WB-KER-003", build_model(_lambda(function=_function("os", "system", registered_name="function"), arguments={"command": "id"}))),
-    "os-system-activation": ("WB-KER-003", build_model(build_layer("Dense", {"activation": _function("os", "system")}))),
-    "popen-class": ("WB-KER-003", {"module": "subprocess", "class_name": "Popen", "config": {"args": ["id"]}}),
-    "popen-layer": ("WB-KER-003", build_model({"module": "subprocess", "class_name": "run", "config": {}, "registered_name": None})),
+    "os-system": (
+        "WB-KER-003",
+        build_model(
+            _lambda(
+                function=_function("os", "system", registered_name="function"),
+                arguments={"command": "id"},
+            )
+        ),
+    ),
+    "os-system-activation": (
+        "WB-KER-003",
+        build_model(build_layer("Dense", {"activation": _function("os", "system")})),
+    ),
+    "popen-class": (
+        "WB-KER-003",
+        {"module": "subprocess", "class_name": "Popen", "config": {"args": ["id"]}},
+    ),
+    "popen-layer": (
+        "WB-KER-003",
+        build_model(
+            {"module": "subprocess", "class_name": "run", "config": {}, "registered_name": None}
+        ),
+    ),
     "eval": ("WB-KER-003", {"module": "builtins", "class_name": "eval", "config": "1"}),
-    "eval-function": ("WB-KER-003", build_model(build_layer("Dense", {"activation": _function("builtins", "eval")}))),
-    "exec-no-module": ("WB-KER-003", build_model(build_layer("Dense", {"activation": _function(None, "exec")}))),
-    "code": ("WB-KER-003", build_model({"module": "code", "class_name": "InteractiveInterpreter", "config": {}})),
+    "eval-function": (
+        "WB-KER-003",
+        build_model(build_layer("Dense", {"activation": _function("builtins", "eval")})),
+    ),
+    "exec-no-module": (
+        "WB-KER-003",
+        build_model(build_layer("Dense", {"activation": _function(None, "exec")})),
+    ),
+    "code": (
+        "WB-KER-003",
+        build_model({"module": "code", "class_name": "InteractiveInterpreter", "config": {}}),
+    ),
     "pickle": ("WB-KER-003", build_model(_lambda(function=_function("pickle", "loads")))),
-    "runpy": ("WB-KER-003", build_model({"module": "runpy", "class_name": "run_path", "config": {"path_name": "x"}})),
-    "importlib": ("WB-KER-003", build_model({"module": "importlib", "class_name": "import_module", "config": {}})),
-    "numpy": ("WB-KER-003", build_model({"module": "numpy", "class_name": "load", "config": {"file": "x", "allow_pickle": True}})),
-    "numpy-f2py": ("WB-KER-003", build_model({"module": "numpy.f2py.crackfortran", "class_name": "getlincoef", "config": {}})),
+    "runpy": (
+        "WB-KER-003",
+        build_model({"module": "runpy", "class_name": "run_path", "config": {"path_name": "x"}}),
+    ),
+    "importlib": (
+        "WB-KER-003",
+        build_model({"module": "importlib", "class_name": "import_module", "config": {}}),
+    ),
+    "numpy": (
+        "WB-KER-003",
+        build_model(
+            {"module": "numpy", "class_name": "load", "config": {"file": "x", "allow_pickle": True}}
+        ),
+    ),
+    "numpy-f2py": (
+        "WB-KER-003",
+        build_model(
+            {"module": "numpy.f2py.crackfortran", "class_name": "getlincoef", "config": {}}
+        ),
+    ),
     "torch": ("WB-KER-003", build_model(_lambda(function=_function("torch", "load")))),
-    "tensorflow-io": ("WB-KER-003", build_model(_lambda(function=_function("tensorflow.io", "write_file")))),
-    "tensorflow-op": ("WB-KER-003", build_model(_lambda(function=_function("tensorflow", "load_op_library")))),
-    "optimizer": ("WB-KER-003", build_model(DENSE, compile_config={"optimizer": {"module": "os", "class_name": "system", "config": {}}})),
-    "loss": ("WB-KER-003", build_model(DENSE, compile_config={"loss": _function("subprocess", "getoutput")})),
-    "metric": ("WB-KER-003", build_model(DENSE, compile_config={"metrics": [_function("os", "popen")]})),
-    "initializer": ("WB-KER-003", build_model(build_layer("Dense", {"kernel_initializer": {"module": "shutil", "class_name": "rmtree", "config": {}}}))),
-    "regularizer": ("WB-KER-003", build_model(build_layer("Dense", {"kernel_regularizer": {"module": "ctypes", "class_name": "CDLL", "config": {}}}))),
-    "dtype": ("WB-KER-003", build_model(build_layer("Dense", {"dtype": {"module": "webbrowser", "class_name": "open", "config": {}}}))),
-    "odd-module": ("WB-KER-003", build_model({"module": "../../evil", "class_name": "Layer", "config": {}})),
-    "typespec": ("WB-KER-003", build_model(DENSE, x={"class_name": "__typespec__", "module": "os", "spec_name": "system", "registered_name": None, "config": []})),
-    "looks-like-keras": ("WB-KER-004", build_model({"module": "keras_evil.layers", "class_name": "Dense", "config": {}})),
-    "looks-like-keras-2": ("WB-KER-004", build_model({"module": "kerasx", "class_name": "Dense", "config": {}})),
+    "tensorflow-io": (
+        "WB-KER-003",
+        build_model(_lambda(function=_function("tensorflow.io", "write_file"))),
+    ),
+    "tensorflow-op": (
+        "WB-KER-003",
+        build_model(_lambda(function=_function("tensorflow", "load_op_library"))),
+    ),
+    "optimizer": (
+        "WB-KER-003",
+        build_model(
+            DENSE,
+            compile_config={"optimizer": {"module": "os", "class_name": "system", "config": {}}},
+        ),
+    ),
+    "loss": (
+        "WB-KER-003",
+        build_model(DENSE, compile_config={"loss": _function("subprocess", "getoutput")}),
+    ),
+    "metric": (
+        "WB-KER-003",
+        build_model(DENSE, compile_config={"metrics": [_function("os", "popen")]}),
+    ),
+    "initializer": (
+        "WB-KER-003",
+        build_model(
+            build_layer(
+                "Dense",
+                {"kernel_initializer": {"module": "shutil", "class_name": "rmtree", "config": {}}},
+            )
+        ),
+    ),
+    "regularizer": (
+        "WB-KER-003",
+        build_model(
+            build_layer(
+                "Dense",
+                {"kernel_regularizer": {"module": "ctypes", "class_name": "CDLL", "config": {}}},
+            )
+        ),
+    ),
+    "dtype": (
+        "WB-KER-003",
+        build_model(
+            build_layer(
+                "Dense", {"dtype": {"module": "webbrowser", "class_name": "open", "config": {}}}
+            )
+        ),
+    ),
+    "odd-module": (
+        "WB-KER-003",
+        build_model({"module": "../../evil", "class_name": "Layer", "config": {}}),
+    ),
+    "typespec": (
+        "WB-KER-003",
+        build_model(
+            DENSE,
+            x={
+                "class_name": "__typespec__",
+                "module": "os",
+                "spec_name": "system",
+                "registered_name": None,
+                "config": [],
+            },
+        ),
+    ),
+    "looks-like-keras": (
+        "WB-KER-004",
+        build_model({"module": "keras_evil.layers", "class_name": "Dense", "config": {}}),
+    ),
+    "looks-like-keras-2": (
+        "WB-KER-004",
+        build_model({"module": "kerasx", "class_name": "Dense", "config": {}}),
+    ),
     # CVE-2025-8747: gadgets within Keras.
-    "get-file": ("WB-KER-003", build_model(_lambda(function=_function("keras.utils", "get_file"), arguments={"origin": "http://evil/x"}))),
-    "get-file-src": ("WB-KER-003", build_model(_lambda(function=_function("keras.src.utils.file_utils", "get_file")))),
-    "get-file-list": ("WB-KER-003", build_model(build_layer("Dense", {"activation": [_function("keras.utils", "get_file")]}))),
+    "get-file": (
+        "WB-KER-003",
+        build_model(
+            _lambda(
+                function=_function("keras.utils", "get_file"), arguments={"origin": "http://evil/x"}
+            )
+        ),
+    ),
+    "get-file-src": (
+        "WB-KER-003",
+        build_model(_lambda(function=_function("keras.src.utils.file_utils", "get_file"))),
+    ),
+    "get-file-list": (
+        "WB-KER-003",
+        build_model(build_layer("Dense", {"activation": [_function("keras.utils", "get_file")]})),
+    ),
     # CVE-2025-12060: the archive that get_file unpacks.
-    "extract-archive": ("WB-KER-003", build_model(_lambda(function=_function("keras.src.utils.file_utils", "extract_archive")))),
-    "copy": ("WB-KER-003", build_model(_lambda(function=_function("keras.src.utils.file_utils", "copy")))),
-    "func-load": ("WB-KER-003", build_model(_lambda(function=_function("keras.src.utils.python_utils", "func_load")))),
-    "load-model": ("WB-KER-003", build_model(_lambda(function=_function("keras.models", "load_model"), arguments={"filepath": "/tmp/x"}))),
-    "module-of-module": ("WB-KER-004", build_model({"module": "keras.src.utils.file_utils", "class_name": "shutil", "config": {}})),
+    "extract-archive": (
+        "WB-KER-003",
+        build_model(_lambda(function=_function("keras.src.utils.file_utils", "extract_archive"))),
+    ),
+    "copy": (
+        "WB-KER-003",
+        build_model(_lambda(function=_function("keras.src.utils.file_utils", "copy"))),
+    ),
+    "func-load": (
+        "WB-KER-003",
+        build_model(_lambda(function=_function("keras.src.utils.python_utils", "func_load"))),
+    ),
+    "load-model": (
+        "WB-KER-003",
+        build_model(
+            _lambda(
+                function=_function("keras.models", "load_model"), arguments={"filepath": "/tmp/x"}
+            )
+        ),
+    ),
+    "module-of-module": (
+        "WB-KER-004",
+        build_model({"module": "keras.src.utils.file_utils", "class_name": "shutil", "config": {}}),
+    ),
     # CVE-2025-9906: switching the safe mode off from within.
-    "unsafe": ("WB-KER-003", build_model(_lambda(function=_function("keras.config", "enable_unsafe_deserialization")))),
-    "unsafe-class": ("WB-KER-003", build_model({"module": "keras.config", "class_name": "enable_unsafe_deserialization", "config": {}})),
+    "unsafe": (
+        "WB-KER-003",
+        build_model(_lambda(function=_function("keras.config", "enable_unsafe_deserialization"))),
+    ),
+    "unsafe-class": (
+        "WB-KER-003",
+        build_model(
+            {"module": "keras.config", "class_name": "enable_unsafe_deserialization", "config": {}}
+        ),
+    ),
     # CVE-2025-12058: vocabularies that are files.
-    "vocabulary": ("WB-KER-005", build_model(build_layer("StringLookup", {"vocabulary": "/etc/passwd"}))),
-    "vocabulary-url": ("WB-KER-005", build_model(build_layer("IndexLookup", {"vocabulary": "http://169.254.169.254/x"}))),
-    "vocabulary-gs": ("WB-KER-005", build_model(build_layer("IntegerLookup", {"vocabulary": "gs://bucket/x"}))),
-    "vocabulary-up": ("WB-KER-005", build_model(build_layer("TextVectorization", {"vocabulary": "../../secret.txt"}))),
-    "vocabulary-home": ("WB-KER-005", build_model(build_layer("StringLookup", {"vocabulary": "~/x"}))),
-    "vocabulary-windows": ("WB-KER-005", build_model(build_layer("StringLookup", {"vocabulary": "C:\\x\\y"}))),
-    "vocabulary-beside": ("WB-KER-006", build_model(build_layer("StringLookup", {"vocabulary": "words.txt"}))),
+    "vocabulary": (
+        "WB-KER-005",
+        build_model(build_layer("StringLookup", {"vocabulary": "/etc/passwd"})),
+    ),
+    "vocabulary-url": (
+        "WB-KER-005",
+        build_model(build_layer("IndexLookup", {"vocabulary": "http://169.254.169.254/x"})),
+    ),
+    "vocabulary-gs": (
+        "WB-KER-005",
+        build_model(build_layer("IntegerLookup", {"vocabulary": "gs://bucket/x"})),
+    ),
+    "vocabulary-up": (
+        "WB-KER-005",
+        build_model(build_layer("TextVectorization", {"vocabulary": "../../secret.txt"})),
+    ),
+    "vocabulary-home": (
+        "WB-KER-005",
+        build_model(build_layer("StringLookup", {"vocabulary": "~/x"})),
+    ),
+    "vocabulary-windows": (
+        "WB-KER-005",
+        build_model(build_layer("StringLookup", {"vocabulary": "C:\\x\\y"})),
+    ),
+    "vocabulary-beside": (
+        "WB-KER-006",
+        build_model(build_layer("StringLookup", {"vocabulary": "words.txt"})),
+    ),
     "idf": ("WB-KER-005", build_model(build_layer("Hashing", {"file_path": "\\\\host\\share"}))),
     "other-key": ("WB-KER-006", build_model(build_layer("Dense", {"salt": "https://evil/x"}))),
     "saved-model": ("WB-KER-008", build_model(build_layer("TFSMLayer", {"filepath": "model"}))),
-    "saved-model-away": ("WB-KER-005", build_model(build_layer("TFSMLayer", {"filepath": "/tmp/evil"}))),
-    "saved-model-url": ("WB-KER-005", build_model(build_layer("TFSMLayer", {"filepath": "gs://evil/x"}))),
-    "jax": ("WB-KER-008", build_model(build_layer("JaxLayer", {"call_fn": _function("keras.ops", "relu")}))),
-    "torch-module": ("WB-PKL-001", build_model(build_layer("TorchModuleWrapper", {"module": base64.b64encode(EVIL).decode()}))),
+    "saved-model-away": (
+        "WB-KER-005",
+        build_model(build_layer("TFSMLayer", {"filepath": "/tmp/evil"})),
+    ),
+    "saved-model-url": (
+        "WB-KER-005",
+        build_model(build_layer("TFSMLayer", {"filepath": "gs://evil/x"})),
+    ),
+    "jax": (
+        "WB-KER-008",
+        build_model(build_layer("JaxLayer", {"call_fn": _function("keras.ops", "relu")})),
+    ),
+    "torch-module": (
+        "WB-PKL-001",
+        build_model(build_layer("TorchModuleWrapper", {"module": base64.b64encode(EVIL).decode()})),
+    ),
     "torch-broken": ("WB-KER-007", build_model(build_layer("TorchModuleWrapper", {"module": "?"}))),
-    "registered": ("WB-KER-004", build_model({"module": None, "class_name": "MyLayer", "registered_name": "MyPackage>MyLayer", "config": {}})),
+    "registered": (
+        "WB-KER-004",
+        build_model(
+            {
+                "module": None,
+                "class_name": "MyLayer",
+                "registered_name": "MyPackage>MyLayer",
+                "config": {},
+            }
+        ),
+    ),
     "custom": ("WB-KER-004", build_model({"class_name": "MyLayer", "config": {}})),
-    "custom-module": ("WB-KER-004", build_model({"module": "my.layers", "class_name": "MyLayer", "config": {}})),
-    "custom-function": ("WB-KER-004", build_model(build_layer("Dense", {"activation": _function("builtins", "mine")}))),
+    "custom-module": (
+        "WB-KER-004",
+        build_model({"module": "my.layers", "class_name": "MyLayer", "config": {}}),
+    ),
+    "custom-function": (
+        "WB-KER-004",
+        build_model(build_layer("Dense", {"activation": _function("builtins", "mine")})),
+    ),
     "registered-over": ("WB-KER-004", build_model({**DENSE, "registered_name": "Evil>Dense"})),
-    "tfop": ("WB-KER-010", build_model({"class_name": "TFOpLambda", "config": {"function": "io.write_file"}})),
-    "tfop-py": ("WB-KER-010", build_model({"class_name": "TFOpLambda", "config": {"function": "numpy_function"}})),
-    "tfop-keras": ("WB-KER-010", build_model({"class_name": "TFOpLambda", "config": {"function": "keras.utils.get_file"}})),
-    "node": ("WB-KER-010", build_model({"class_name": "TensorFlowOpLayer", "config": {"node_def": '{"name": "x", "op": "ReadFile"}'}})),
+    "tfop": (
+        "WB-KER-010",
+        build_model({"class_name": "TFOpLambda", "config": {"function": "io.write_file"}}),
+    ),
+    "tfop-py": (
+        "WB-KER-010",
+        build_model({"class_name": "TFOpLambda", "config": {"function": "numpy_function"}}),
+    ),
+    "tfop-keras": (
+        "WB-KER-010",
+        build_model({"class_name": "TFOpLambda", "config": {"function": "keras.utils.get_file"}}),
+    ),
+    "node": (
+        "WB-KER-010",
+        build_model(
+            {
+                "class_name": "TensorFlowOpLayer",
+                "config": {"node_def": '{"name": "x", "op": "ReadFile"}'},
+            }
+        ),
+    ),
     "no-class": ("WB-KER-009", build_model({"class_name": 7, "config": {}})),
-    "odd-class": ("WB-KER-009", build_model({"class_name": "Dense", "module": ["os"], "config": {}})),
-    "function-object": ("WB-KER-009", build_model({"class_name": "function", "module": "os", "config": {"x": 1}})),
-    "config-in-text": ("WB-KER-003", {"model_config": json.dumps({"module": "os", "class_name": "system", "config": {}})}),
-}  # fmt: skip
+    "odd-class": (
+        "WB-KER-009",
+        build_model({"class_name": "Dense", "module": ["os"], "config": {}}),
+    ),
+    "function-object": (
+        "WB-KER-009",
+        build_model({"class_name": "function", "module": "os", "config": {"x": 1}}),
+    ),
+    "config-in-text": (
+        "WB-KER-003",
+        {"model_config": json.dumps({"module": "os", "class_name": "system", "config": {}})},
+    ),
+}
 
 
 @pytest.mark.parametrize("form", FORMS)
