@@ -101,7 +101,7 @@ def examine_hdf5(
         return True
     first = state.problems[0]
     more = f" and {len(state.problems) - 1:,} more" if len(state.problems) > 1 else ""
-    yield not_examined(at, "hdf5", f"{first.path[:_SHOWN]}: {first.message}{more}")
+    yield not_examined(at, "hdf5", f"{first.path[:_SHOWN]!r}: {first.message}{more}")
     return True
 
 
