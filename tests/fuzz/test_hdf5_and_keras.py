@@ -82,45 +82,17 @@ def test_damaged_hdf5(data: bytes) -> None:
     fuzz_hdf5(data)
 
 
-KEYS = st.sampled_from(
-    [
-        "class_name",
-        "config",
-        "module",
-        "registered_name",
-        "function",
-        "layers",
-        "model_config",
-        "function_type",
-        "weightsManifest",
-        "paths",
-        "vocabulary",
-        "node_def",
-        "x",
-        "filepath",
-    ]
+KEY_WORDS = (
+    "class_name config module registered_name function layers model_config function_type"
+    " weightsManifest paths vocabulary node_def x filepath"
 )
+KEYS = st.sampled_from(KEY_WORDS.split())
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-WORDS = st.sampled_from(
-    [
-        "Lambda",
-        "function",
-        "lambda",
-        "os",
-        "keras",
-        "__lambda__",
-        "__typespec__",
-        "TFSMLayer",
-        "{",
-        "TorchModuleWrapper",
-        "TFOpLambda",
-        "TensorFlowOpLayer",
-        "Merge",
-        "keras.layers",
-        "a>b",
-        ">",
-    ]
+NAME_WORDS = (
+    "Lambda function lambda os keras __lambda__ __typespec__ TFSMLayer { TorchModuleWrapper"
+    " TFOpLambda TensorFlowOpLayer Merge keras.layers a>b >"
 )
+WORDS = st.sampled_from(NAME_WORDS.split())
 DOCUMENTS = st.recursive(
     LEAVES | WORDS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5),
