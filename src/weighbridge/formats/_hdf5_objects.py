@@ -60,8 +60,9 @@ KNOWN_MESSAGES = frozenset(range(_LAST_KNOWN + 1))
 _SHARED = 2
 # What a message costs besides its bytes, in bytes.
 _MESSAGE_COST_BYTES = 32
-# Types that may hold more than numbers; where their chunks are is worth knowing.
-_TELLING = ("string", "opaque", "vlen", "vlen-string")
+# Types that may hold more than numbers; where their chunks are is worth knowing. Not those of
+# variable length, whose values are in heaps.
+_TELLING = ("string", "opaque")
 # Chunks of a dataset that are listed; the rest of a large one is of the same kind.
 _MAX_CHUNKS = 100_000
 _MAX_VALUES = 100_000

@@ -564,6 +564,14 @@ def test_labels_of_others_are_no_layers() -> None:
         assert not gates(scan(to_json(document), "a.json"))
 
 
+def test_a_layer_in_any_other_document_is_found() -> None:
+    for name in ("lambda-3", "os-system", "registered", "vocabulary"):
+        document = {"a": [{"b": [[{"c": HOSTILE[name][1]}]]}]}
+        assert HOSTILE[name][0] in rules(scan(to_json(document), "a.json"))
+    escaped = to_json(HOSTILE["lambda-2"][1]).replace(b"class_name", b"\\u0063lass_name")
+    assert "WB-KER-001" in rules(scan(escaped, "a.json"))
+
+
 def test_a_model_of_tensorflow_js_names_its_numbers() -> None:
     topology = {"keras_version": "2.15.0", "backend": "tensorflow", "model_config": BENIGN["old"]}
     weights = {"paths": ["group1-shard1of1.bin"], "weights": []}

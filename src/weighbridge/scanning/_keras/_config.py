@@ -81,11 +81,31 @@ _FILE_KEY_WORDS = frozenset({"", "auto", "none", "default"})
 def looks_like_keras_config(document: object) -> bool:
     """Return whether a JSON document is what Keras writes, or may be loaded as if it were.
 
-    A class with its config is enough, at the top or in a list of layers; a label that is called
-    ``class_name`` in other people's data is not.
+    A class with its config is enough at the top or in a list of layers; deeper it has to be of
+    Keras, or to name a module. A label that is called ``class_name`` in other people's data is not.
     """
+    return _begins_like_config(document) or _holds_object(document)
+
+
+def _holds_object(document: object) -> bool:
+    pending: list[Any] = [document]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending.extend(item for item in value if isinstance(item, list | dict))
+        elif isinstance(value, dict):
+            name = value.get("class_name")
+            if isinstance(name, str) and _is_object(value):
+                named = value.keys() & {"module", "registered_name"}
+                if named or name in _SPECIAL or name.startswith("__") or is_known_class(name):
+                    return True
+            pending.extend(item for item in value.values() if isinstance(item, list | dict))
+    return False
+
+
+def _begins_like_config(document: object) -> bool:
     if isinstance(document, list):
-        return any(looks_like_keras_config(item) for item in document[:16])
+        return any(isinstance(item, dict) and _begins_like_config(item) for item in document[:16])
     if not isinstance(document, dict):
         return False
     if _is_object(document) or ("keras_version" in document and "backend" in document):

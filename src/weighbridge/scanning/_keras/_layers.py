@@ -24,7 +24,7 @@ _SHOWN = 80
 _MAX_CODE_CHARS = 1024 * 1024
 # Shorter text is no code object.
 _LEAST_CODE_CHARS = 24
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 _WORD = re.compile(rb"[A-Za-z_./:-][\w ./:%-]{2,60}")
 _NODE_OP = re.compile(r'"?\bop"?\s*:\s*"(\w{1,80})"')
 _PLAIN_OP_WORDS = (
