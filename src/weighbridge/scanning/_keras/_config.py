@@ -125,7 +125,10 @@ def _is_object(value: object) -> bool:
     """Return whether Keras would build something from this."""
     if not isinstance(value, dict) or "class_name" not in value:
         return False
-    return bool(value.keys() & {"config", "module", "registered_name", "items", "inbound_nodes"})
+    if value.keys() & {"module", "registered_name", "items", "inbound_nodes"}:
+        return True
+    words = isinstance(value.get("config"), str) and value["class_name"] != "function"
+    return "config" in value and not words
 
 
 def parse_keras_json(data: bytes, limits: Limits) -> object:
