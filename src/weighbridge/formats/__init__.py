@@ -44,6 +44,22 @@ if TYPE_CHECKING:
         parse_path_list,
     )
     from weighbridge.formats._git_text import GitChange, parse_git_diff_text, parse_git_status_text
+    from weighbridge.formats._hdf5 import (
+        find_hdf5_start,
+        list_hdf5_heap_objects,
+        read_hdf5,
+    )
+    from weighbridge.formats._hdf5_values import (
+        Hdf5Attribute,
+        Hdf5Dataset,
+        Hdf5Event,
+        Hdf5File,
+        Hdf5Filter,
+        Hdf5Link,
+        Hdf5Object,
+        Hdf5Problem,
+        Hdf5Type,
+    )
     from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
     from weighbridge.formats._msgpack import (
         MsgpackArray,
@@ -121,6 +137,15 @@ __all__ = [
     "GitChange",
     "GitDiff",
     "GitFile",
+    "Hdf5Attribute",
+    "Hdf5Dataset",
+    "Hdf5Event",
+    "Hdf5File",
+    "Hdf5Filter",
+    "Hdf5Link",
+    "Hdf5Object",
+    "Hdf5Problem",
+    "Hdf5Type",
     "LicenseChoice",
     "LicenseTerm",
     "MemorySource",
@@ -152,10 +177,12 @@ __all__ = [
     "check_image_end",
     "compute_dvc_folder",
     "expand_stream",
+    "find_hdf5_start",
     "find_r_start",
     "find_zip_gaps",
     "hash_dvc",
     "hash_dvc_legacy",
+    "list_hdf5_heap_objects",
     "looks_like_arrow",
     "looks_like_msgpack",
     "looks_like_text",
@@ -179,6 +206,7 @@ __all__ = [
     "parse_strace_text",
     "read_arrow_messages",
     "read_gguf",
+    "read_hdf5",
     "read_msgpack",
     "read_msgpack_array",
     "read_npy_header",
@@ -231,6 +259,18 @@ _MODULES = {
         "GitChange",
         "parse_git_diff_text",
         "parse_git_status_text",
+    ),
+    "_hdf5": ("find_hdf5_start", "list_hdf5_heap_objects", "read_hdf5"),
+    "_hdf5_values": (
+        "Hdf5Attribute",
+        "Hdf5Dataset",
+        "Hdf5Event",
+        "Hdf5File",
+        "Hdf5Filter",
+        "Hdf5Link",
+        "Hdf5Object",
+        "Hdf5Problem",
+        "Hdf5Type",
     ),
     "_license_text": (
         "LicenseChoice",

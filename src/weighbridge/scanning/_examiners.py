@@ -30,6 +30,7 @@ _EXAMINERS: dict[str, tuple[str, str]] = {
     "arrow": ("_data._tables", "examine_arrow"),
     "catboost": ("_data._trees", "examine_catboost"),
     "gguf": ("_tensors._headers", "examine_gguf"),
+    "hdf5": ("_keras._hdf5", "examine_hdf5"),
     "lightgbm": ("_data._trees", "examine_lightgbm"),
     "msgpack": ("_data._msgpack", "examine_msgpack"),
     "numpy": ("_tensors._headers", "examine_npy"),

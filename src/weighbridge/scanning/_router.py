@@ -187,7 +187,7 @@ def _examine_body(
         told = told or knew
     if told:
         return True
-    return (yield from examine_text(body, at, context))
+    return (yield from examine_text(body, at, context, examine))
 
 
 def _examine_format(

@@ -9,16 +9,21 @@ from weighbridge.core import parse_json
 from weighbridge.errors import ParseError
 from weighbridge.formats import read_text
 from weighbridge.scanning._code import examine_code, examine_template
-from weighbridge.scanning._notes import inert, not_examined
+from weighbridge.scanning._keras._config import (
+    check_keras_config,
+    looks_like_keras_config,
+    parse_keras_json,
+)
+from weighbridge.scanning._notes import examined, inert, not_examined
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from weighbridge.core import Coverage, Limits, Location
     from weighbridge.core.ports import ByteSource
     from weighbridge.formats import Text
     from weighbridge.scanning._context import ScanContext
-    from weighbridge.scanning._notes import Note
+    from weighbridge.scanning._notes import Examine, Note
 
 __all__ = ["examine_text"]
 
@@ -88,15 +93,16 @@ _YAML_TAG = re.compile(
 )
 # An escaped letter, or a line break that the reader takes away.
 _YAML_ESCAPE = re.compile(rb"\\(?:x[2-7]|u00[2-7]|U000000[2-7]|\r?\n)")
-# What Keras itself writes with the module ``builtins``.
-_KERAS_BUILTINS = frozenset({"function", "__tuple__", "str", "dict"})
+_KERAS_CLASS = b'"class_name"'
+# Keras writes what JSON has no words for.
+_KERAS_NUMBER = re.compile(rb"\b(?:NaN|Infinity)\b")
 # sentence-transformers imports each ``type`` that this file lists.
 _MODULES_FILE = "modules.json"
 _KNOWN_MODULES = ("sentence_transformers.",)
 
 
 def examine_text(
-    source: ByteSource, at: Location, context: ScanContext
+    source: ByteSource, at: Location, context: ScanContext, examine: Examine | None = None
 ) -> Generator[Note, None, bool]:
     """Examine a text; return False, in silence, if the bytes are no text.
 
@@ -126,7 +132,7 @@ def examine_text(
     elif suffix in _JINJA_SUFFIXES or start.startswith((b"{%", b"{{", b"{#")):
         yield from examine_template(start.decode("utf-8", "replace"), at, context)
     elif is_json:
-        yield _judge_json(text, at, context, parse=name == _MODULES_FILE)
+        yield from _judge_json(text, at, context, examine, parse=name == _MODULES_FILE)
     else:
         yield _judge_other(text, at, suffix=suffix)
     return True
@@ -175,7 +181,9 @@ def _judge_yaml(text: Text, at: Location) -> Coverage:
     return inert(at, "yaml", "plain data")
 
 
-def _judge_json(text: Text, at: Location, context: ScanContext, *, parse: bool) -> Coverage:
+def _judge_json(
+    text: Text, at: Location, context: ScanContext, examine: Examine | None, *, parse: bool
+) -> Iterator[Note]:
     names = _list_names(text)
     hidden = bool(text.found & set(_ESCAPES)) and (
         not text.whole or _ESCAPED_LETTER.search(text.data) is not None
@@ -183,23 +191,36 @@ def _judge_json(text: Text, at: Location, context: ScanContext, *, parse: bool) 
     needed = bool(names) or hidden or parse
     size = len(text.data)
     if not needed and (size > _PARSE_ALWAYS_BYTES or not context.budget.can_parse(size)):
-        return inert(at, "json", "names no code to load")
+        yield inert(at, "json", "names no code to load")
+        return
     if not text.whole:
-        return not_examined(at, "json", f"it may name code to load ({names or 'by escapes'})")
+        yield not_examined(at, "json", f"it may name code to load ({names or 'by escapes'})")
+        return
     try:
         lines = text.data.count(b"\n")
         context.budget.spend_parsed_bytes(size + _LINE_COST_BYTES * lines)
         document = _parse(text.data, context.limits)
     except ParseError as error:
-        if needed:
-            reason = f"it may name code to load ({names or 'unreadable'}), and {error}"
-            return not_examined(at, "json", reason)
-        if problem := _find_python(text):
-            return not_examined(at, "code", problem)
-        return inert(at, "text", "begins like JSON, is not, and names no code to load")
+        yield _judge_unreadable(text, at, error, names=names, needed=needed)
+        return
     if named := _find_code_names(document):
-        return not_examined(at, "json", f"it names code to load ({named})")
-    return inert(at, "json", "names no code to load")
+        yield not_examined(at, "json", f"it names code to load ({named})")
+    if looks_like_keras_config(document):
+        yield from check_keras_config(document, at, context, examine)
+        yield examined(at, "keras config")
+    elif not named:
+        yield inert(at, "json", "names no code to load")
+
+
+def _judge_unreadable(
+    text: Text, at: Location, error: ParseError, *, names: str, needed: bool
+) -> Coverage:
+    if needed:
+        reason = f"it may name code to load ({names or 'unreadable'}), and {error}"
+        return not_examined(at, "json", reason)
+    if problem := _find_python(text):
+        return not_examined(at, "code", problem)
+    return inert(at, "text", "begins like JSON, is not, and names no code to load")
 
 
 def _list_names(text: Text) -> str:
@@ -215,6 +236,8 @@ def _parse(data: bytes, limits: Limits) -> object:
     try:
         return parse_json(plain, what="it", limits=limits)
     except ParseError:
+        if _KERAS_CLASS in data and _KERAS_NUMBER.search(data):
+            return parse_keras_json(plain, limits)
         lines = [line for line in plain.splitlines() if line.strip()]
         if len(lines) < 2:  # noqa: PLR2004 - two lines or it is no list of documents
             raise
@@ -269,11 +292,4 @@ def _find_class(value: dict[str, Any]) -> str:
     kind = value.get("type")
     if isinstance(kind, str) and "." in kind and "path" in value:
         return "" if kind.startswith(_KNOWN_MODULES) else f"the module {kind[:80]}"
-    name, module = value.get("class_name"), value.get("module")
-    if name == "Lambda":
-        return "a Keras Lambda layer"
-    # Keras imports ``module`` and looks up ``class_name`` in it (CVE-2025-1550).
-    if isinstance(name, str) and isinstance(module, str) and module.partition(".")[0] != "keras":
-        plain = module == "builtins" and name in _KERAS_BUILTINS
-        return "" if plain else f"the class {module[:80]}.{name[:80]}"
     return ""

@@ -21,7 +21,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "_documents": (),
     "_general": ("ART", "BIN", "SCN"),
     "_graphs": (),
-    "_keras": (),
+    "_keras": ("HDF", "KER"),
     "_pickle": ("PKL",),
     "_tensors": ("GGF", "NPY", "STN", "TNS"),
 }

@@ -1,0 +1,1 @@
+"""Keras' configs and HDF5."""
