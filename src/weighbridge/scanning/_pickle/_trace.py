@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ListingBuilder", "PickleTracer", "TracedMachine"]
 
 # Of a run of opcodes that only build data, so many are shown at its begin and its end.
-_SHOWN_FIRST, _SHOWN_LAST = 2, 3
+_SHOWN_FIRST, _SHOWN_LAST = 2, 8
 _MAX_STEPS = 20_000  # of one file
 _MAX_PICKLES = 10_000  # of one file
 _MAX_ARGUMENT = 120
