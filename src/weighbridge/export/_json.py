@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Literal
 
-from weighbridge.core import Answer, worst
+from weighbridge.core import Answer, ScanTerms, worst
 from weighbridge.export._encodable import encodable
-from weighbridge.export._report import count_coverage, judge_scan, scan_word, to_rfc3339
+from weighbridge.export._report import (
+    ScannedPath,
+    count_coverage,
+    judge_scan,
+    scan_word,
+    to_rfc3339,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
         SignatureEvidence,
         Verdict,
     )
-    from weighbridge.export._report import CheckReport, ScannedPath
+    from weighbridge.export._report import CheckReport
 
 __all__ = [
     "SCHEMA_IDS",
@@ -120,14 +126,7 @@ def scan_to_json(report: ScanReport, *, answer: Answer | None = None) -> JsonVal
         report: The scan.
         answer: What it was judged to be; None judges it as the built-in policy does.
     """
-    document: dict[str, JsonValue] = {
-        "$schema": SCHEMA_IDS["scan-v1"],
-        "version": 1,
-        "answer": (answer or judge_scan(report)).value,
-        **_scan(report),
-        "rules": rules_to_json(report.rules),
-    }
-    return encodable(document)
+    return _scanned(ScannedPath("", report, answer or judge_scan(report), ScanTerms()))
 
 
 def scans_to_json(scans: Sequence[ScannedPath]) -> JsonValue:

@@ -12,6 +12,7 @@ ELEMENTS = frozenset(
         *("strong", "time", "table", "caption", "thead", "tbody", "tr", "th", "td"),
         *("details", "summary", "svg", "path", "circle"),
         *("a", "g", "rect", "text"),
+        *("fieldset", "legend", "input", "label"),
     }
 )
 ATTRIBUTES = frozenset(
@@ -29,11 +30,12 @@ ATTRIBUTES = frozenset(
             "style",
         ),
         *("aria-labelledby", "aria-hidden", "aria-label", "focusable", "scope", "role", "tabindex"),
+        *("type", "for", "checked", "autocomplete"),
         *("href", "width", "height", "x", "y", "rx"),
         *("viewbox", "d", "fill", "stroke", "stroke-width", "stroke-linecap", "cx", "cy", "r"),
     }
 )
-VOID = {"meta"}
+VOID = {"meta", "input"}
 
 
 class Page(HTMLParser):

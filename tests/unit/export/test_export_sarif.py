@@ -181,7 +181,7 @@ def test_rules_carry_what_code_scanning_services_ask_for() -> None:
 
 
 def test_worse_findings_rank_higher() -> None:
-    from weighbridge.export._sarif import _RANKS  # noqa: PLC0415
+    from weighbridge.export._sarif_parts import _RANKS  # noqa: PLC0415
 
     ranks = [_RANKS[severity] for severity in Severity]
     assert ranks == sorted(ranks)
