@@ -106,11 +106,9 @@ def _verdict(style: Style, answer: Answer) -> str:
 
 def _head(style: Style, scan: ScannedPath) -> list[str]:
     """Say the answer in both ways: as exit codes count it, and as a word for what is inside."""
-    word = _verdict(style, scan.answer)
-    told = f"{scan_word(scan.answer)}: {count_findings(scan.report.findings)}"
-    if not scan.path:
-        return style.title(word, told, COLOURS[scan.answer])
-    return style.title(word, f"{scan.path}  {told}", COLOURS[scan.answer])
+    word, found = scan_word(scan.answer), count_findings(scan.report.findings)
+    told = f"{scan.path}: {word} ({found})" if scan.path else f"{word}: {found}"
+    return style.title(_verdict(style, scan.answer), told, COLOURS[scan.answer])
 
 
 def _findings(style: Style, groups: Sequence[SameFinding]) -> list[str]:
