@@ -77,11 +77,8 @@ def test_of_several_paths_the_worst_counts_and_one_that_is_missing_hides_no_othe
     assert json.loads(done.stdout)["path"] == str(good)
     assert run_cli("scan", model / "missing", evil).returncode == 1
     assert run_cli("scan", model / "missing").returncode == 2
-    assert (
-        "3 paths: 1 malicious, 1 unknown, 1 clean"
-        in " ".join(run_cli("scan", good, net, evil).stdout.replace("1 clean", "1 clean").split())
-        or "Together" in run_cli("scan", good, net, evil).stdout
-    )
+    together = " ".join(run_cli("scan", good, net, evil).stdout.split()[-10:])
+    assert together.endswith("Together 3 paths: 1 clean, 1 malicious, 1 unknown")
 
 
 def test_json_of_one_path_is_a_scan_and_of_several_a_list(model: Path) -> None:
@@ -99,11 +96,16 @@ def test_json_of_one_path_is_a_scan_and_of_several_a_list(model: Path) -> None:
 
 
 def test_standard_input_is_scanned_as_one_file() -> None:
-    done = subprocess.run([WEIGHBRIDGE, "scan", "-"], input=EVIL_PICKLE, capture_output=True)
+    done = subprocess.run(
+        [WEIGHBRIDGE, "scan", "-"], input=EVIL_PICKLE, capture_output=True, check=False
+    )
     assert done.returncode == 1
     assert b"WB-PKL-001" in done.stdout
     done = subprocess.run(
-        [WEIGHBRIDGE, "scan", "-", "--json"], input=gzip.compress(EVIL_PICKLE), capture_output=True
+        [WEIGHBRIDGE, "scan", "-", "--json"],
+        input=gzip.compress(EVIL_PICKLE),
+        capture_output=True,
+        check=False,
     )
     assert json.loads(done.stdout)["findings"][0]["location"]["file"] == "-"
 
@@ -111,7 +113,7 @@ def test_standard_input_is_scanned_as_one_file() -> None:
 def test_findings_say_where_with_which_opcode_and_what_would_run(model: Path) -> None:
     text = run_cli("scan", model).stdout
     flat = " ".join(text.split())
-    assert "WB-PKL-001 in/evil.pkl, byte 28, opcode REDUCE" in flat
+    assert "WB-PKL-001 in/evil.pkl, byte 27, opcode REDUCE" in flat
     assert "calls os.system" in flat or "calls posix.system" in flat
     assert "echo pwned" in flat
     # The file with the worst comes first.
@@ -146,7 +148,7 @@ def test_coverage_is_a_table_and_what_was_not_examined_has_its_reason(model: Pat
     (model / "what.is").write_bytes(bytes(range(7, 255)) * 9)
     flat = " ".join(run_cli("scan", model).stdout.split())
     assert "format examined inert not examined bytes" in flat
-    assert f"pickle 3 - - {len(GOOD) + len(UNKNOWN):,} B" in flat or "pickle 3 - - " in flat
+    assert "pickle 3 - - " in flat
     assert "unknown - - 1 2.2 KiB" in flat
     assert "? what.is: its format is not known" in flat
 
@@ -166,9 +168,9 @@ def test_a_policy_says_what_counts(model: Path) -> None:
     assert scan("scan = { warn-only = true }", "pack.zip") == 0
     assert scan("card = {}", "pack.zip") == 2
     policy.write_text("version = 1\n[require]\nscan = { warn-only = true }\n")
-    told = run_cli("scan", model / "pack.zip", "--policy", policy).stdout.splitlines()[-1]
-    assert "FAIL" in told
-    assert "only warns" in told
+    told = " ".join(run_cli("scan", model / "pack.zip", "--policy", policy).stdout.split())
+    assert "FAIL malicious. Do not load it." in told
+    assert told.endswith("The policy only warns.")
 
 
 def test_sarif_is_one_valid_run_with_rules_and_taxonomies(model: Path, tmp_path: Path) -> None:
@@ -205,7 +207,7 @@ def test_sarif_is_one_valid_run_with_rules_and_taxonomies(model: Path, tmp_path:
     member = next(one for one in run["results"] if one["ruleId"] == "WB-PKL-001")
     (place,) = member["locations"]
     assert "region" not in place["physicalLocation"]  # the offset is inside the member
-    assert place["properties"]["memberOffsetBytes"] == 28
+    assert place["properties"]["memberOffsetBytes"] == 27
     assert member["properties"]["opcode"] == "REDUCE"
     on_disk = next(one for one in run["results"] if one["ruleId"] == "WB-PKL-004")
     assert "byteOffset" in on_disk["locations"][0]["physicalLocation"]["region"]
@@ -282,7 +284,7 @@ def test_a_scan_can_be_signed_and_inspect_tells_it(model: Path) -> None:
     flat = " ".join(run_cli("inspect", model / "claims.jsonl").stdout.split())
     assert "1. scan about: sha256:" in flat
     assert "result: fail; 1 found" in flat
-    assert "WB-PKL-001 at pack.zip!in/evil.pkl@28" in flat
+    assert "WB-PKL-001 at pack.zip!in/evil.pkl@27" in flat
     assert "allowed: mymodels.Net" in flat
 
 
