@@ -136,7 +136,7 @@ def build_scan(
         counts[names[row.status]] += 1
     predicate: dict[str, JsonValue] = {
         "tool": {"name": _TOOL, "version": __version__},
-        "engine": printable(report.engine, limit=_MAX_WORD),
+        "engine": _cut(report.engine, _MAX_WORD),
         "configuration": _configuration(terms),
         "covered": {**counts},
         "notCovered": [_row(row) for row in missed[:_MAX_LISTED]],
@@ -153,6 +153,11 @@ def build_scan(
     return statement
 
 
+def _cut(text: str, limit: int) -> str:
+    """Return printable text that is no longer than ``limit``, whatever its escapes need."""
+    return printable(text, limit=limit)[:limit]
+
+
 def _badness(finding: Finding) -> tuple[int, int]:
     order = (Answer.FAIL, Answer.UNKNOWN, Answer.PASS)
     return order.index(finding.answer), -finding.severity.rank
@@ -160,7 +165,7 @@ def _badness(finding: Finding) -> tuple[int, int]:
 
 def _configuration(terms: ScanTerms) -> JsonValue:
     return {
-        "policy": printable(terms.policy, limit=_MAX_WORD) or "policy",
+        "policy": _cut(terms.policy, _MAX_WORD) or "policy",
         "policyDigest": terms.policy_digest,
         "allow": [[*pair] for pair in sorted(terms.allowed)],
         "failOn": terms.fail_on.value,
@@ -171,15 +176,15 @@ def _configuration(terms: ScanTerms) -> JsonValue:
 
 
 def _place(location: Location) -> dict[str, JsonValue]:
-    members = [printable(name, limit=_MAX_NAME) for name in location.member[:_MAX_MEMBERS]]
-    return {"file": printable(location.file, limit=_MAX_NAME), "member": [*members]}
+    members = [_cut(name, _MAX_NAME) for name in location.member[:_MAX_MEMBERS]]
+    return {"file": _cut(location.file, _MAX_NAME), "member": [*members]}
 
 
 def _row(row: Coverage) -> JsonValue:
     return {
         **_place(row.location),
-        "format": printable(row.format, limit=_MAX_WORD),
-        "reason": printable(row.reason, limit=_MAX_MESSAGE),
+        "format": _cut(row.format, _MAX_WORD),
+        "reason": _cut(row.reason, _MAX_MESSAGE),
     }
 
 
@@ -189,7 +194,7 @@ def _finding(finding: Finding) -> JsonValue:
         "answer": finding.answer.value,
         "severity": finding.severity.value,
         **_place(finding.location),
-        "message": printable(finding.message, limit=_MAX_MESSAGE),
+        "message": _cut(finding.message, _MAX_MESSAGE),
     }
     if finding.location.offset is not None:
         told["offset"] = finding.location.offset
