@@ -303,10 +303,15 @@ def _take_terms(value: object) -> ScanTerms:
 def _take_place(fields: Mapping[str, Any], where: str) -> Location:
     offset = _take_count(fields, "offset", where) if "offset" in fields else None
     members = _take_list(fields, "member", where, _MAX_MEMBERS)
-    for index, name in enumerate(members):
-        at = f"{where}.member[{index}]"
-        take_text({"": name}, "", where=at, limit=_MAX_NAME, may_be_empty=True)
-    return Location(take_text(fields, "file", where=where, limit=_MAX_NAME), (*members,), offset)
+    file = _take_name(fields.get("file"), f"{where}.file")
+    names = (_take_name(one, f"{where}.member[{i}]") for i, one in enumerate(members))
+    return Location(file, tuple(names), offset)
+
+
+def _take_name(value: object, where: str) -> str:
+    """Read a name of a file or member, which may be blank: archives hold such members."""
+    text = f"_{value}" if isinstance(value, str) else None
+    return take_text({"": text}, "", where=where, limit=_MAX_NAME + 1).removeprefix("_")
 
 
 def _take_row(value: object, where: str) -> Coverage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -104,8 +105,9 @@ def explanation_to_text(
     """
     style = Style(max(width, MIN_WIDTH), colour=colour, unicode=unicode)
     report = explanation.report
-    blocks = [_listing(style, one, report.findings) for one in explanation.pickles]
-    blocks.append(_tree(style, explanation))
+    told: set[int] = set()
+    blocks = [_listing(style, one, report.findings, told) for one in explanation.pickles]
+    blocks.append(_tree(style, explanation, told))
     answer = judge_scan(report)
     word = f"{style.symbol(answer)} {answer.value.upper()}"
     told = f"{scan_word(answer)}: {count_findings(report.findings)}"
@@ -113,13 +115,18 @@ def explanation_to_text(
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def _listing(style: Style, listing: PickleListing, findings: tuple[Finding, ...]) -> list[str]:
+def _listing(
+    style: Style, listing: PickleListing, findings: tuple[Finding, ...], told: set[int]
+) -> list[str]:
+    """List one pickle; ``told`` gets the ids of the findings that are shown beside a step."""
     end = "" if listing.is_whole else ", and then it breaks off"
     place = str(replace(listing.location, offset=None))
-    told = f"at byte {listing.location.offset or 0:,}: {to_count(listing.opcodes, 'opcode')}{end}"
-    lines = style.title("Pickle", f"{place}, {told}")
+    count = to_count(listing.opcodes, "opcode")
+    where = f"{place}, at byte {listing.location.offset or 0:,}"
+    lines = style.title("Pickle", f"{where}: {count}{end}")
     for step, found in _join(listing, findings):
         lines += _step(style, step, found)
+        told.update(map(id, found))
     return lines
 
 
@@ -138,7 +145,10 @@ def _join(listing: PickleListing, findings: tuple[Finding, ...]) -> Iterator[_St
     here.sort(key=lambda one: one.location.offset or 0)
     index = 0
     for number, step in enumerate(steps):
-        following = steps[number + 1].offset if number + 1 < len(steps) else step.offset + 1
+        if number + 1 < len(steps):
+            following: float = steps[number + 1].offset
+        else:  # where it breaks off
+            following = step.offset + 1 if listing.is_whole else math.inf
         own: list[Finding] = []
         later: list[Finding] = []
         while index < len(here) and (here[index].location.offset or 0) < following:
@@ -173,22 +183,19 @@ def _step(style: Style, step: PickleStep | None, found: Sequence[Finding]) -> li
     return lines
 
 
-def _tree(style: Style, explanation: Explanation) -> list[str]:
-    """Show the file and what is in it: what each engine made of it."""
+def _tree(style: Style, explanation: Explanation, told: set[int]) -> list[str]:
+    """Show the file and what is in it: what each engine made of it, and what is not told yet."""
     report = explanation.report
     lines = style.title("Engines", report.engine)
-    listed = {replace(one.location, offset=None) for one in explanation.pickles}
     by_place: dict[Location, list[Finding]] = {}
     for finding in report.findings:
-        by_place.setdefault(replace(finding.location, offset=None), []).append(finding)
+        if id(finding) not in told:
+            by_place.setdefault(replace(finding.location, offset=None), []).append(finding)
     for row in report.coverage[:_MAX_ROWS]:
         lines += _row(style, row)
-        if row.location not in listed:
-            for finding in worst_first(tuple(by_place.pop(row.location, ()))):
-                lines += _found(style, finding, depth=len(row.location.member))
-    for place, findings in by_place.items():
-        if place in listed:
-            continue
+        for finding in worst_first(tuple(by_place.pop(row.location, ()))):
+            lines += _found(style, finding, depth=len(row.location.member))
+    for findings in by_place.values():
         for finding in findings:
             lines += _found(style, finding, depth=0)
     more = len(report.coverage) - _MAX_ROWS

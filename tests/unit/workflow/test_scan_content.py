@@ -186,6 +186,9 @@ def test_hostile_names_can_be_signed() -> None:
     row = Coverage(Location(name, (name,) * 100), CoverageStatus.NOT_EXAMINED, name, name)
     claim = parse_scan(_build(ScanReport(name, (), (row,))))
     assert "\x1b" not in claim.not_examined[0].location.file
+    blank = Coverage(Location(" ", ("", " ")), CoverageStatus.NOT_EXAMINED, "unknown", "")
+    claim = parse_scan(_build(ScanReport("e", (), (blank,))))
+    assert claim.not_examined == (blank,)
 
 
 @pytest.mark.parametrize(
