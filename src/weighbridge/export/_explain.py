@@ -105,28 +105,28 @@ def explanation_to_text(
     """
     style = Style(max(width, MIN_WIDTH), colour=colour, unicode=unicode)
     report = explanation.report
-    told: set[int] = set()
-    blocks = [_listing(style, one, report.findings, told) for one in explanation.pickles]
-    blocks.append(_tree(style, explanation, told))
+    shown: set[int] = set()
+    blocks = [_listing(style, one, report.findings, shown) for one in explanation.pickles]
+    blocks.append(_tree(style, explanation, shown))
     answer = judge_scan(report)
     word = f"{style.symbol(answer)} {answer.value.upper()}"
-    told = f"{scan_word(answer)}: {count_findings(report.findings)}"
-    blocks.append(style.title(word, told, COLOURS[answer]))
+    said = f"{scan_word(answer)}: {count_findings(report.findings)}"
+    blocks.append(style.title(word, said, COLOURS[answer]))
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
 def _listing(
-    style: Style, listing: PickleListing, findings: tuple[Finding, ...], told: set[int]
+    style: Style, listing: PickleListing, findings: tuple[Finding, ...], shown: set[int]
 ) -> list[str]:
-    """List one pickle; ``told`` gets the ids of the findings that are shown beside a step."""
-    end = "" if listing.is_whole else ", and then it breaks off"
+    """List one pickle; ``shown`` gets the ids of the findings that are told beside a step."""
     place = str(replace(listing.location, offset=None))
     count = to_count(listing.opcodes, "opcode")
+    end = "" if listing.is_whole else ", and then it breaks off"
     where = f"{place}, at byte {listing.location.offset or 0:,}"
     lines = style.title("Pickle", f"{where}: {count}{end}")
     for step, found in _join(listing, findings):
         lines += _step(style, step, found)
-        told.update(map(id, found))
+        shown.update(map(id, found))
     return lines
 
 

@@ -64,7 +64,7 @@ def test_watching_changes_nothing(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("thing", [{"a": [1.5, "x", None]}, Evil(), list(range(3_000))])
+@pytest.mark.parametrize("thing", [{"a": [1.5, "x", None]}, Evil(), list(range(300))])
 def test_every_opcode_is_listed_or_counted_at_its_offset(protocol: int, thing: object) -> None:
     data = pickle.dumps(thing, protocol=protocol)
     wanted = [(op.name, at) for op, _, at in pickletools.genops(data) if at is not None]
@@ -89,10 +89,13 @@ def test_imports_calls_and_states_are_in_words() -> None:
 
 
 def test_memory_and_lines_stay_bounded() -> None:
-    many = pickle.dumps([{"a": i, "b": str(i)} for i in range(20_000)])
+    many = pickle.dumps([*({"a": i, "b": str(i)} for i in range(40_000)), Evil()])
     _, (listing,) = _explain(many)
     assert len(listing.steps) < 30
-    calls = b"\x80\x02" + b"ccollections\nOrderedDict\n)R0" * 30_000 + b"N."
+    assert listing.opcodes == sum(1 for _ in pickletools.genops(many))
+    assert listing.opcodes == sum(step.folded or 1 for step in listing.steps)
+    assert any(step.effect.startswith("call ") for step in listing.steps)
+    calls = b"\x80\x02" + b"ccollections\nOrderedDict\n)R0" * 21_000 + b"N."
     _, (listing,) = _explain(calls)
     assert len(listing.steps) <= 20_001
     assert "not listed" in listing.steps[-1].effect

@@ -24,6 +24,8 @@ __all__ = ["ListingBuilder", "PickleTracer", "TracedMachine"]
 _SHOWN_FIRST, _SHOWN_LAST = 2, 8
 _MAX_STEPS = 20_000  # of one file
 _MAX_PICKLES = 10_000  # of one file
+# From here on the short cut is taken after all, and only what it leaves over is noted.
+_UNHURRIED_OPS = 200_000
 _MAX_ARGUMENT = 120
 _MAX_EFFECT = 400
 _Op = PickleOpcode
@@ -95,6 +97,20 @@ class ListingBuilder:
                 self._folded_from = self._folded_from if self._folded else dropped.offset
                 self._folded += 1
 
+    @property
+    def is_long(self) -> bool:
+        """Whether so many opcodes came that no person reads on one by one."""
+        return self._opcodes > _UNHURRIED_OPS
+
+    def skip(self, count: int, offset: int) -> None:
+        """Take opcodes from ``offset`` on that only build data, without looking at them."""
+        if not count:
+            return
+        self._opcodes += count
+        self._folded_from = self._folded_from if self._folded else offset
+        self._folded += count + len(self._last)
+        self._last.clear()
+
     def conclude(self, at: Location, most: int) -> PickleListing:
         """Return the listing, with ``most`` steps at most and the rest folded."""
         self._flush()
@@ -145,6 +161,11 @@ class TracedMachine(Machine):
             super()._hurry(cursor)
             return
         at = cursor.base + cursor.pos
+        if self._listing.is_long:
+            before = self._unspent
+            super()._hurry(cursor)
+            self._listing.skip(self._unspent - before, at)
+            at = cursor.base + cursor.pos
         if self._reader is None or self._reader.base + self._reader.pos != at:
             self._reader = PickleCursor(self._source, at)
         try:
