@@ -123,7 +123,15 @@ def _findings(report: ScanReport, number: int) -> Markup:
     shown = groups[:_MAX_FINDINGS]
     files = list(dict.fromkeys(one.finding.location.file for one in shown))
     marks = {file: f"f{index}" for index, file in enumerate(files[:_MAX_FILTERED_FILES])}
-    cards = [_card(one, marks.get(one.finding.location.file, "f-other")) for one in shown]
+    explained = {rule.rule_id for rule in report.rules}
+    cards = [
+        _card(
+            one,
+            marks.get(one.finding.location.file, "f-other"),
+            is_explained=one.finding.rule_id in explained,
+        )
+        for one in shown
+    ]
     name = f"findings-{number}"
     return section(
         "Findings",
@@ -178,14 +186,16 @@ def _input(**attributes: str) -> Markup:
     return Markup(made.html.removesuffix("</input>"))
 
 
-def _card(group: SameFinding, mark: str) -> Markup:
+def _card(group: SameFinding, mark: str, *, is_explained: bool) -> Markup:
     finding = group.finding
     top = element(
         "div",
         element("span", finding.severity.value, class_=f"chip {finding.answer.value}"),
         element("code", str(finding.location), class_="where"),
         *([element("span", finding.opcode, class_="opcode")] if finding.opcode else []),
-        element("a", finding.rule_id, href=f"#rule-{finding.rule_id}", class_="id"),
+        element("a", finding.rule_id, href=f"#rule-{finding.rule_id}", class_="id")
+        if is_explained
+        else element("span", finding.rule_id, class_="id"),
         class_="line",
     )
     parts = [top, element("p", finding.message)]

@@ -15,6 +15,7 @@ from weighbridge.export._sarif_parts import (
     fingerprint,
     message,
     place_file,
+    refer_taxa,
     safe_text,
     tell_finding,
     tell_not_examined,
@@ -60,10 +61,8 @@ def to_sarif(report: CheckReport) -> JsonValue:
     rules |= {_gate_id(rule): _gate_rule(rule) for rule in broken}
     rules |= {one.rule_id: descriptor(one.rule_id, one.about, page="report") for one in others}
     order = {rule_id: index for index, rule_id in enumerate(rules)}
-    results = [
-        tell_finding(finding, order, seen, rules=evidence.scan.rules)
-        for finding in evidence.scan.findings
-    ]
+    taxa = refer_taxa(evidence.scan.rules)
+    results = [tell_finding(finding, order, seen, taxa=taxa) for finding in evidence.scan.findings]
     results += [_broken_rule(rule, evidence.artifact, order, seen) for rule in broken]
     results += [_other(one, evidence.artifact, order, seen) for one in others]
     return build_log(

@@ -24,6 +24,7 @@ __all__ = [
     "message",
     "place",
     "place_file",
+    "refer_taxa",
     "safe_text",
     "tell_finding",
     "tell_not_examined",
@@ -292,6 +293,16 @@ def _refer(taxonomy: str, name: str, order: Mapping[tuple[str, str], tuple[int, 
     }
 
 
+def refer_taxa(rules: Iterable[Rule]) -> dict[str, list[JsonValue]]:
+    """Return rule id -> references to what it is of, for all rules of the scan in one run."""
+    known = tuple(rules)
+    order = _index_taxa(_list_taxa(known))
+    return {
+        rule.rule_id: [_refer(taxonomy, name, order) for taxonomy, name in _list_taxa((rule,))]
+        for rule in known
+    }
+
+
 # -- results --------------------------------------------------------------------------------------
 
 
@@ -300,7 +311,7 @@ def tell_finding(
     order: Mapping[str, int],
     seen: Counter[str],
     *,
-    rules: Iterable[Rule] = (),
+    taxa: Mapping[str, list[JsonValue]],
     base: str = BASE,
 ) -> JsonValue:
     """Return the result of one finding.
@@ -309,7 +320,7 @@ def tell_finding(
         finding: It.
         order: Rule id -> index of its descriptor.
         seen: Fingerprints so far.
-        rules: All rules of the scan in this run; their taxonomies are referred to.
+        taxa: As :func:`refer_taxa` gave it.
         base: What the path is relative to.
     """
     failed = finding.answer is Answer.FAIL
@@ -335,11 +346,8 @@ def tell_finding(
         "partialFingerprints": marks,
         "properties": properties,
     }
-    known = tuple(rules)
-    own = [rule for rule in known if rule.rule_id == finding.rule_id]
-    if taxa := _list_taxa(own):
-        indices = _index_taxa(_list_taxa(known))
-        told["taxa"] = [_refer(taxonomy, name, indices) for taxonomy, name in taxa]
+    if found := taxa.get(finding.rule_id):
+        told["taxa"] = found
     return told
 
 

@@ -9,6 +9,7 @@ from weighbridge.core import printable, worst
 from weighbridge.export._sarif_parts import (
     BASE,
     build_log,
+    refer_taxa,
     tell_finding,
     tell_not_examined,
     tell_rules,
@@ -35,8 +36,9 @@ def scans_to_sarif(scans: Sequence[ScannedPath], *, version: str) -> JsonValue:
     order = {rule_id: index for index, rule_id in enumerate(rules)}
     bases = [BASE if index == 1 else f"{BASE}-{index}" for index in range(1, len(scans) + 1)]
     known = tuple(found.values())
+    taxa = refer_taxa(known)
     results = [
-        tell_finding(finding, order, seen, rules=known, base=base)
+        tell_finding(finding, order, seen, taxa=taxa, base=base)
         for scan, base in zip(scans, bases, strict=True)
         for finding in scan.report.findings
     ]
