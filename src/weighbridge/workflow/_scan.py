@@ -26,11 +26,7 @@ from weighbridge.errors import InputError, LimitExceededError
 from weighbridge.export import ScannedPath
 from weighbridge.formats import MemorySource, SliceSource, open_expanded
 from weighbridge.scanning import build_inspector, conclude, explain, list_rules
-from weighbridge.signing import describe_signer
 from weighbridge.workflow._paths import to_optional_path, to_path
-from weighbridge.workflow._people import ClaimPlace
-from weighbridge.workflow._policy_trust import load_policy
-from weighbridge.workflow._signers import choose_signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,6 +37,7 @@ if TYPE_CHECKING:
     from weighbridge.core import FileScan, PickleListing, ScanReport
     from weighbridge.core.ports import BundleStore, ByteSource, Executor, Progress, StrPath
     from weighbridge.signing import Signer
+    from weighbridge.workflow._people import ClaimPlace
     from weighbridge.workflow._signers import SignerSpec
 
     Scannable: TypeAlias = "StrPath | bytes | bytearray | memoryview | BinaryIO"
@@ -126,27 +123,31 @@ def load_scan_terms(
         InputError: The policy cannot be used, or asks nothing of a scan.
         LimitExceededError: It is too large.
     """
+    terms = ScanTerms(allowed=allowed)
     file = to_optional_path(policy, what="policy")
-    rules = load_policy(file, limits=limits)
-    if rules.scan is None:
-        raise InputError(
-            f"{printable(rules.name)} asks nothing of a scan; add a line scan = {{}} to [require]"
+    if file is not None:
+        from weighbridge.workflow._policy_trust import (  # noqa: PLC0415 - costs start-up time
+            load_policy,
+        )
+
+        rules = load_policy(file, limits=limits)
+        if rules.scan is None:
+            shown = printable(rules.name)
+            raise InputError(f"{shown} asks nothing of a scan; add a line scan = {{}} to [require]")
+        terms = ScanTerms(
+            policy=rules.name,
+            policy_digest=rules.digest,
+            allowed=rules.allowed | allowed,
+            fail_on=rules.scan.fail_on,
+            complete=rules.scan.complete,
+            warn_only=rules.scan.warn_only,
         )
     changed = tuple(
         (one.name, getattr(limits, one.name))
         for one in fields(Limits)
         if getattr(limits, one.name) != getattr(DEFAULT_LIMITS, one.name)
     )
-    return ScanTerms(
-        policy=rules.name,
-        policy_digest=rules.digest,
-        allowed=rules.allowed | allowed,
-        fail_on=rules.scan.fail_on,
-        complete=rules.scan.complete,
-        warn_only=rules.scan.warn_only,
-        weights=weights,
-        limits=changed,
-    )
+    return replace(terms, weights=weights, limits=changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,9 @@ def plan_scan_claims(
         InputError: An artifact, the key, the claims file or the store cannot be used.
         LimitExceededError: A claims file is too large.
     """
+    from weighbridge.workflow._people import ClaimPlace  # noqa: PLC0415 - costs start-up time
+    from weighbridge.workflow._signers import choose_signer  # noqa: PLC0415
+
     places = {str(path): ClaimPlace.open(path, store, limits) for path in paths}
     return ScanSigning(choose_signer(signer, key, limits=limits), places)
 
@@ -237,6 +241,8 @@ def scan_one(  # noqa: PLR0913 - each is one thing that a user may say
     done = ScannedPath(str(target), report, terms.judge(report), terms, digest)
     if signing is None or manifest is None or digest is None:
         return done
+    from weighbridge.signing import describe_signer  # noqa: PLC0415 - costs start-up time
+
     refuse_changes(weighed.tree, root, limits=limits, signature=own_signature)
     statement = build_scan(
         report,

@@ -33,6 +33,8 @@ from weighbridge.core import (
     parse_scan,
 )
 from weighbridge.errors import InputError, ParseError
+from weighbridge.policy import built_in_policy
+from weighbridge.workflow import load_scan_terms
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SUBJECT = Subject("m", {"sha256": "ab" * 32})
@@ -229,3 +231,19 @@ def test_a_statement_pins_a_digest() -> None:
             scanner="key",
             scanned_at=NOON,
         )
+
+
+def test_without_a_policy_a_scan_is_judged_by_the_built_in_one() -> None:
+    rule, terms = built_in_policy().scan, load_scan_terms()
+    assert rule is not None
+    assert (terms.fail_on, terms.complete, terms.warn_only) == (
+        rule.fail_on,
+        rule.complete,
+        rule.warn_only,
+    )
+    assert terms.policy == built_in_policy().name
+
+
+def test_limits_that_were_changed_are_noted() -> None:
+    limits = replace(DEFAULT_LIMITS, max_nesting=3)
+    assert load_scan_terms(limits=limits).limits == (("max_nesting", 3),)
