@@ -162,6 +162,8 @@ def test_a_policy_says_what_counts(model: Path) -> None:
         return run_cli("scan", model / path, "--policy", policy).returncode
 
     assert scan('scan = { coverage = "any" }', "what.is") == 0
+    told = run_cli("scan", model / "what.is", "--policy", policy).stdout
+    assert "1 thing nobody examined, which the policy accepts." in " ".join(told.split())
     assert scan("scan = {}", "what.is") == 3
     assert scan('scan = { fail-on = "high" }', "net.pkl") == 0
     assert scan('scan = { allow = [["mymodels", "Net"]] }', "net.pkl") == 0

@@ -220,6 +220,9 @@ def _foot(style: Style, scan: ScannedPath) -> list[str]:
     if scan.digest is not None and scan.claims:
         lines += style.hang("", f"Signed: {scan.digest}, in {scan.claims}", DIM)
     said = f"{scan_word(scan.answer)}. {_NEXT[scan.answer]}"
+    missed = len(scan.report.not_examined)
+    if missed and scan.answer is Answer.PASS:
+        said += f" {to_count(missed, 'thing')} nobody examined, which the policy accepts."
     if scan.terms.warn_only and scan.answer is not Answer.PASS:
         said += " The policy only warns."
     return lines + style.title(_verdict(style, scan.answer), said, COLOURS[scan.answer])
