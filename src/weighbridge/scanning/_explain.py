@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["explain"]
 
+_CHANCE = "PERSID"
 _PICKLES = frozenset({"pickle", "joblib", "torch-legacy"})
 
 
@@ -34,10 +35,13 @@ def explain(
     """
     tracer = PickleTracer()
     scan = inspect(source, limits=limits, allowed=allowed, weights=False, tracer=tracer)
-    # What begins like a pickle and is told as something else is none.
+    # What begins with the letter P, an opcode, and is told as something else is no pickle.
     told = {row.location for row in scan.coverage if row.format in _PICKLES}
     told |= {Location(one.location.file, one.location.member) for one in scan.findings}
     listings = (
-        one for one in tracer.listings if Location(one.location.file, one.location.member) in told
+        one
+        for one in tracer.listings
+        if not (one.steps and one.steps[0].opcode == _CHANCE)
+        or Location(one.location.file, one.location.member) in told
     )
     return scan, tuple(listings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import pickle
@@ -9,6 +10,8 @@ import pickletools
 import zipfile
 from typing import Any
 
+import joblib
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,6 +113,21 @@ def test_pickles_are_found_by_the_scans_own_routing_not_by_names() -> None:
         archive.writestr("notes.txt", inner.getvalue())
     _, (listing,) = _explain(outer.getvalue())
     assert listing.location.member == ("notes.txt", "picture.png")
+
+
+def test_arrays_of_objects_and_compressed_pickles_are_listed() -> None:
+    array = io.BytesIO()
+    np.savez(array, x=np.array([{"a": 1}, None], dtype=object))
+    _, (listing,) = _explain(array.getvalue())
+    assert listing.location.member == ("x.npy",)
+    assert listing.is_whole
+    _, (listing,) = _explain(gzip.compress(EVIL_PICKLE))
+    assert listing.steps[-2].effect.startswith("call ")
+    file = io.BytesIO()
+    joblib.dump({"a": np.ones(3), "b": "c"}, file)
+    _, (listing,) = _explain(file.getvalue())
+    assert listing.is_whole
+    assert listing.steps[-1].opcode == "STOP"
 
 
 def test_text_that_begins_like_an_opcode_is_no_pickle() -> None:
