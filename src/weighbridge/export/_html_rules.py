@@ -36,6 +36,16 @@ def _rule(rule: Rule) -> Markup:
             markup(" "),
             element("strong", rule.title),
         ),
-        element("dl", *(element("div", element("dt", a), element("dd", b)) for a, b in terms)),
+        element(
+            "dl", *(element("div", element("dt", a), element("dd", *_words(b))) for a, b in terms)
+        ),
         id=f"rule-{rule.rule_id}",
     )
+
+
+def _words(text: str) -> list[Markup | str]:
+    """Return words of a rule, with what stands between backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return [text]
+    return [element("code", part) if index % 2 else part for index, part in enumerate(parts)]
