@@ -26,11 +26,14 @@ from weighbridge.core import (
     HumanReview,
     Observation,
     RootAcceptance,
+    ScanReport,
+    ScanTerms,
     Statement,
     StepRecord,
     Subject,
     build_acceptance,
     build_review,
+    build_scan,
     parse_bundle,
     parse_json,
     parse_summary,
@@ -123,6 +126,9 @@ CLAIMS = [
         RootAcceptance("r", "https://x", "MIT", "", "me", AT, ENDS, 1), SUBJECTS
     ).payload,
     build_review(HumanReview(Decision.APPROVE, "s", "n", "me", AT, ENDS), SUBJECTS).payload,
+    build_scan(
+        ScanReport("e 1", (), ()), ScanTerms(), SUBJECTS, scanner="me", scanned_at=AT
+    ).payload,
     Statement.build(SUBJECTS, predicate_type=TEST_RESULT_TYPE, predicate=TESTED).payload,
     Statement.build(
         SUBJECTS, predicate_type=SCAI_TYPE, predicate=to_scai({"cpu.model": "x"})

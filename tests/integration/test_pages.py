@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from unit.export import lineages, samples
-from weighbridge.export import to_html, to_trace_html
+from weighbridge.core import Answer, ScanTerms
+from weighbridge.export import ScannedPath, scans_to_html, to_html, to_trace_html
 
 if TYPE_CHECKING:
     from services.chromium import Browser, View
@@ -173,3 +174,38 @@ def test_a_wide_picture_begins_at_the_artifact_and_can_be_scrolled(
         view.evaluate("document.querySelector('.picture .scroll').scrollLeft = 0")
         assert view.evaluate("document.querySelector('.picture .scroll').scrollLeft") == 0
         assert not view.evaluate(seen)
+
+
+SHOWN = "[...document.querySelectorAll('.finding')].filter(e => e.offsetParent).length"
+
+
+@pytest.mark.parametrize(("width", "dark"), VIEWS)
+def test_a_page_about_scans_is_calm_and_its_switches_hide_cards(
+    browser: Browser,
+    tmp_path: Path,
+    width: int,
+    dark: bool,  # noqa: FBT001
+) -> None:
+    scan = samples.failing().evidence.scan
+    page = scans_to_html([ScannedPath("model", scan, Answer.FAIL, ScanTerms())])
+    with browser.open(write(tmp_path, page), width=width, dark=dark) as view:
+        check_calm(view)
+        everything = view.evaluate(SHOWN)
+        view.evaluate("document.querySelector('.switch.critical').click()")
+        assert 0 < view.evaluate(SHOWN) < everything
+        view.evaluate("document.querySelector('.switch.critical').click()")
+        assert view.evaluate(SHOWN) == everything
+        view.evaluate("document.querySelector('.pick.f1').click()")
+        assert 0 < view.evaluate(SHOWN) < everything
+        view.evaluate("document.querySelector('.pick.all').click()")
+        assert view.evaluate(SHOWN) == everything
+
+
+@pytest.mark.parametrize("name", samples.HOSTILE_NAMES)
+def test_hostile_names_in_a_page_about_scans_are_words(
+    browser: Browser, tmp_path: Path, name: str
+) -> None:
+    scan = samples.hostile(name).evidence.scan
+    page = scans_to_html([ScannedPath(name, scan, Answer.FAIL, ScanTerms(policy=name))])
+    with browser.open(write(tmp_path, page), width=360) as view:
+        check_calm(view)

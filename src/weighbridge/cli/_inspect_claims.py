@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from weighbridge.cli._materials import describe_material, material_to_json
 from weighbridge.core import (
     Completeness,
+    CoverageStatus,
     HumanReview,
     RootAcceptance,
+    ScanClaim,
     TestResult,
     VerificationSummary,
     printable,
@@ -30,6 +32,7 @@ _NAMES = {
     HumanReview: "human review",
     VerificationSummary: "verification summary",
     TestResult: "test result",
+    ScanClaim: "scan",
 }
 _MOST_SHOWN = 10
 _COMMIT_DIGITS = 12
@@ -121,7 +124,41 @@ def _describe_content(content: object) -> list[tuple[str, str]]:
             shown = [*metrics[:_MOST_SHOWN], *(["..."] if len(metrics) > _MOST_SHOWN else [])]
             result = "passed" if content.passed else "not passed"
             return [("result", "; ".join([result, *shown]))]
+        case ScanClaim():
+            return _describe_scan(content)
     return []
+
+
+def _describe_scan(scan: ScanClaim) -> list[tuple[str, str]]:
+    """Say what a scan came to, with what, and what nobody has looked at."""
+    counts = [
+        f"{count:,} {status.value.replace('-', ' ')}" for status, count in scan.counts.items()
+    ]
+    missed = [f"{row.location}: {row.reason}" for row in scan.not_examined[:_MOST_SHOWN]]
+    more = scan.counts[CoverageStatus.NOT_EXAMINED] - len(missed)
+    missed += [f"and {more:,} more"] if missed and more > 0 else []
+    found = [f"{one.rule_id} at {one.location}: {one.message}" for one in scan.findings]
+    told = found[:_MOST_SHOWN]
+    rest = scan.findings_count - len(told)
+    terms = scan.terms
+    weights = "all tensors" if terms.weights else "a sample of each tensor"
+    allowed = ", ".join(f"{module}.{name}" for module, name in sorted(terms.allowed))
+    limits = ", ".join(f"{name} = {value:,}" for name, value in terms.limits)
+    coverage = "complete" if terms.complete else "any"
+    return [
+        ("result", f"{scan.answer.value}; {scan.findings_count:,} found"),
+        *(("found", one) for one in told),
+        *([("found", f"and {rest:,} more")] if told and rest > 0 else []),
+        ("looked", f"{', '.join(counts)} (files and members); {weights}"),
+        *(("not", one) for one in missed),
+        ("engine", f"{scan.engine}; weighbridge {scan.tool_version}"),
+        ("policy", f"{terms.policy} {terms.policy_digest}".rstrip()),
+        ("counts", f"{terms.fail_on.value} and worse, coverage {coverage}"),
+        *([("allowed", allowed)] if allowed else []),
+        *([("limits", limits)] if limits else []),
+        ("by", scan.scanner),
+        ("when", f"{scan.scanned_at:%Y-%m-%d %H:%M:%S} UTC"),
+    ]
 
 
 def _describe_levels(levels: Mapping[int, int] | None) -> str:

@@ -45,6 +45,7 @@ _COMMANDS = {
     "policy": ("_policy", "Explain or test a policy."),
     "public-key": ("_public_key", "Write the public half of a signer's key."),
     "review": ("_review", "Sign what a person found who looked at a model."),
+    "rules": ("_rules", "Explain the rules of the scan."),
     "run": ("_run", "Run a command as a step and sign what it made from what."),
     "scan": ("_scan", "Look for dangerous content; execute nothing."),
     "sign": ("_sign", "Sign a model (OpenSSF Model Signing)."),

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         SignedFiles,
         TestResult,
     )
+    from weighbridge.core._listings import Explanation, PickleListing, PickleStep
     from weighbridge.core._manifest import (
         ArtifactKind,
         Manifest,
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     )
     from weighbridge.core._predicates import parse_time, to_time
     from weighbridge.core._reading import ReadFailure, ReadFailureKind
+    from weighbridge.core._scans import SCAN_TYPE, ScanClaim, ScanTerms, build_scan, parse_scan
     from weighbridge.core._serialization import (
         DEFAULT_SHARD_BYTES,
         PLAIN,
@@ -165,6 +167,7 @@ __all__ = [
     "NOTEBOOK_BUILDER",
     "PLAIN",
     "ROOT_ACCEPTANCE_TYPE",
+    "SCAN_TYPE",
     "SELF_SIGNED_BUILDERS",
     "SELF_SIGNED_LEVEL",
     "SUMMARY_TYPE",
@@ -197,6 +200,7 @@ __all__ = [
     "EnvelopeSignature",
     "Environment",
     "Evidence",
+    "Explanation",
     "FileScan",
     "Finding",
     "HashType",
@@ -220,6 +224,8 @@ __all__ = [
     "Origin",
     "Package",
     "Part",
+    "PickleListing",
+    "PickleStep",
     "PolicyRoot",
     "ProblemKind",
     "PublicKeyMaterial",
@@ -231,7 +237,9 @@ __all__ = [
     "RootAcceptance",
     "Rule",
     "RuleResult",
+    "ScanClaim",
     "ScanReport",
+    "ScanTerms",
     "Serialization",
     "SetAside",
     "Severity",
@@ -248,6 +256,7 @@ __all__ = [
     "VerifierTrust",
     "build_acceptance",
     "build_review",
+    "build_scan",
     "build_summary",
     "check_depth",
     "classify_input",
@@ -267,6 +276,7 @@ __all__ = [
     "parse_ignored",
     "parse_json",
     "parse_review",
+    "parse_scan",
     "parse_statement",
     "parse_summary",
     "parse_test_result",
@@ -368,6 +378,7 @@ _MODULES = {
         "SignedFiles",
         "TestResult",
     ),
+    "_listings": ("Explanation", "PickleListing", "PickleStep"),
     "_people": (
         "HUMAN_REVIEW_TYPE",
         "MAX_LIFE",
@@ -381,6 +392,7 @@ _MODULES = {
         "parse_acceptance",
         "parse_review",
     ),
+    "_scans": ("SCAN_TYPE", "ScanClaim", "ScanTerms", "build_scan", "parse_scan"),
     "_summary": (
         "SUMMARY_TYPE",
         "VerificationSummary",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from weighbridge.core._answer import Answer, Severity
@@ -77,6 +77,7 @@ class Finding:
         location: Where.
         message: One sentence: what it is and what it would do.
         detail: What a person would paste or look up: the callable, the arguments; may be empty.
+        opcode: Of a pickle, at the offset; empty if there is none or it is not known.
     """
 
     rule_id: str
@@ -85,6 +86,7 @@ class Finding:
     location: Location
     message: str
     detail: str = ""
+    opcode: str = field(default="", compare=False)
 
 
 class CoverageStatus(StrEnum):
@@ -106,12 +108,14 @@ class Coverage:
             artifact.
         format: What it is, such as ``pickle``, ``zip``, ``safetensors``, ``text``; ``unknown``.
         reason: Why, for everything but EXAMINED; may be empty.
+        size_bytes: Of the file; None for a member, and where it is not known.
     """
 
     location: Location
     status: CoverageStatus
     format: str
     reason: str = ""
+    size_bytes: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core._digest import Digest
     from weighbridge.core._people import Decision, HumanReview, RootAcceptance
+    from weighbridge.core._scans import ScanClaim
     from weighbridge.core._statement import Attribution, Subject
     from weighbridge.core._step import Completeness, StepRecord
     from weighbridge.core._summary import VerificationSummary
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         StepRecord
         | RootAcceptance
         | HumanReview
+        | ScanClaim
         | VerificationSummary
         | "SignedFiles"
         | "TestResult"

@@ -10,27 +10,48 @@ from weighbridge.export._json import (
     diff_to_json,
     load_schema,
     manifest_to_json,
+    rules_to_json,
     scan_to_json,
+    scans_to_json,
     to_json,
 )
-from weighbridge.export._report import CheckReport
-from weighbridge.export._text import scan_to_text, to_text
+from weighbridge.export._report import CheckReport, ScannedPath
+from weighbridge.export._scan_text import scan_to_text, scans_to_text
+from weighbridge.export._text import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from weighbridge.core import Answer, Digest, JsonValue, LineageReport, Statement
+    from weighbridge.core import (
+        Answer,
+        Digest,
+        Explanation,
+        JsonValue,
+        LineageReport,
+        Rule,
+        Statement,
+    )
 
 __all__ = [
     "CheckReport",
+    "ScannedPath",
     "attribution_to_json",
     "diff_to_json",
+    "explanation_to_json",
+    "explanation_to_text",
     "judge_trace",
     "load_schema",
     "manifest_to_json",
+    "pick_member",
+    "rules_to_json",
+    "rules_to_text",
     "scan_to_json",
     "scan_to_text",
+    "scans_to_html",
+    "scans_to_json",
+    "scans_to_sarif",
+    "scans_to_text",
     "to_html",
     "to_json",
     "to_provenance_yaml",
@@ -65,6 +86,99 @@ def to_sarif(report: CheckReport) -> "JsonValue":
     from weighbridge.export._sarif import to_sarif as write  # noqa: PLC0415 - seldom asked for
 
     return write(report)
+
+
+def scans_to_sarif(scans: "Sequence[ScannedPath]", *, version: str = "") -> "JsonValue":
+    """Return one SARIF 2.1.0 log with one run: findings, their rules, what was not examined.
+
+    Rules come with their texts, and with the weaknesses (CWE) and techniques (MITRE ATLAS) that
+    they are of, as taxonomies. Paths are relative to the path that was scanned; each has a base of
+    its own. An offset inside a member of a container is a property, since SARIF regions are those
+    of the file on disk.
+
+    Args:
+        scans: As they were made.
+        version: Of Weighbridge.
+
+    Source:
+        SARIF 2.1.0 (OASIS), errata 01.
+    """
+    from weighbridge.export._sarif_scan import scans_to_sarif as write  # noqa: PLC0415 - seldom
+
+    return write(scans, version=version)
+
+
+def scans_to_html(
+    scans: "Sequence[ScannedPath]", *, version: str = "", at: "datetime | None" = None
+) -> str:
+    """Return one self-contained page about scans: no script, no request.
+
+    Findings can be filtered by severity and by file, without a script. Lists are cut and say so;
+    ``scans_to_json`` holds everything.
+
+    Args:
+        scans: As they were made.
+        version: Of Weighbridge, for the foot of the page.
+        at: Now; None: no time is told.
+    """
+    from weighbridge.export._html_scans import scans_to_html as write  # noqa: PLC0415 - seldom
+
+    return write(scans, version=version, at=at)
+
+
+def rules_to_text(
+    rules: "Sequence[Rule]", *, is_page: bool, width: int, colour: bool, unicode: bool = True
+) -> str:
+    """Return rules of the scan for a terminal.
+
+    Args:
+        rules: Which.
+        is_page: Whether all of each rule's texts are told; otherwise a line for each.
+        width: Columns.
+        colour: Whether to write ANSI colours.
+        unicode: Whether the terminal shows more than ASCII.
+    """
+    from weighbridge.export._rules_text import rules_to_text as write  # noqa: PLC0415 - seldom
+
+    return write(rules, is_page=is_page, width=width, colour=colour, unicode=unicode)
+
+
+def pick_member(explanation: "Explanation", name: str) -> "Explanation":
+    """Return what is said of one member of a container and of everything inside it.
+
+    Args:
+        explanation: Of the whole file.
+        name: The member's own name, or the path to it with ``!`` between containers.
+    """
+    from weighbridge.export._explain import pick_member as pick  # noqa: PLC0415 - seldom
+
+    return pick(explanation, name)
+
+
+def explanation_to_json(explanation: "Explanation") -> "JsonValue":
+    """Return the explanation of a file as ``explain-v1.schema.json`` describes it."""
+    from weighbridge.export._explain import explanation_to_json as write  # noqa: PLC0415 - seldom
+
+    return write(explanation)
+
+
+def explanation_to_text(
+    explanation: "Explanation", *, width: int, colour: bool, unicode: bool = True
+) -> str:
+    """Return a file for a terminal: its pickles opcode by opcode, then a tree of what is in it.
+
+    Args:
+        explanation: What the engines made of the file.
+        width: Columns; no line is longer. Below 40 counts as 40.
+        colour: Whether to write ANSI colours.
+        unicode: Whether the terminal shows more than ASCII.
+
+    Returns:
+        Lines joined by newlines, none at the end.
+    """
+    from weighbridge.export._explain import explanation_to_text as write  # noqa: PLC0415 - seldom
+
+    return write(explanation, width=width, colour=colour, unicode=unicode)
 
 
 def to_summary(

@@ -23,6 +23,7 @@ from weighbridge.export._html_parts import (
     section,
     term_list,
 )
+from weighbridge.export._html_rules import show_rules
 from weighbridge.export._html_scan import show_coverage, show_findings
 from weighbridge.export._markup import Markup, element, markup
 from weighbridge.export._report import count_entries, counts, find_lineage, rule_words
@@ -64,6 +65,7 @@ def to_html(report: CheckReport) -> str:
         _rules(verdict.rules),
         *_checklists(verdict.rules),
         show_findings(evidence.scan),
+        show_rules(evidence.scan.rules),
         show_coverage(evidence.scan),
         _lineage(evidence),
         _document(evidence.document),

@@ -61,7 +61,7 @@ def _finding(finding: Finding) -> Markup:
     return element("li", *parts, class_=f"finding {finding.answer.value}")
 
 
-def show_coverage(scan: ScanReport) -> Markup:
+def show_coverage(scan: ScanReport, *, name: str = "coverage") -> Markup:
     """Return the section of what was looked at; what was not comes first."""
     count = count_coverage(scan.coverage)
     missed = scan.not_examined
@@ -69,7 +69,7 @@ def show_coverage(scan: ScanReport) -> Markup:
     if missed:
         parts.append(_table(missed, title="Not examined", is_open=len(missed) <= _MAX_OPEN_ROWS))
     parts.append(_table(scan.coverage, title="Every file and what is inside it"))
-    return section("Coverage", *parts, name="coverage", note=to_count(count.files, "file"))
+    return section("Coverage", *parts, name=name, note=to_count(count.files, "file"))
 
 
 def _meter(count: CoverageCount) -> Markup:

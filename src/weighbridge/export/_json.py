@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Literal
 
+from weighbridge.core import Answer, ScanTerms, worst
 from weighbridge.export._encodable import encodable
-from weighbridge.export._report import count_coverage, judge_scan, to_rfc3339
+from weighbridge.export._report import (
+    ScannedPath,
+    count_coverage,
+    judge_scan,
+    scan_word,
+    to_rfc3339,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weighbridge.core import (
-        Answer,
         ArtifactEvidence,
         Attribution,
         CardEvidence,
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
         Manifest,
         ManifestDiff,
         Resource,
+        Rule,
         ScanReport,
         SignatureEvidence,
         Verdict,
@@ -31,20 +40,27 @@ if TYPE_CHECKING:
     from weighbridge.export._report import CheckReport
 
 __all__ = [
+    "SCHEMA_IDS",
     "attribution_to_json",
     "diff_to_json",
     "load_schema",
+    "location_to_json",
     "manifest_to_json",
+    "rules_to_json",
     "scan_to_json",
+    "scans_to_json",
     "to_json",
 ]
 
-_SCHEMA_IDS = {
+SCHEMA_IDS = {
     "check-v1": "https://weighbridge.dev/schemas/check/v1",
+    "explain-v1": "https://weighbridge.dev/schemas/explain/v1",
     "human-review-v1": "https://weighbridge.dev/schemas/human-review/v1",
     "manifest-v1": "https://weighbridge.dev/schemas/manifest/v1",
     "root-acceptance-v1": "https://weighbridge.dev/schemas/root-acceptance/v1",
+    "scan-statement-v1": "https://weighbridge.dev/schemas/scan-statement/v1",
     "scan-v1": "https://weighbridge.dev/schemas/scan/v1",
+    "scans-v1": "https://weighbridge.dev/schemas/scans/v1",
     "trace-v1": "https://weighbridge.dev/schemas/trace/v1",
 }
 
@@ -52,10 +68,13 @@ _SCHEMA_IDS = {
 def load_schema(
     name: Literal[
         "check-v1",
+        "explain-v1",
         "human-review-v1",
         "manifest-v1",
         "root-acceptance-v1",
+        "scan-statement-v1",
         "scan-v1",
+        "scans-v1",
         "trace-v1",
     ],
 ) -> JsonValue:
@@ -64,8 +83,8 @@ def load_schema(
     Raises:
         KeyError: There is no schema of this name.
     """
-    if name not in _SCHEMA_IDS:
-        raise KeyError(f"{name!r} is none of {', '.join(sorted(_SCHEMA_IDS))}")
+    if name not in SCHEMA_IDS:
+        raise KeyError(f"{name!r} is none of {', '.join(sorted(SCHEMA_IDS))}")
     from importlib import resources  # noqa: PLC0415 - no report needs it, and it loads slowly
 
     file = resources.files("weighbridge.export").joinpath(f"schemas/{name}.schema.json")
@@ -81,7 +100,7 @@ def to_json(report: CheckReport) -> JsonValue:
     """
     verdict, evidence = report.verdict, report.evidence
     document: dict[str, JsonValue] = {
-        "$schema": _SCHEMA_IDS["check-v1"],
+        "$schema": SCHEMA_IDS["check-v1"],
         "version": 1,
         "tool": {"name": "weighbridge", "version": report.version},
         "at": to_rfc3339(verdict.at),
@@ -107,13 +126,66 @@ def scan_to_json(report: ScanReport, *, answer: Answer | None = None) -> JsonVal
         report: The scan.
         answer: What it was judged to be; None judges it as the built-in policy does.
     """
-    document: dict[str, JsonValue] = {
-        "$schema": _SCHEMA_IDS["scan-v1"],
+    return _scanned(ScannedPath("", report, answer or judge_scan(report), ScanTerms()))
+
+
+def scans_to_json(scans: Sequence[ScannedPath]) -> JsonValue:
+    """Return scans of one or of several paths.
+
+    One is told as ``scan-v1.schema.json`` describes it; several are a list of such documents, with
+    what they come to together, as ``scans-v1.schema.json`` describes it.
+    """
+    documents: list[JsonValue] = [_scanned(scan) for scan in scans]
+    if len(documents) == 1:
+        return documents[0]
+    answers = tuple(scan.answer for scan in scans)
+    return {
+        "$schema": SCHEMA_IDS["scans-v1"],
         "version": 1,
-        "answer": (answer or judge_scan(report)).value,
-        **_scan(report),
+        "answer": worst(answers).value if answers else Answer.UNKNOWN.value,
+        "scans": documents,
+    }
+
+
+def _scanned(scan: ScannedPath) -> JsonValue:
+    document: dict[str, JsonValue] = {
+        "$schema": SCHEMA_IDS["scan-v1"],
+        "version": 1,
+        "path": scan.path,
+        "artifact": None if scan.digest is None else str(scan.digest),
+        "answer": scan.answer.value,
+        "verdict": scan_word(scan.answer),
+        "policy": {
+            "name": scan.terms.policy,
+            "digest": scan.terms.policy_digest or None,
+            "fail_on": scan.terms.fail_on.value,
+            "coverage": "complete" if scan.terms.complete else "any",
+            "allow": [[*pair] for pair in sorted(scan.terms.allowed)],
+            "is_warning": scan.terms.warn_only,
+        },
+        "claims": scan.claims or None,
+        **_scan(scan.report),
+        "rules": rules_to_json(scan.report.rules),
     }
     return encodable(document)
+
+
+def rules_to_json(rules: Sequence[Rule]) -> JsonValue:
+    """Return rules of the scan with their texts."""
+    return [
+        {
+            "rule_id": rule.rule_id,
+            "answer": rule.answer.value,
+            "severity": rule.severity.value,
+            "title": rule.title,
+            "what": rule.what,
+            "example": rule.example,
+            "fix": rule.fix,
+            "cwe": list(rule.cwe),
+            "atlas": list(rule.atlas),
+        }
+        for rule in rules
+    ]
 
 
 def manifest_to_json(manifest: Manifest) -> JsonValue:
@@ -122,7 +194,7 @@ def manifest_to_json(manifest: Manifest) -> JsonValue:
     ``artifact`` is the artifact digest, which anyone can recompute from ``resources``.
     """
     document: dict[str, JsonValue] = {
-        "$schema": _SCHEMA_IDS["manifest-v1"],
+        "$schema": SCHEMA_IDS["manifest-v1"],
         "version": 1,
         "artifact": str(manifest.compute_digest()),
         "kind": manifest.kind.value,
@@ -251,22 +323,25 @@ def _finding(finding: Finding) -> JsonValue:
         "rule_id": finding.rule_id,
         "answer": finding.answer.value,
         "severity": finding.severity.value,
-        "location": _location(finding.location),
+        "location": location_to_json(finding.location),
         "message": finding.message,
         "detail": finding.detail,
+        "opcode": finding.opcode or None,
     }
 
 
 def _coverage(row: Coverage) -> JsonValue:
     return {
-        "location": _location(row.location),
+        "location": location_to_json(row.location),
         "status": row.status.value,
         "format": row.format,
         "reason": row.reason,
+        "size_bytes": row.size_bytes,
     }
 
 
-def _location(location: Location) -> JsonValue:
+def location_to_json(location: Location) -> JsonValue:
+    """Return a place."""
     return {
         "file": location.file,
         "member": list(location.member),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import shlex
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weighbridge.core import (
@@ -25,21 +27,31 @@ if TYPE_CHECKING:
         Evidence,
         Finding,
         LineageReport,
+        Location,
         RuleResult,
         ScanReport,
+        ScanTerms,
         Verdict,
     )
 
 __all__ = [
+    "AllowEntry",
     "CheckReport",
     "CoverageCount",
+    "FormatCount",
+    "SameFinding",
+    "ScannedPath",
     "count_coverage",
     "count_entries",
     "count_findings",
+    "count_formats",
     "counts",
+    "find_allow_entries",
     "find_lineage",
+    "group_findings",
     "judge_scan",
     "rule_words",
+    "scan_word",
     "short_digest",
     "to_rfc3339",
     "worst_first",
@@ -59,6 +71,33 @@ class CheckReport:
     verdict: Verdict
     evidence: Evidence
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedPath:
+    """A scan of one path, and what it came to.
+
+    Attributes:
+        path: As it was given.
+        report: What the scan says.
+        answer: What that comes to.
+        terms: By what it was judged.
+        digest: Of the artifact, from the same read; None if there is none.
+        claims: The claims file that a signed statement about it went to; empty if it was not
+            signed.
+    """
+
+    path: str
+    report: ScanReport
+    answer: Answer
+    terms: ScanTerms
+    digest: Digest | None = None
+    claims: str = ""
+
+    @property
+    def counted(self) -> Answer:
+        """Return the answer that decides: a policy that only warns lets everything pass."""
+        return Answer.PASS if self.terms.warn_only else self.answer
 
 
 def find_lineage(evidence: Evidence) -> LineageReport | None:
@@ -177,6 +216,107 @@ def count_findings(findings: tuple[Finding, ...]) -> str:
         (counts[Answer.PASS], "note" if counts[Answer.PASS] == 1 else "notes"),
     )
     return ", ".join(f"{count:,} {word}" for count, word in parts if count) or "no findings"
+
+
+_WORDS = {Answer.FAIL: "malicious", Answer.UNKNOWN: "unknown", Answer.PASS: "clean"}
+
+
+def scan_word(answer: Answer) -> str:
+    """Return what a scan calls content that comes to an answer."""
+    return _WORDS[answer]
+
+
+@dataclass(frozen=True, slots=True)
+class SameFinding:
+    """A finding, and the other places where the same was found.
+
+    Attributes:
+        finding: The first one.
+        others: Where else, in the order of the report.
+    """
+
+    finding: Finding
+    others: tuple[Location, ...]
+
+
+def group_findings(findings: tuple[Finding, ...]) -> tuple[SameFinding, ...]:
+    """Join findings of the same rule in the same words, worst first."""
+    same: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in worst_first(findings):
+        key = (finding.rule_id, finding.severity, finding.answer, finding.message, finding.detail)
+        same.setdefault(key, []).append(finding)
+    return tuple(
+        SameFinding(first, tuple(one.location for one in rest)) for first, *rest in same.values()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AllowEntry:
+    """A name in a pickle that nobody vouches for, as a policy and as an option would allow it."""
+
+    module: str
+    name: str
+
+    @property
+    def toml(self) -> str:
+        """Return an item of ``require.scan.allow``."""
+        return f"[{json.dumps(self.module)}, {json.dumps(self.name)}]"
+
+    @property
+    def option(self) -> str:
+        """Return an option of ``weighbridge scan``."""
+        return f"--allow {shlex.quote(self.module)} {shlex.quote(self.name)}"
+
+
+_ALLOW = "allow = "
+
+
+def find_allow_entries(findings: tuple[Finding, ...]) -> tuple[AllowEntry, ...]:
+    """Return the names that findings show an entry for, each once."""
+    entries: dict[AllowEntry, None] = {}
+    for finding in findings:
+        if finding.answer is not Answer.UNKNOWN or not finding.detail.startswith(_ALLOW):
+            continue
+        try:
+            pairs = json.loads(finding.detail.removeprefix(_ALLOW))
+            entries.update((AllowEntry(str(module), str(name)), None) for module, name in pairs)
+        except (TypeError, ValueError):
+            continue  # it was cut, because it is too long for a name that somebody would allow
+    return tuple(entries)
+
+
+@dataclass(slots=True)
+class FormatCount:
+    """What became of what is of one format: files and members of containers alike.
+
+    Attributes:
+        format: As the scan names it.
+        examined: How many; so the others.
+        size_bytes: Of the files among them.
+    """
+
+    format: str
+    examined: int = 0
+    inert: int = 0
+    not_examined: int = 0
+    size_bytes: int = field(default=0)
+
+
+def count_formats(rows: tuple[Coverage, ...]) -> tuple[FormatCount, ...]:
+    """Count rows by format, the most frequent first; what is out of scope is not counted."""
+    counts: dict[str, FormatCount] = {}
+    for row in rows:
+        if row.status is CoverageStatus.OUT_OF_SCOPE:
+            continue
+        count = counts.setdefault(row.format, FormatCount(row.format))
+        count.examined += row.status is CoverageStatus.EXAMINED
+        count.inert += row.status is CoverageStatus.INERT
+        count.not_examined += row.status is CoverageStatus.NOT_EXAMINED
+        count.size_bytes += row.size_bytes or 0
+    found = counts.values()
+    return tuple(
+        sorted(found, key=lambda one: (-one.examined - one.inert - one.not_examined, one.format))
+    )
 
 
 def judge_scan(report: ScanReport) -> Answer:

@@ -10,19 +10,17 @@ from weighbridge.export._report import (
     count_entries,
     count_findings,
     find_lineage,
-    judge_scan,
     rule_words,
     short_digest,
     to_rfc3339,
     worst_first,
 )
-from weighbridge.export._style import BOLD, COLOURS, DIM, MIN_WIDTH, RED, Style
+from weighbridge.export._style import BOLD, DIM, MIN_WIDTH, RED, Style
 from weighbridge.export._wrap import count_cells, pad
 
 if TYPE_CHECKING:
     from weighbridge.core import (
         ArtifactEvidence,
-        Coverage,
         DocumentCheck,
         Finding,
         RuleResult,
@@ -31,13 +29,12 @@ if TYPE_CHECKING:
     )
     from weighbridge.export._report import CheckReport
 
-__all__ = ["scan_to_text", "to_text"]
+__all__ = ["to_text"]
 
 _CHECKLIST = "checklist."
 _MAX_NAMES = 5
 _MAX_RULE_NAME = 20
 _MAX_FINDINGS = 10
-_MAX_SCAN_FINDINGS = 100
 _MAX_NOT_EXAMINED = 10
 _MAX_LEFT_OUT = 8
 _MAX_ENTRIES = 20
@@ -71,41 +68,6 @@ def to_text(report: CheckReport, *, width: int, colour: bool, unicode: bool = Tr
         _lineage(style, report),
         _document(style, report.evidence.document),
         _foot(style, report.verdict, version=report.version),
-    )
-    return "\n\n".join("\n".join(block) for block in blocks if block)
-
-
-def scan_to_text(
-    report: ScanReport,
-    *,
-    width: int,
-    colour: bool,
-    unicode: bool = True,
-    answer: Answer | None = None,
-) -> str:
-    """Return a scan for a terminal: findings worst first, then what was looked at.
-
-    Args:
-        report: The scan.
-        width: Columns; no line is longer. Below 40 counts as 40.
-        colour: Whether to write ANSI colours.
-        unicode: Whether the terminal shows more than ASCII.
-        answer: What it was judged to be; None judges it as the built-in policy does.
-
-    Returns:
-        Lines joined by newlines, none at the end.
-    """
-    style = Style(max(width, MIN_WIDTH), colour=colour, unicode=unicode)
-    judged = answer or judge_scan(report)
-    word = f"{style.symbol(judged)} {judged.value.upper()}"
-    head = style.title(word, count_findings(report.findings), COLOURS[judged])
-    shown = worst_first(report.findings)[:_MAX_SCAN_FINDINGS]
-    findings = [line for finding in shown for line in _finding(style, finding)]
-    blocks = (
-        head,
-        findings + _more(len(report.findings) - len(shown)),
-        _coverage(style, report) + _formats(style, report.coverage),
-        style.hang("", f"Engine: {report.engine}", DIM),
     )
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
@@ -235,19 +197,6 @@ def _document(style: Style, document: DocumentCheck | None) -> list[str]:
         first, *rest = style.hang(f"  {symbol} ", f"{entry.place}: {entry.message}")
         lines += [f"  {style.mark(entry.answer, symbol)}" + first[2 + len(symbol) :], *rest]
     return lines + _more(len(open_) - _MAX_ENTRIES)
-
-
-def _formats(style: Style, rows: tuple[Coverage, ...]) -> list[str]:
-    """Count rows by status and format, members included."""
-    counts: dict[tuple[str, str], int] = {}
-    for row in rows:
-        key = (row.status.value, style.clean(row.format))
-        counts[key] = counts.get(key, 0) + 1
-    room = style.width - 24
-    return [
-        f"  {count:>6,} {status:<12}  {style.shorten(name, room)}"
-        for (status, name), count in sorted(counts.items())
-    ]
 
 
 def _foot(style: Style, verdict: Verdict, *, version: str) -> list[str]:

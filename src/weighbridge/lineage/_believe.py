@@ -17,6 +17,7 @@ from weighbridge.core import (
     Environment,
     HumanReview,
     RootAcceptance,
+    ScanClaim,
     SetAside,
     SignedFiles,
     StepRecord,
@@ -45,6 +46,7 @@ _ROLES: Mapping[type, tuple[str, ...]] = {
     VerificationSummary: ("verifier",),
     SignedFiles: ("publisher",),
     TestResult: ("evaluator", "builder"),
+    ScanClaim: ("scanner",),
 }
 
 
@@ -189,6 +191,8 @@ def _is_early(content: object, at: datetime) -> bool:
 
     What speaks against it counts all the same: a clock that is wrong must not silence a reviewer.
     """
+    if isinstance(content, ScanClaim):
+        return content.scanned_at > at
     if isinstance(content, HumanReview):
         return content.decision is Decision.APPROVE and content.reviewed_at > at
     return isinstance(content, RootAcceptance) and content.accepted_at > at

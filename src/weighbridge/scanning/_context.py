@@ -9,6 +9,7 @@ from weighbridge.errors import LimitExceededError
 
 if TYPE_CHECKING:
     from weighbridge.core import Finding, Limits
+    from weighbridge.scanning._pickle._trace import PickleTracer
 
 __all__ = ["Budget", "PickleScan", "ScanContext"]
 
@@ -122,6 +123,7 @@ class ScanContext:
         allowed: (module, name) pairs that the user vouches for, besides the built-in list.
         nesting: Containers around the bytes at hand; 0 for the file itself.
         weights: Whether every tensor is read; otherwise a sample of each.
+        tracer: Keeps what pickles do step by step, if somebody wants to read it.
     """
 
     limits: Limits
@@ -129,6 +131,7 @@ class ScanContext:
     allowed: frozenset[tuple[str, str]] = field(default_factory=frozenset)
     nesting: int = 0
     weights: bool = False
+    tracer: PickleTracer | None = None
 
 
 @dataclass(frozen=True, slots=True)

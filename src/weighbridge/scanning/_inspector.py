@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from weighbridge.core import Limits
     from weighbridge.core.ports import ByteSource, Inspector
     from weighbridge.scanning._facts import Fact
+    from weighbridge.scanning._pickle._trace import PickleTracer
 
-__all__ = ["ENGINE", "build_inspector", "conclude"]
+__all__ = ["ENGINE", "build_inspector", "conclude", "inspect"]
 
 ENGINE = "weighbridge-scan 2; allow-list 3"
 """Name and version of the engine and of its allow-list: same engine, same bytes, same report."""
@@ -53,16 +54,21 @@ def build_inspector(
         allowed: (module, name) pairs in pickles that the user vouches for.
         weights: Whether to read every tensor, where otherwise a sample is looked at.
     """
-    return partial(_inspect, limits=limits, allowed=allowed, weights=weights)
+    return partial(inspect, limits=limits, allowed=allowed, weights=weights)
 
 
-def _inspect(
-    source: ByteSource, *, limits: Limits, allowed: frozenset[tuple[str, str]], weights: bool
+def inspect(
+    source: ByteSource,
+    *,
+    limits: Limits,
+    allowed: frozenset[tuple[str, str]],
+    weights: bool,
+    tracer: PickleTracer | None = None,
 ) -> FileScan:
+    """Examine one file; see :func:`build_inspector`."""
     at = Location(source.name)
-    context = ScanContext(
-        limits, Budget(limits, source.name, source.size_bytes), allowed, weights=weights
-    )
+    budget = Budget(limits, source.name, source.size_bytes)
+    context = ScanContext(limits, budget, allowed, weights=weights, tracer=tracer)
     findings: list[Finding] = []
     left_out: list[Finding] = []
     facts: list[Fact] = []
@@ -83,7 +89,7 @@ def _inspect(
         rows.add(not_examined(at, "unknown", f"the examiner failed: {type(error).__name__}"))
     if left_out:
         findings.append(_sum_up(left_out, at))
-    return FileScan(tuple(findings), rows.conclude(), tuple(facts))
+    return FileScan(tuple(findings), rows.conclude(source.size_bytes), tuple(facts))
 
 
 class _Rows:
@@ -103,11 +109,16 @@ class _Rows:
         else:
             self._counts[row.status, "unknown", "of many kinds"] += 1
 
-    def conclude(self) -> tuple[Coverage, ...]:
+    def conclude(self, size_bytes: int) -> tuple[Coverage, ...]:
         summed = (
             Coverage(self._at, status, format_name, f"{count:,} more members: {reason}")
             for (status, format_name, reason), count in self._counts.items()
         )
+        # Of a file that is of two formats, the bytes count once.
+        for index, row in enumerate(self._kept):
+            if row.location == self._at:
+                self._kept[index] = replace(row, size_bytes=size_bytes)
+                break
         return (*self._kept, *summed)
 
 

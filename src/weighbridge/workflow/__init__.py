@@ -50,7 +50,15 @@ if TYPE_CHECKING:
     from weighbridge.workflow._record import Recorded, StepPlan
     from weighbridge.workflow._reuse import Reuse
     from weighbridge.workflow._run import run_step
-    from weighbridge.workflow._scan import scan_artifact
+    from weighbridge.workflow._scan import (
+        ScanSigning,
+        explain_file,
+        list_rules,
+        load_scan_terms,
+        plan_scan_claims,
+        scan_artifact,
+        scan_one,
+    )
     from weighbridge.workflow._sign import Signed, Verified, sign_artifact, verify_artifact
     from weighbridge.workflow._signers import SignerSpec, choose_signer, read_secret
     from weighbridge.workflow._step import step
@@ -82,6 +90,7 @@ __all__ = [
     "Rehashed",
     "Reuse",
     "Reused",
+    "ScanSigning",
     "Signed",
     "SignerSpec",
     "StepPlan",
@@ -100,6 +109,7 @@ __all__ = [
     "create_key_files",
     "end_by_signal",
     "examine",
+    "explain_file",
     "explain_policy",
     "export_public_key",
     "gather_ranks",
@@ -107,6 +117,9 @@ __all__ = [
     "inspect_claims",
     "inspect_signature",
     "is_claims_file",
+    "list_rules",
+    "load_scan_terms",
+    "plan_scan_claims",
     "plan_summary",
     "read_secret",
     "read_step_source",
@@ -115,6 +128,7 @@ __all__ = [
     "run_policy_cases",
     "run_step",
     "scan_artifact",
+    "scan_one",
     "show_trust",
     "sign_artifact",
     "sign_file_list",
@@ -159,7 +173,15 @@ _MODULES = {
     "_reuse": ("Reuse",),
     "_record": ("Recorded", "StepPlan"),
     "_run": ("run_step",),
-    "_scan": ("scan_artifact",),
+    "_scan": (
+        "ScanSigning",
+        "explain_file",
+        "list_rules",
+        "load_scan_terms",
+        "plan_scan_claims",
+        "scan_artifact",
+        "scan_one",
+    ),
     "_sign": ("Signed", "Verified", "sign_artifact", "verify_artifact"),
     "_signers": ("SignerSpec", "choose_signer", "read_secret"),
     "_step": ("step",),

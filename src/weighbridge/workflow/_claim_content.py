@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from weighbridge.core import (
     HUMAN_REVIEW_TYPE,
     ROOT_ACCEPTANCE_TYPE,
+    SCAN_TYPE,
     SUMMARY_TYPE,
     TEST_RESULT_TYPE,
     SignedFiles,
     parse_acceptance,
     parse_review,
+    parse_scan,
     parse_summary,
     parse_test_result,
 )
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         Environment,
         HumanReview,
         RootAcceptance,
+        ScanClaim,
         Statement,
         StepRecord,
         TestResult,
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
         | SignedFiles
         | TestResult
         | Environment
+        | ScanClaim
     )
 
 __all__ = ["Content", "ContentReader", "is_claim_type"]
@@ -55,7 +59,7 @@ _SIGNED_FILES = "https://model_signing/signature/v1."
 _CLAIM_TYPES = frozenset(
     {
         *(PREDICATE_TYPE, SCAI_TYPE, ROOT_ACCEPTANCE_TYPE, HUMAN_REVIEW_TYPE),
-        *(SUMMARY_TYPE, TEST_RESULT_TYPE),
+        *(SUMMARY_TYPE, TEST_RESULT_TYPE, SCAN_TYPE),
     }
 )
 
@@ -78,6 +82,7 @@ class ContentReader:
             HUMAN_REVIEW_TYPE: parse_review,
             SUMMARY_TYPE: parse_summary,
             TEST_RESULT_TYPE: parse_test_result,
+            SCAN_TYPE: parse_scan,
         }
 
     def read(self, statement: Statement) -> tuple[Content | None, str]:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from weighbridge.signing import Signer
     from weighbridge.workflow._signers import SignerSpec
 
-__all__ = ["Vouched", "accept_artifact", "review_artifact"]
+__all__ = ["ClaimPlace", "Vouched", "accept_artifact", "review_artifact"]
 
 _MAX_SHOWN = 400
 
@@ -132,7 +132,7 @@ def accept_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     accepted_at = datetime.now(UTC)
     expires_at = _to_end(expires, at=accepted_at)
     expression = _to_expression(license)
-    place = _Place.open(path, store, limits)
+    place = ClaimPlace.open(path, store, limits)
     seal = choose_signer(signer, key, limits=limits)
     word = RootAcceptance(
         reason=reason,
@@ -192,7 +192,7 @@ def review_artifact(  # noqa: PLR0913 - each is one thing that a user may say
     _check_words("scope", scope)
     reviewed_at = datetime.now(UTC)
     expires_at = None if expires is None else _to_end(expires, at=reviewed_at)
-    place = _Place.open(path, store, limits)
+    place = ClaimPlace.open(path, store, limits)
     seal = choose_signer(signer, key, limits=limits)
     word = HumanReview(
         decision=Decision(decision),
@@ -212,7 +212,7 @@ _NOBODY = Subject("", {"sha256": "0" * 64})
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class ClaimPlace:
     """Where a claim goes.
 
     Attributes:
@@ -226,7 +226,7 @@ class _Place:
     limits: Limits
 
     @classmethod
-    def open(cls, path: StrPath, store: StrPath | BundleStore | None, limits: Limits) -> _Place:
+    def open(cls, path: StrPath, store: StrPath | BundleStore | None, limits: Limits) -> ClaimPlace:
         """Refuse what would keep the claim from being written, before anything is read."""
         root = to_path(path, what="artifact")
         if not os.path.lexists(root):
@@ -245,7 +245,11 @@ class _Place:
     def keep(
         self, statement: Statement, signer: Signer, word: RootAcceptance | HumanReview
     ) -> Vouched:
-        """Sign; put the claim into the store, then into the claims file."""
+        """Sign and write; return what was said, and where it is."""
+        return Vouched(*self.write(statement, signer), word)
+
+    def write(self, statement: Statement, signer: Signer) -> tuple[Digest, Path]:
+        """Sign; put the claim into the store, then into the claims file; return its path."""
         bundle = signer.sign(statement)
         if self.store is not None:
             self.store.add((bundle,))
@@ -256,7 +260,7 @@ class _Place:
             if self.store is None:
                 raise
             raise IncompleteError(f"{error}; the store has the claim") from error
-        return Vouched(Digest(statement.subjects[0].digest["sha256"]), claims, word)
+        return Digest(statement.subjects[0].digest["sha256"]), claims
 
 
 def _refuse_parts(root: Path) -> None:

@@ -26,7 +26,7 @@ def test_text_and_json_load_neither_html_nor_sarif_nor_anything_from_elsewhere()
     assert foreign == ""
     assert own.split() == [
         f"weighbridge.export.{name}"
-        for name in ("_encodable", "_json", "_report", "_style", "_text", "_wrap")
+        for name in ("_encodable", "_json", "_report", "_scan_text", "_style", "_text", "_wrap")
     ]
 
 

@@ -10,9 +10,25 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from unit.export import lineages, samples
-from weighbridge.core import ArtifactKind, Manifest, Resource
+from weighbridge.core import (
+    Answer,
+    ArtifactKind,
+    Manifest,
+    Resource,
+    Rule,
+    ScanTerms,
+    Severity,
+)
 from weighbridge.core import to_json as dump
-from weighbridge.export import load_schema, manifest_to_json, scan_to_json, to_json, to_trace_json
+from weighbridge.export import (
+    ScannedPath,
+    load_schema,
+    manifest_to_json,
+    scan_to_json,
+    scans_to_json,
+    to_json,
+    to_trace_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +52,14 @@ def _errors(name: str, document: Any) -> list[str]:
 
 
 def _documents() -> Iterator[tuple[str, Any]]:
+    terms = ScanTerms(
+        policy="p", policy_digest="sha256:" + "0" * 64, allowed=frozenset({("m", "n")})
+    )
+    rule = Rule("R", Answer.FAIL, Severity.HIGH, "t", "w", "e", "f", (502,), ("AML.T0011.000",))
+    bare = samples.failing().evidence.scan
+    scan = replace(bare, rules=(rule,))
+    scanned = ScannedPath("a", scan, Answer.FAIL, terms, samples.DIGEST, "claims.jsonl")
+    yield "scan-v1", scans_to_json([scanned])
     reports = [make() for make in samples.ALL.values()]
     reports += [samples.hostile(name) for name in samples.HOSTILE_NAMES]
     for report in reports:

@@ -18,9 +18,10 @@ from weighbridge.scanning._pickle._values import KEPT_ITEMS, Made
 from weighbridge.scanning._rules._pickle import PICKLE_RULES
 
 if TYPE_CHECKING:
-    from weighbridge.core import Location
+    from weighbridge.core import Finding, Location
     from weighbridge.core.ports import ByteSource
     from weighbridge.scanning._context import ScanContext
+    from weighbridge.scanning._pickle._trace import ListingBuilder
 from weighbridge.scanning._pickle._values import Value
 
 __all__ = ["scan_pickles"]
@@ -40,6 +41,14 @@ _OPS_PER_PICKLE = 1_600
 # Slots of memos that are copied to see what pickles inside pickles are for other readers.
 _MAX_COPIED = 50_000_000
 _HARM = frozenset(PICKLE_RULES[rule].rule_id for rule in ("dangerous-call", "dangerous-name"))
+
+# Findings whose offset is that of an opcode.
+_AT_OPCODES = frozenset(
+    rule.rule_id
+    for name, rule in PICKLE_RULES.items()
+    if name not in ("broken", "limit", "not-followed")
+)
+_OPCODES = {bytes((op,)): op.name for op in PickleOpcode}
 
 
 def scan_pickles(
@@ -79,6 +88,7 @@ class _Run:
         self._note = ""
         self._first: Machine | None = None
         self._copied = 0
+        self._listings: list[ListingBuilder] = []
 
     def scan(self, start: int) -> PickleScan | None:
         """Follow pickles as far as they go."""
@@ -95,14 +105,26 @@ class _Run:
         self._scan_nested()
         if not self._problem and not self._note and end < size:
             self._note = f"{size - end:,} bytes from byte {end} on are no pickle"
+        if self._context.tracer is not None:
+            self._context.tracer.keep(self._at, self._listings)
         return PickleScan(
-            findings=self._judge.conclude(),
+            findings=tuple(map(self._name_opcode, self._judge.conclude())),
             format=self._format,
             end=end,
             complete=not self._problem,
             reason=self._problem or self._note,
             storage_keys=frozenset(self._judge.storages),
         )
+
+    def _name_opcode(self, finding: Finding) -> Finding:
+        """Add what stands at the offset, for findings about one opcode of these bytes."""
+        offset = finding.location.offset
+        if offset is None or finding.rule_id not in _AT_OPCODES:
+            return finding
+        if finding.location.member != self._at.member:
+            return finding
+        name = _OPCODES.get(self._source.read_at(offset, 1), "")
+        return replace(finding, opcode=name)
 
     @property
     def _legacy(self) -> bool:
@@ -154,7 +176,7 @@ class _Run:
         What ends well is a pickle; a mere ``probe`` must use a name in any case. What breaks off is
         one if it called something before, or (not for a probe) has a header and one opcode more.
         """
-        before = self._judge.checkpoint()
+        before, listings = self._judge.checkpoint(), len(self._listings)
         outcome = self._follow(position, 0)
         named = self._judge.named > before.named
         acted, called = self._judge.acted > before.acted, self._judge.called > before.called
@@ -170,6 +192,7 @@ class _Run:
             self._judge.settle(followed=not (outcome.limited or outcome.unknown))
             return outcome
         self._judge.rollback(before)
+        del self._listings[listings:]
         return None
 
     # -- one pickle ------------------------------------------------------------------------------
@@ -177,12 +200,7 @@ class _Run:
     def _follow(self, position: int, depth: int) -> Outcome:
         """Follow one pickle, and the arrays that joblib puts into it."""
         keys_next = self._legacy and self._pickles == _TORCH_PICKLES - 1
-        machine = Machine(
-            self._source,
-            self._judge,
-            budget=self._context.budget,
-            kept_items=_MAX_KEYS if keys_next else KEPT_ITEMS,
-        )
+        machine = self._build_machine(position, _MAX_KEYS if keys_next else KEPT_ITEMS)
         if not self._pickles and not depth:
             self._first = machine
         try:
@@ -200,6 +218,21 @@ class _Run:
             machine.push_array(Made("numpy.ndarray", trusted=True))
             outcome = machine.run(array.end)
         return outcome
+
+    def _build_machine(self, position: int, kept_items: int) -> Machine:
+        budget = self._context.budget
+        if self._context.tracer is None:
+            return Machine(self._source, self._judge, budget=budget, kept_items=kept_items)
+        from weighbridge.scanning._pickle._trace import (  # noqa: PLC0415 - seldom asked for
+            ListingBuilder,
+            TracedMachine,
+        )
+
+        listing = ListingBuilder(position)
+        self._listings.append(listing)
+        return TracedMachine(
+            self._source, self._judge, budget=budget, kept_items=kept_items, listing=listing
+        )
 
     def _follow_array(self, machine: Machine, outcome: Outcome, depth: int) -> Outcome:
         """Pass over the array behind its wrapper, or follow the pickle that stands for it."""
