@@ -44,6 +44,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PAR1", "parquet"),
     (0, b"ARROW1\x00\x00", "arrow"),
     (4, b"TFL3", "tflite"),
+    (4, b"ET12", "executorch"),
     (0, b"%PDF-", "pdf"),
     (0, b"\x00asm", "webassembly"),
     (0, b"RDX2", "r"),
