@@ -10,6 +10,7 @@ from weighbridge.scanning._facts import NamedFile
 from weighbridge.scanning._graphs._tf_judge import (
     TfNode,
     is_watched,
+    judge_calls,
     judge_nodes,
     judge_operator_name,
 )
@@ -46,13 +47,14 @@ _STRING_TYPE = 7
 _BYTES = {1: 4, 2: 8, 3: 4, 4: 1, 5: 2, 6: 1, 8: 8, 9: 8, 10: 1, 14: 2, 17: 2, 18: 16, 19: 2, 22: 4, 23: 8}
 _MAX_CONSTANTS = 16
 _LONG_TEXT = 64
-_MAX_NODES = 500_000
+_MAX_NODES = 300_000
 
 
 @dataclass(slots=True)
 class _State:
     functions: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
+    scopes: dict[str, dict[str, TfNode]] = field(default_factory=dict)
     count: int = 0
 
 
@@ -222,27 +224,35 @@ def _check_graph(scene: Scene, message: ProtoMessage, state: _State) -> Iterator
         for function in library.fields():
             if function.number == _FUNCTIONS:
                 state.functions.add(_name_function(library.open(function)))
-    yield from _check_nodes(scene, message, 1, state)
+    state.scopes = {"": {}}
+    yield from _check_nodes(scene, message, 1, state, "")
     for one in libraries:
         library = message.open(one)
         for function in library.fields():
             if function.number == _FUNCTIONS:
-                yield from _check_nodes(scene, library.open(function), 3, state)
+                inner = library.open(function)
+                yield from _check_nodes(scene, inner, 3, state, _name_function(inner))
+    yield from judge_calls(scene, state.scopes)
+    if state.count > _MAX_NODES:
+        raise ParseError(f"it has more than {_MAX_NODES:,} nodes")
 
 
 def _name_function(message: ProtoMessage) -> str:
+    name = ""
     for one in message.fields():
         if one.number == 1:
             signature = message.open(one)
             for part in signature.fields():
                 if part.number == 1:
-                    return signature.read(part, 4096).decode("utf-8", "replace")
-    return ""
+                    name = signature.read(part, 4096).decode("utf-8", "replace")
+    return name
 
 
-def _check_nodes(scene: Scene, message: ProtoMessage, number: int, state: _State) -> Iterator[Note]:
+def _check_nodes(
+    scene: Scene, message: ProtoMessage, number: int, state: _State, name: str
+) -> Iterator[Note]:
     """Check the nodes of one graph or function, which are the fields of a number."""
-    nodes: dict[str, TfNode] = {}
+    nodes = state.scopes.setdefault(name, {})
     watched = False
     for one in message.fields():
         if one.number != number:
@@ -258,7 +268,8 @@ def _check_nodes(scene: Scene, message: ProtoMessage, number: int, state: _State
         watched = watched or is_watched(node.op)
         yield from _judge_name(scene, node, state)
         yield from _check_attributes(scene, inner, fields, node)
-        if len(nodes) < _MAX_NODES:
+        state.count += 1
+        if state.count <= _MAX_NODES:
             nodes[node.name] = node
     if watched:
         yield from judge_nodes(scene, nodes, set())
@@ -279,20 +290,33 @@ def _check_attributes(
     for one in fields.get(5, ()):
         entry = message.open(one)
         pair = gather(entry)
-        if 2 not in pair:  # noqa: PLR2004 - value
-            continue
         key = read_text(entry, pair, 1)
-        value = entry.open(pair[2][-1])
-        for part in value.fields():
-            if part.number == 2:  # noqa: PLR2004 - a string
-                yield from _check_string(scene, value, part, key, node)
-            elif part.number == 8:  # noqa: PLR2004 - a tensor
-                yield from _check_tensor(scene, value.open(part), node)
-            elif part.number == 1:
-                inner = value.open(part)
-                for item in inner.fields():
-                    if item.number == 2:  # noqa: PLR2004 - strings of a list
-                        yield from _check_string(scene, inner, item, key, node)
+        # A message that stands twice is merged: all of them count.
+        for part in pair.get(2, ()):
+            yield from _check_value(scene, entry.open(part), key, node)
+
+
+def _check_value(scene: Scene, value: ProtoMessage, key: str, node: TfNode) -> Iterator[Note]:
+    for part in value.fields():
+        if part.number == 2:  # noqa: PLR2004 - a string
+            yield from _check_string(scene, value, part, key, node)
+        elif part.number == 8:  # noqa: PLR2004 - a tensor
+            yield from _check_tensor(scene, value.open(part), node)
+        elif part.number == 10:  # noqa: PLR2004 - a function
+            node.calls = (*node.calls, _name_of(value.open(part)))
+        elif part.number == 1:
+            inner = value.open(part)
+            for item in inner.fields():
+                if item.number == 2:  # noqa: PLR2004 - strings of a list
+                    yield from _check_string(scene, inner, item, key, node)
+                elif item.number == 8:  # noqa: PLR2004 - tensors of a list
+                    yield from _check_tensor(scene, inner.open(item), node)
+                elif item.number == 9:  # noqa: PLR2004 - functions of a list
+                    node.calls = (*node.calls, _name_of(inner.open(item)))
+
+
+def _name_of(message: ProtoMessage) -> str:
+    return read_text(message, gather(message), 1)
 
 
 def _check_string(

@@ -19,7 +19,7 @@ __all__ = ["TfNode", "judge_operator_name", "judge_nodes"]
 
 # Operator -> the input that names a file to write.
 _WRITES = {
-    **{"WriteFile": 0, "MergeV2Checkpoints": 1, "CreateSummaryFileWriter": 1},
+    **{"WriteFile": 0, "CreateSummaryFileWriter": 1},
     **{"CreateSummaryDbWriter": 1, "DatasetToTFRecord": 1, "ExperimentalDatasetToTFRecord": 1},
     **{"SaveDataset": 1, "SaveDatasetV2": 1, "SnapshotDataset": 1, "SnapshotDatasetV2": 1},
     **{"SnapshotDatasetReader": 0, "CacheDataset": 1, "CacheDatasetV2": 1, "DistributedSave": 1},
@@ -27,7 +27,7 @@ _WRITES = {
     **{"IteratorToFile": 0, "WriteTrainingPredictions": 0},
 }
 # A saver's operators, which every SavedModel has: the path is an argument there.
-_SAVES = {"Save": 0, "SaveV2": 0, "SaveSlices": 0}
+_SAVES = {"Save": 0, "SaveV2": 0, "SaveSlices": 0, "MergeV2Checkpoints": 1}
 _RESTORES = {"Restore": 0, "RestoreV2": 0, "RestoreSlice": 0}
 # Operator -> the input that names a file to read.
 _READS = {
@@ -57,6 +57,8 @@ _STAYS = frozenset(["TPUReplicatedInput", "TPUReplicatedOutput", "TPUReplicateMe
 _STAYS |= {"GeneratorDataset", "TPUPartitionedInput", "TPUPartitionedOutput", "TPUPartitionedInputV2"}
 _URLS = ("debug_urls", "tfdbg_run_id")
 _CHAIN = 32
+_MAX_INPUTS = 4096
+_PATH = re.compile(r"(?:[/~\\]|[A-Za-z]:[\\/]|[a-z0-9+]+://|(?:[^\n/\\]*[/\\])*\.\.[/\\])[^\n\0]*\Z")
 _TRANSPARENT = frozenset(
     ["Identity", "IdentityN", "StopGradient", "Reshape", "ExpandDims", "Squeeze", "Snapshot"]
 )
@@ -76,6 +78,7 @@ class TfNode:
         inputs: ``node:output`` as the graph has it.
         constants: Strings of a constant, at most a few.
         strings: Attribute -> its string, of those that are strings.
+        calls: Functions that attributes name.
         offset: In the source.
     """
 
@@ -84,6 +87,7 @@ class TfNode:
     inputs: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
     strings: dict[str, str] = field(default_factory=dict)
+    calls: tuple[str, ...] = ()
     offset: int | None = None
 
 
@@ -98,6 +102,42 @@ def judge_nodes(scene: Scene, nodes: Mapping[str, TfNode], arguments: set[str]) 
     del arguments  # a name that no node has is an argument
     for node in nodes.values():
         yield from _judge_node(scene, node, nodes)
+
+
+def judge_calls(scene: Scene, scopes: Mapping[str, Mapping[str, TfNode]]) -> Iterator[Note]:
+    """Yield the paths that a graph hands to functions that write or read checkpoints.
+
+    A saver's functions take the path as an argument, which is nothing by itself. Whoever calls
+    them with a constant path, directly or through others, chooses the file.
+
+    Args:
+        scene: Where.
+        scopes: The nodes of every graph and function, by the function's name.
+    """
+    callers: dict[str, set[str]] = {}
+    for name, nodes in scopes.items():
+        for node in nodes.values():
+            for called in (*node.calls, node.op):
+                callers.setdefault(called, set()).add(name)
+    queue = [
+        name
+        for name, nodes in scopes.items()
+        if any(node.op in _SAVES or node.op in _RESTORES for node in nodes.values())
+    ]
+    savers: set[str] = set()
+    while queue:
+        name = queue.pop()
+        if name and name not in savers:
+            savers.add(name)
+            queue.extend(callers.get(name, ()))
+    for nodes in scopes.values():
+        for node in nodes.values():
+            if savers.isdisjoint(node.calls) and node.op not in savers:
+                continue
+            for index in range(min(len(node.inputs), _MAX_INPUTS)):
+                paths = [value for value in _trace(node, index, nodes)[0] if _PATH.match(value)]
+                if paths:
+                    yield _tell(scene, node, "hands a saver", paths)
 
 
 def judge_operator_name(op: str, functions: set[str]) -> tuple[str, str]:
@@ -131,7 +171,7 @@ def _judge_node(scene: Scene, node: TfNode, nodes: Mapping[str, TfNode]) -> Iter
         if op in table:
             yield from _judge_file(scene, node, nodes, table[op], verb)
     if op in _SAVES or op in _RESTORES:
-        values, _ = _trace(node, 0, nodes)
+        values, _ = _trace(node, _SAVES.get(op, 0), nodes)
         bad = [value for value in values if is_foreign_path(value)]
         if bad:
             verb = "writes" if op in _SAVES else "reads"

@@ -25,7 +25,7 @@ __all__ = ["examine_unmarked"]
 _COREML_WEIGHTS = re.compile(rb".{4}\x02\0\0\0.{56}\xef\xbe\xad\xde", re.DOTALL)
 _XML_ROOT = re.compile(
     rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE[^>\[]*"
-    rb"(?:\[[^\]]*\]\s*)?>\s*|<\?(?!xml\s)[^>]*\?>\s*)*<(net|PMML|(?:\w+:)PMML)[\s>]"
+    rb"(?:\[[^\]]*\]\s*)?>\s*|<\?(?!xml\s)[^>]*\?>\s*)*<(net|PMML|(?:\w+:)PMML)[\s/>]"
 )
 _DATA_NAME = re.compile(r".*\.data-\d{5}-of-\d{5}(?:\.tempstate\d+)?")
 _WEIGHTS_NAME = re.compile(r".*\.(?:bin|data|weights|weight|onnx_data|onnx\.data|wts|pdata|raw|params)")
