@@ -1,4 +1,4 @@
-"""Flat buffers: tables, vectors and strings by their offsets, each checked before it is followed."""
+"""Flat buffers: tables, vectors and strings by offsets, each checked before it is followed."""
 
 from __future__ import annotations
 
@@ -151,7 +151,9 @@ class FlatTable:
         return at + offset
 
 
-def open_flat_root(source: ByteSource, *, spend: Callable[[int], None], start: int = 0) -> FlatTable:
+def open_flat_root(
+    source: ByteSource, *, spend: Callable[[int], None], start: int = 0
+) -> FlatTable:
     """Return the root table of a flat buffer.
 
     Raises:

@@ -124,15 +124,13 @@ class ProtoMessage:
         if field.wire not in (BYTES, GROUP):
             raise ParseError(f"field {field.number} is no message", where=f"byte {field.start}")
         inner = object.__new__(ProtoMessage)
-        inner._source, inner._spend = self._source, self._spend  # noqa: SLF001 - the same class
+        inner._source, inner._spend = self._source, self._spend
         inner.start, inner.end, inner.depth = field.start, field.end, self.depth + 1
-        inner._base, inner._buffer = self._base, self._buffer  # noqa: SLF001 - as above
+        inner._base, inner._buffer = self._base, self._buffer
         if not self._holds(field.start, field.end):
-            inner._base, inner._buffer = field.start, b""  # noqa: SLF001 - as above
+            inner._base, inner._buffer = field.start, b""
             if field.size_bytes <= _WHOLE_BYTES:
-                inner._buffer = self._source.read_at(  # noqa: SLF001 - as above
-                    field.start, field.size_bytes
-                )
+                inner._buffer = self._source.read_at(field.start, field.size_bytes)
         return inner
 
     def read(self, field: ProtoField, limit_bytes: int) -> bytes:

@@ -85,7 +85,8 @@ def _take(
     stack: list[TextField], lists: list[str], name: str, kind: str, token: str, at: int
 ) -> str:
     """Take one token; return the name of the field that waits for its value."""
-    if kind == "open" and token != "[":
+    is_list = token in ("[", "]")
+    if kind == "open" and not is_list:
         if not name or len(stack) > _MAX_DEPTH:
             raise ParseError("a message has no name, or is too deep", where=f"letter {at}")
         message = TextField(name, offset=at)
@@ -97,7 +98,7 @@ def _take(
         lists.append(name)
         return name
     if kind == "close":
-        return _close(stack, lists, token, at)
+        return _close(stack, lists, at, is_list=is_list)
     if kind == "colon":
         return name
     if name and (kind in ("string", "number") or kind == "name"):
@@ -114,11 +115,11 @@ def _take(
     raise ParseError("a value has no name", where=f"letter {at}")
 
 
-def _close(stack: list[TextField], lists: list[str], token: str, at: int) -> str:
+def _close(stack: list[TextField], lists: list[str], at: int, *, is_list: bool) -> str:
     if not lists:
         raise ParseError("an end without a begin", where=f"letter {at}")
     around = lists.pop()
-    if token == "]":
+    if is_list:
         return ""
     if around or len(stack) < 2:  # noqa: PLR2004 - the root is not closed
         raise ParseError("an end without a begin", where=f"letter {at}")

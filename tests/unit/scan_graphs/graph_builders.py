@@ -144,9 +144,7 @@ def tflite(
         Table([(1, min(code, 127)), name or None, (4, 1), (4, code)]) for code, name in codes
     ]
     last = Table([None, (8, external[0]), (8, external[1])]) if external else Table([data])
-    return flat(
-        Table([(4, 3), operators, [graph], "made", [Table([]), last]]), b"TFL3"
-    )
+    return flat(Table([(4, 3), operators, [graph], "made", [Table([]), last]]), b"TFL3")
 
 
 def executorch(operators: tuple[str, ...], delegates: tuple[str, ...] = ()) -> bytes:

@@ -9,6 +9,8 @@ import struct
 
 import onnx
 import pytest
+from onnx import TensorProto, helper
+
 from unit.scan_graphs.graph_builders import (
     executorch,
     gates,
@@ -23,7 +25,6 @@ from unit.scan_graphs.graph_builders import (
     tflite,
     varint,
 )
-from onnx import TensorProto, helper
 
 
 def _model(*nodes: onnx.NodeProto, **more: object) -> onnx.ModelProto:
@@ -246,10 +247,9 @@ COREML = {
 XML = {
     "openvino extension": '<net name="n" version="11"><layers><layer id="0" name="a" type="Evil" '
     'version="extension"/></layers></net>',
-    "openvino type": '<?xml version="1.0"?><net><layers><layer type="Evil" version="opset1"/></layers></net>',
+    "openvino type": '<?xml version="1.0"?><net><layer type="Evil" version="opset1"/></net>',
     "openvino entity": '<!DOCTYPE net [<!ENTITY x SYSTEM "file:///etc/passwd">]><net>&x;</net>',
-    "openvino offset": '<net><layers><layer type="Const" version="opset1"><data offset="-1" size="4"/>'
-    "</layer></layers></net>",
+    "openvino offset": '<net><layer type="Const"><data offset="-1" size="4"/></layer></net>',
     "openvino path": '<net><layers><layer type="Const" version="opset1"><data path="/etc/passwd"/>'
     "</layer></layers></net>",
     "openvino deep": "<net>" + "<a>" * 2000,
@@ -270,7 +270,10 @@ def _paddle(op: str, **attributes: str) -> bytes:
 
 
 def _mxnet(op: str, **attributes: str) -> bytes:
-    nodes = [{"op": "null", "name": "x", "inputs": []}, {"op": op, "name": "n", "attrs": attributes}]
+    nodes = [
+        {"op": "null", "name": "x", "inputs": []},
+        {"op": op, "name": "n", "attrs": attributes},
+    ]
     return json.dumps({"nodes": nodes, "arg_nodes": [0], "heads": [[1, 0, 0]]}).encode()
 
 
@@ -287,9 +290,11 @@ OTHERS = {
     "mxnet custom": _mxnet("Custom", op_type="evil"),
     "mxnet native": _mxnet("_Native", info="0x1234"),
     "mxnet unknown": _mxnet("evil"),
-    "caffe python": pb((1, "n"), (100, pb((1, "l"), (2, "Python"), (130, pb((1, "os"), (2, "x")))))),
+    "caffe python": pb(
+        (1, "n"), (100, pb((1, "l"), (2, "Python"), (130, pb((1, "os"), (2, "x")))))
+    ),
     "caffe unknown": pb((1, "n"), (100, pb((1, "l"), (2, "Evil")))),
-    "prototxt python": b'name: "n"\nlayer {\n  type: "Python"\n  python_param { module: "os" layer: "x" }\n}\n',
+    "prototxt python": b'layer {\n type: "Python"\n python_param { module: "os" layer: "x" }\n}\n',
     "prototxt old": b'layers { name: "l" type: PYTHON python_param { module: "os" layer: "x" } }\n',
     "prototxt output": b'layer { type: "HDF5Output" hdf5_output_param { file_name: "/tmp/x" } }\n',
     "ncnn": b"7767517\n2 2\nInput data 0 1 data\nEvil e 1 1 data out\n",

@@ -18,7 +18,7 @@ from weighbridge.scanning._graphs._walk import (
 from weighbridge.scanning._notes import examined, not_examined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from weighbridge.formats import ProtoField, ProtoMessage
     from weighbridge.scanning._graphs._walk import Scene
@@ -52,9 +52,7 @@ def is_coreml(message: ProtoMessage) -> bool:
         len(kinds) == 1
         and 0 < version < 64  # noqa: PLR2004 - far beyond today's 10
         and all(
-            matches(message.open(one), _DESCRIPTION)
-            for one in fields.get(2, ())
-            if one.size_bytes
+            matches(message.open(one), _DESCRIPTION) for one in fields.get(2, ()) if one.size_bytes
         )
     )
 
@@ -74,26 +72,19 @@ def _check_model(scene: Scene, message: ProtoMessage) -> Iterator[Note]:
         raise ParseError(f"models are nested deeper than {MAX_DEPTH} messages")
     for one in message.fields():
         number = one.number
-        if number in _PIPELINES:
-            pipeline = message.open(one)
-            for part in pipeline.fields():
-                if part.number == 1:
-                    yield from _check_pipeline(scene, pipeline.open(part))
-        elif number == _PIPELINE:
-            yield from _check_pipeline(scene, message.open(one))
-        elif number in _NETWORKS:
-            yield from _check_network(scene, message.open(one))
-        elif number == _PROGRAM:
-            yield from _check_program(scene, message.open(one))
+        if number in _PARTS:
+            yield from _PARTS[number](scene, message.open(one))
         elif number == _CUSTOM:
             yield _tell_class(scene, message.open(one), "model")
-        elif number == _LINKED:
-            yield from _check_link(scene, message.open(one))
-        elif number == 2:  # noqa: PLR2004 - description
-            yield from _check_description(scene, message.open(one))
         elif number not in _MODEL:
             text = f"The model has a field {number} that Core ML does not have."
             yield scene.found("WB-CML-003", text, offset=one.start)
+
+
+def _check_pipelines(scene: Scene, message: ProtoMessage) -> Iterator[Note]:
+    for one in message.fields():
+        if one.number == 1:
+            yield from _check_pipeline(scene, message.open(one))
 
 
 def _check_description(scene: Scene, message: ProtoMessage) -> Iterator[Note]:
@@ -238,3 +229,14 @@ def _check_path(scene: Scene, path: str, offset: int) -> Iterator[Note]:
         yield scene.found("WB-CML-002", text, detail=quote(path), offset=offset)
     else:
         yield NamedFile(scene.at.file, plain, "weights")
+
+
+# Number of a field of a model -> what checks it.
+_PARTS: dict[int, Callable[[Scene, ProtoMessage], Iterator[Note]]] = {
+    2: _check_description,
+    **dict.fromkeys(_PIPELINES, _check_pipelines),
+    _PIPELINE: _check_pipeline,
+    **dict.fromkeys(_NETWORKS, _check_network),
+    _PROGRAM: _check_program,
+    _LINKED: _check_link,
+}

@@ -28,20 +28,63 @@ _LARGEST_BUILTIN = 215
 _FLEX = "Flex"
 # Operators that TFLite's own libraries, MediaPipe and the Edge TPU register.
 _KNOWN_CUSTOM = frozenset(
-    """
-    TFLite_Detection_PostProcess AudioSpectrogram Mfcc Convolution2DTransposeBias
-    MaxPoolingWithArgmax2D MaxUnpooling2D TransformTensorBilinear TransformLandmarks
-    Landmarks2TransformMatrix LandmarksToTransformMatrix Resampler edgetpu-custom-op NumericVerify
-    Irfft2d Rfft2d AvgPool3D AvgPool3DGrad MaxPool3D MaxPool3DGrad RandomStandardNormal
-    RandomUniform Multinomial HashtableV2 LookupTableFindV2 LookupTableImportV2
-    LookupTableSizeV2 Roll SignalFFT Conv3DTranspose CumSum Table RoIAlign
-    TFSentencepieceTokenizeOp TFSentencepieceDetokenizeOp WhitespaceTokenizer
-    TFText>WhitespaceTokenizeWithOffsetsV2 NGrams TFText>NgramsStringJoin RaggedTensorToTensor
-    RaggedRange Predict Normalize ExtractFeatures Bucketize KmeansEmbeddingLookup Densify
-    ReduceMax FastWordpieceTokenizeWithOffsets TFText>FastWordpieceTokenizeWithOffsets
-    odml.rms_norm odml.update_kv_cache odml.update_external_kv_cache
-    odml.scaled_dot_product_attention odml.group_norm odml.detector
-    """.split()
+    [
+        "TFLite_Detection_PostProcess",
+        "AudioSpectrogram",
+        "Mfcc",
+        "Convolution2DTransposeBias",
+        "MaxPoolingWithArgmax2D",
+        "MaxUnpooling2D",
+        "TransformTensorBilinear",
+        "TransformLandmarks",
+        "Landmarks2TransformMatrix",
+        "LandmarksToTransformMatrix",
+        "Resampler",
+        "edgetpu-custom-op",
+        "NumericVerify",
+        "Irfft2d",
+        "Rfft2d",
+        "AvgPool3D",
+        "AvgPool3DGrad",
+        "MaxPool3D",
+        "MaxPool3DGrad",
+        "RandomStandardNormal",
+        "RandomUniform",
+        "Multinomial",
+        "HashtableV2",
+        "LookupTableFindV2",
+        "LookupTableImportV2",
+        "LookupTableSizeV2",
+        "Roll",
+        "SignalFFT",
+        "Conv3DTranspose",
+        "CumSum",
+        "Table",
+        "RoIAlign",
+        "TFSentencepieceTokenizeOp",
+        "TFSentencepieceDetokenizeOp",
+        "WhitespaceTokenizer",
+        "TFText>WhitespaceTokenizeWithOffsetsV2",
+        "NGrams",
+        "TFText>NgramsStringJoin",
+        "RaggedTensorToTensor",
+        "RaggedRange",
+        "Predict",
+        "Normalize",
+        "ExtractFeatures",
+        "Bucketize",
+        "KmeansEmbeddingLookup",
+        "Densify",
+        "ReduceMax",
+        "FastWordpieceTokenizeWithOffsets",
+        "TFText>FastWordpieceTokenizeWithOffsets",
+        "odml.rms_norm",
+        "odml.update_kv_cache",
+        "odml.update_external_kv_cache",
+        "odml.scaled_dot_product_attention",
+        "odml.group_norm",
+        "odml.detector",
+    ]
 )
 # Bytes of an element by TensorType; strings, variants and halves of bytes are left out.
 _BYTES = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 8: 8, 9: 1, 10: 8, 11: 16, 12: 8, 15: 4, 16: 2}
@@ -52,12 +95,30 @@ _ET_OPERATOR = re.compile(
 )
 _ET_FOREIGN = frozenset({"custom", "backend", "_fallback", "quantized"})
 _ET_DELEGATES = frozenset(
-    """
-    XnnpackBackend CoreMLBackend VulkanBackend QnnBackend MPSBackend EthosUBackend
-    ArmBackend VgfBackend MediatekBackend NeuropilotBackend NeuronBackend OpenvinoBackend
-    EnnBackend SamsungBackend NxpBackend NXPBackend CudaBackend MetalBackend AotiBackend TOSABackend
-    CadenceBackend MLXBackend
-    """.split()
+    [
+        "XnnpackBackend",
+        "CoreMLBackend",
+        "VulkanBackend",
+        "QnnBackend",
+        "MPSBackend",
+        "EthosUBackend",
+        "ArmBackend",
+        "VgfBackend",
+        "MediatekBackend",
+        "NeuropilotBackend",
+        "NeuronBackend",
+        "OpenvinoBackend",
+        "EnnBackend",
+        "SamsungBackend",
+        "NxpBackend",
+        "NXPBackend",
+        "CudaBackend",
+        "MetalBackend",
+        "AotiBackend",
+        "TOSABackend",
+        "CadenceBackend",
+        "MLXBackend",
+    ]
 )
 _ET_NATIVE = frozenset({"CudaBackend", "MetalBackend", "AotiBackend"})
 

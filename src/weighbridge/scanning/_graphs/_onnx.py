@@ -33,8 +33,21 @@ _MODEL = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 2
 _GRAPH = {1: 2, 2: 2, 5: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2, 15: 2, 16: 2}
 _NODE = {1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2, 8: 2, 9: 2, 10: 2}
 _TENSOR = {
-    **{1: 9, 2: 0, 3: 2, 4: 9, 5: 9, 6: 2, 7: 9, 8: 2, 9: 2, 10: 9},
-    **{11: 9, 12: 2, 13: 2, 14: 0, 16: 2},
+    1: 9,
+    2: 0,
+    3: 2,
+    4: 9,
+    5: 9,
+    6: 2,
+    7: 9,
+    8: 2,
+    9: 2,
+    10: 9,
+    11: 9,
+    12: 2,
+    13: 2,
+    14: 0,
+    16: 2,
 }
 _SEQUENCE = {1: 2, 2: 0, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2}
 _SPARSE = {1: 2, 2: 2, 3: 9}
@@ -51,9 +64,32 @@ _EXTENSIONS = "ai.onnx.contrib"
 _PYTHON = frozenset({"PyOp", "PyCustomOpDef", "PythonOp", "PythonOpGrad", "PyCustomOp"})
 # Bits of an element: FLOAT 1, UINT8 2, INT8 3, ... Source: TensorProto.DataType.
 _BITS = {
-    **{1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64},
-    **{14: 64, 15: 128, 16: 16, 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8},
-    **{25: 2, 26: 2, 27: 8},
+    1: 32,
+    2: 8,
+    3: 8,
+    4: 16,
+    5: 16,
+    6: 32,
+    7: 64,
+    9: 8,
+    10: 16,
+    11: 64,
+    12: 32,
+    13: 64,
+    14: 64,
+    15: 128,
+    16: 16,
+    17: 8,
+    18: 8,
+    19: 8,
+    20: 8,
+    21: 4,
+    22: 4,
+    23: 4,
+    24: 8,
+    25: 2,
+    26: 2,
+    27: 8,
 }
 _STRING = 8
 _RAW, _EXTERNAL_DATA, _EXTERNAL = 9, 13, 1
@@ -114,7 +150,7 @@ def is_onnx_value(message: ProtoMessage) -> bool:
 
 def examine_onnx_value(scene: Scene, message: ProtoMessage) -> Iterator[Note]:
     """Yield what is wrong with a tensor that stands alone."""
-    yield from _check_tensor(scene, message, _State())
+    yield from _check_tensor(scene, message)
     yield examined(scene.at, "onnx tensor")
 
 
@@ -200,9 +236,9 @@ def _check_graph(scene: Scene, message: ProtoMessage, state: _State) -> Iterator
             yield from _check_node(scene, message.open(one), state)
         elif one.number == 5:  # noqa: PLR2004 - initializer
             tensor = message.open(one)
-            yield from _check_tensor(scene, tensor, state, names)
+            yield from _check_tensor(scene, tensor, names)
         elif one.number == 15:  # noqa: PLR2004 - sparse_initializer
-            yield from _check_sparse(scene, message.open(one), state, names)
+            yield from _check_sparse(scene, message.open(one), names)
         elif one.number == 16:  # noqa: PLR2004 - metadata_props
             yield from _check_metadata(scene, message.open(one))
         elif one.number == 10:  # noqa: PLR2004 - doc_string
@@ -253,23 +289,21 @@ def _check_attribute(scene: Scene, message: ProtoMessage, state: _State) -> Iter
         if one.number in _SUBGRAPHS:
             yield from _check_graph(scene, message.open(one), state)
         elif one.number in _SUBTENSORS:
-            yield from _check_tensor(scene, message.open(one), state)
+            yield from _check_tensor(scene, message.open(one))
         elif one.number in _SUBSPARSE:
-            yield from _check_sparse(scene, message.open(one), state, set())
+            yield from _check_sparse(scene, message.open(one), set())
         elif one.number in (4, 9) and one.size_bytes > 16:  # noqa: PLR2004 - strings
             yield from scene.look_into("an attribute", message.read(one, 16 * 1024 * 1024))
 
 
-def _check_sparse(
-    scene: Scene, message: ProtoMessage, state: _State, names: set[bytes]
-) -> Iterator[Note]:
+def _check_sparse(scene: Scene, message: ProtoMessage, names: set[bytes]) -> Iterator[Note]:
     for one in message.fields():
         if one.number in (1, 2):
-            yield from _check_tensor(scene, message.open(one), state, names)
+            yield from _check_tensor(scene, message.open(one), names)
 
 
 def _check_tensor(
-    scene: Scene, message: ProtoMessage, state: _State, names: set[bytes] | None = None
+    scene: Scene, message: ProtoMessage, names: set[bytes] | None = None
 ) -> Iterator[Note]:
     """Check what a tensor says of its size, its strings and the file that it names."""
     fields = gather(message)

@@ -31,7 +31,15 @@ _BLOCK = {1: 0, 2: 0, 3: 2, 4: 2, 5: 0}
 _OPERATOR = {1: 2, 2: 2, 3: 2, 4: 2, 5: 0}
 _FILES = ("file_path", "filename", "file_name", "model_file", "dirname", "path")
 _FILE_OPERATORS = frozenset(
-    ["load", "save", "load_combine", "save_combine", "read_file", "sparse_tensor_load", "open_files"]
+    [
+        "load",
+        "save",
+        "load_combine",
+        "save_combine",
+        "read_file",
+        "sparse_tensor_load",
+        "open_files",
+    ]
 )
 _PYTHON = frozenset({"py_func", "py_layer", "pyfunc", "pylayer", "python"})
 _REMOTE = frozenset(

@@ -44,7 +44,23 @@ _KERAS_NODE = {1: 2, 2: 0, 3: 2, 4: 2, 5: 2}
 _FUNCTIONS, _LIBRARY, _META_GRAPHS = 1, 2, 2
 _STRING_TYPE = 7
 # Bytes of an element by DataType. Source: types.proto.
-_BYTES = {1: 4, 2: 8, 3: 4, 4: 1, 5: 2, 6: 1, 8: 8, 9: 8, 10: 1, 14: 2, 17: 2, 18: 16, 19: 2, 22: 4, 23: 8}
+_BYTES = {
+    1: 4,
+    2: 8,
+    3: 4,
+    4: 1,
+    5: 2,
+    6: 1,
+    8: 8,
+    9: 8,
+    10: 1,
+    14: 2,
+    17: 2,
+    18: 16,
+    19: 2,
+    22: 4,
+    23: 8,
+}
 _MAX_CONSTANTS = 16
 _LONG_TEXT = 64
 _MAX_NODES = 300_000
@@ -76,7 +92,7 @@ def tell_tensorflow(message: ProtoMessage) -> str:
 
 
 def _has_nodes(message: ProtoMessage) -> bool:
-    """Return whether a message with the outline of a GraphDef has nodes with operators, or versions."""
+    """Return whether what looks like a GraphDef has nodes with operators, or versions."""
     numbers = set()
     for one in message.fields():
         numbers.add(one.number)
@@ -124,7 +140,7 @@ def examine_tensorflow(scene: Scene, message: ProtoMessage, kind: str) -> Iterat
         elif kind == "graph":
             yield from _check_graph(scene, message, state)
         elif kind == "keras metadata":
-            problem = yield from _check_keras(scene, message)
+            yield from _check_keras(scene, message)
     except ParseError as error:
         problem = f"it cannot be read to its end: {error}"
     yield not_examined(scene.at, name, problem) if problem else examined(scene.at, name)
@@ -140,8 +156,7 @@ def _check_meta_graph(scene: Scene, message: ProtoMessage, state: _State) -> Ite
         elif one.number == 7:  # noqa: PLR2004 - object_graph_def
             yield from _check_objects(scene, message.open(one))
         elif one.number == 4:  # noqa: PLR2004 - collection_def
-            if one.size_bytes < 1024 * 1024:  # noqa: PLR2004 - a collection of names
-                yield from scene.look_into("a collection", message.read(one, 1024 * 1024))
+            yield from scene.look_into("a collection", message.read(one, 1024 * 1024))
 
 
 def _check_asset(scene: Scene, name: str, offset: int) -> Iterator[Note]:
@@ -184,7 +199,7 @@ def _check_config(scene: Scene, data: bytes, offset: int) -> Iterator[Note]:
 
 
 def _check_keras(scene: Scene, message: ProtoMessage) -> Iterator[Note]:
-    """Examine ``keras_metadata.pb``: configurations as JSON; return why not, if not."""
+    """Examine ``keras_metadata.pb``: configurations as JSON."""
     from importlib.util import find_spec  # noqa: PLC0415 - only for this file
 
     known = find_spec("weighbridge.scanning._keras") is not None
@@ -197,7 +212,6 @@ def _check_keras(scene: Scene, message: ProtoMessage) -> Iterator[Note]:
             yield from _check_config(scene, node.read(fields[5][-1], 16 * 1024 * 1024), one.start)
             if known:
                 yield from _check_keras_config(scene, node.read(fields[5][-1], 16 * 1024 * 1024))
-    return ""
 
 
 def _check_keras_config(scene: Scene, data: bytes) -> Iterator[Note]:
@@ -339,7 +353,7 @@ def _check_tensor(scene: Scene, message: ProtoMessage, node: TfNode) -> Iterator
     if elements is None or (content and kind in _BYTES and content != elements * _BYTES[kind]):
         text = f"The constant {quote(node.name)} has a shape that contradicts its data."
         yield scene.found("WB-TFG-005", text, offset=message.start)
-    elif elements > 2**40:  # noqa: PLR2004 - one value that is spread over terabytes
+    elif elements > 2**40:
         text = f"The constant {quote(node.name)} would have {elements:,} elements."
         yield scene.found("WB-TFG-005", text, offset=message.start)
     constants: list[str] = []
@@ -367,5 +381,3 @@ def _count_elements(message: ProtoMessage, fields: Fields) -> int | None:
                 if count >= 2**63:
                     return None
     return count
-
-

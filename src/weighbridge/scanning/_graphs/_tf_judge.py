@@ -15,30 +15,58 @@ if TYPE_CHECKING:
     from weighbridge.scanning._graphs._walk import Scene
     from weighbridge.scanning._notes import Note
 
-__all__ = ["TfNode", "judge_operator_name", "judge_nodes"]
+__all__ = ["TfNode", "judge_nodes", "judge_operator_name"]
 
 # Operator -> the input that names a file to write.
 _WRITES = {
-    **{"WriteFile": 0, "CreateSummaryFileWriter": 1},
-    **{"CreateSummaryDbWriter": 1, "DatasetToTFRecord": 1, "ExperimentalDatasetToTFRecord": 1},
-    **{"SaveDataset": 1, "SaveDatasetV2": 1, "SnapshotDataset": 1, "SnapshotDatasetV2": 1},
-    **{"SnapshotDatasetReader": 0, "CacheDataset": 1, "CacheDatasetV2": 1, "DistributedSave": 1},
-    **{"FileSystemSetConfiguration": 0, "SnapshotChunkDataset": 0, "DumpTensor": 0},
-    **{"IteratorToFile": 0, "WriteTrainingPredictions": 0},
+    "WriteFile": 0,
+    "CreateSummaryFileWriter": 1,
+    "CreateSummaryDbWriter": 1,
+    "DatasetToTFRecord": 1,
+    "ExperimentalDatasetToTFRecord": 1,
+    "SaveDataset": 1,
+    "SaveDatasetV2": 1,
+    "SnapshotDataset": 1,
+    "SnapshotDatasetV2": 1,
+    "SnapshotDatasetReader": 0,
+    "CacheDataset": 1,
+    "CacheDatasetV2": 1,
+    "DistributedSave": 1,
+    "FileSystemSetConfiguration": 0,
+    "SnapshotChunkDataset": 0,
+    "DumpTensor": 0,
+    "IteratorToFile": 0,
+    "WriteTrainingPredictions": 0,
 }
 # A saver's operators, which every SavedModel has: the path is an argument there.
 _SAVES = {"Save": 0, "SaveV2": 0, "SaveSlices": 0, "MergeV2Checkpoints": 1}
 _RESTORES = {"Restore": 0, "RestoreV2": 0, "RestoreSlice": 0}
 # Operator -> the input that names a file to read.
 _READS = {
-    **{"ReadFile": 0, "MatchingFiles": 0, "TFRecordDataset": 0, "TFRecordDatasetV2": 0},
-    **{"TextLineDataset": 0, "FixedLengthRecordDataset": 0, "FixedLengthRecordDatasetV2": 0},
-    **{"LMDBDataset": 0, "ExperimentalLMDBDataset": 0, "SqlDataset": 1},
-    **{"ExperimentalSqlDataset": 1, "CSVDataset": 0, "CSVDatasetV2": 0},
-    **{"ExperimentalCSVDataset": 0, "LoadDataset": 0, "LoadAndRemapMatrix": 0},
-    **{"GenerateVocabRemapping": 0, "ReaderReadV2": -1, "SSTableDataset": 0},
-    **{"ListSnapshotChunksDataset": 0, "ListDataset": -1, "MatchingFilesDataset": 0},
-    **{"ExperimentalMatchingFilesDataset": 0, "ReadTrainingPredictions": 0},
+    "ReadFile": 0,
+    "MatchingFiles": 0,
+    "TFRecordDataset": 0,
+    "TFRecordDatasetV2": 0,
+    "TextLineDataset": 0,
+    "FixedLengthRecordDataset": 0,
+    "FixedLengthRecordDatasetV2": 0,
+    "LMDBDataset": 0,
+    "ExperimentalLMDBDataset": 0,
+    "SqlDataset": 1,
+    "ExperimentalSqlDataset": 1,
+    "CSVDataset": 0,
+    "CSVDatasetV2": 0,
+    "ExperimentalCSVDataset": 0,
+    "LoadDataset": 0,
+    "LoadAndRemapMatrix": 0,
+    "GenerateVocabRemapping": 0,
+    "ReaderReadV2": -1,
+    "SSTableDataset": 0,
+    "ListSnapshotChunksDataset": 0,
+    "ListDataset": -1,
+    "MatchingFilesDataset": 0,
+    "ExperimentalMatchingFilesDataset": 0,
+    "ReadTrainingPredictions": 0,
 }
 # Tables read a file that is an asset of the model, as a rule.
 _ASSETS = {"InitializeTableFromTextFile": 1, "InitializeTableFromTextFileV2": 1}
@@ -54,11 +82,18 @@ _LEAVES = re.compile(
 )
 # TPU operators that only compute, and debug marks that write nothing.
 _STAYS = frozenset(["TPUReplicatedInput", "TPUReplicatedOutput", "TPUReplicateMetadata"])
-_STAYS |= {"GeneratorDataset", "TPUPartitionedInput", "TPUPartitionedOutput", "TPUPartitionedInputV2"}
+_STAYS |= {
+    "GeneratorDataset",
+    "TPUPartitionedInput",
+    "TPUPartitionedOutput",
+    "TPUPartitionedInputV2",
+}
 _URLS = ("debug_urls", "tfdbg_run_id")
 _CHAIN = 32
 _MAX_INPUTS = 4096
-_PATH = re.compile(r"(?:[/~\\]|[A-Za-z]:[\\/]|[a-z0-9+]+://|(?:[^\n/\\]*[/\\])*\.\.[/\\])[^\n\0]*\Z")
+_PATH = re.compile(
+    r"(?:[/~\\]|[A-Za-z]:[\\/]|[a-z0-9+]+://|(?:[^\n/\\]*[/\\])*\.\.[/\\])[^\n\0]*\Z"
+)
 _TRANSPARENT = frozenset(
     ["Identity", "IdentityN", "StopGradient", "Reshape", "ExpandDims", "Squeeze", "Snapshot"]
 )
@@ -114,22 +149,7 @@ def judge_calls(scene: Scene, scopes: Mapping[str, Mapping[str, TfNode]]) -> Ite
         scene: Where.
         scopes: The nodes of every graph and function, by the function's name.
     """
-    callers: dict[str, set[str]] = {}
-    for name, nodes in scopes.items():
-        for node in nodes.values():
-            for called in (*node.calls, node.op):
-                callers.setdefault(called, set()).add(name)
-    queue = [
-        name
-        for name, nodes in scopes.items()
-        if any(node.op in _SAVES or node.op in _RESTORES for node in nodes.values())
-    ]
-    savers: set[str] = set()
-    while queue:
-        name = queue.pop()
-        if name and name not in savers:
-            savers.add(name)
-            queue.extend(callers.get(name, ()))
+    savers = _find_savers(scopes)
     for nodes in scopes.values():
         for node in nodes.values():
             if savers.isdisjoint(node.calls) and node.op not in savers:
@@ -140,8 +160,27 @@ def judge_calls(scene: Scene, scopes: Mapping[str, Mapping[str, TfNode]]) -> Ite
                     yield _tell(scene, node, "hands a saver", paths)
 
 
+def _find_savers(scopes: Mapping[str, Mapping[str, TfNode]]) -> set[str]:
+    """Return the functions that save or restore, themselves or through others."""
+    callers: dict[str, set[str]] = {}
+    queue: list[str] = []
+    for name, nodes in scopes.items():
+        for node in nodes.values():
+            for called in (*node.calls, node.op):
+                callers.setdefault(called, set()).add(name)
+            if node.op in _SAVES or node.op in _RESTORES:
+                queue.append(name)
+    savers: set[str] = set()
+    while queue:
+        name = queue.pop()
+        if name and name not in savers:
+            savers.add(name)
+            queue.extend(callers.get(name, ()))
+    return savers
+
+
 def judge_operator_name(op: str, functions: set[str]) -> tuple[str, str]:
-    """Return the rule that an operator breaks by its name alone, and why; two empty strings if none."""
+    """Return the rule that an operator breaks by its name alone, and why; empty if none."""
     if op in functions or op in _STAYS:
         return "", ""
     if _LEAVES.fullmatch(op):
@@ -198,7 +237,9 @@ def _judge_file(
         if verb == "writes" and node.op == "WriteFile":
             yield _tell(scene, node, verb, ["a file that an input names"])
             return
-        text = f"Running the graph {verb} a file that an input names ({node.op} {quote(node.name)})."
+        text = (
+            f"Running the graph {verb} a file that an input names ({node.op} {quote(node.name)})."
+        )
         yield scene.found("WB-TFG-002", text, detail=node.op, offset=node.offset)
 
 
@@ -234,7 +275,7 @@ def _trace(node: TfNode, index: int, nodes: Mapping[str, TfNode]) -> tuple[list[
         return [], True
     values: list[str] = []
     computed = False
-    queue, seen = [data_inputs[index]], set()
+    queue, seen = [data_inputs[index]], set[str]()
     while queue and len(seen) < _CHAIN:
         name = queue.pop(0).removeprefix("^").split(":")[0]
         if name in seen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from weighbridge.errors import ParseError
 from weighbridge.formats import HEAD_BYTES, looks_like_protobuf, looks_like_text
@@ -11,7 +11,7 @@ from weighbridge.scanning._graphs._walk import Scene
 from weighbridge.scanning._notes import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from weighbridge.core import Location
     from weighbridge.core.ports import ByteSource
@@ -28,8 +28,13 @@ _XML_ROOT = re.compile(
     rb"(?:\[[^\]]*\]\s*)?>\s*|<\?(?!xml\s)[^>]*\?>\s*)*<(net|PMML|(?:\w+:)PMML)[\s/>]"
 )
 _DATA_NAME = re.compile(r".*\.data-\d{5}-of-\d{5}(?:\.tempstate\d+)?")
-_WEIGHTS_NAME = re.compile(r".*\.(?:bin|data|weights|weight|onnx_data|onnx\.data|wts|pdata|raw|params)")
+_WEIGHTS_NAME = re.compile(
+    r".*\.(?:bin|data|weights|weight|onnx_data|onnx\.data|wts|pdata|raw|params)"
+)
 _FOOTER_BYTES = 48
+
+_IsKind: TypeAlias = "Callable[[ProtoMessage], str | bool]"
+_Check: TypeAlias = "Callable[[Scene, ProtoMessage, str], Iterator[Note]]"
 
 
 def examine_unmarked(
@@ -41,10 +46,9 @@ def examine_unmarked(
     """
     head = source.read_at(0, HEAD_BYTES)
     scene = Scene(source, at, context, examine)
-    if looks_like_text(head):
-        if (told := (yield from _examine_text(scene, head))):
-            return told
-        # One letter and a line feed may also be the begin of a message.
+    if looks_like_text(head) and (yield from _examine_text(scene, head)):
+        return True
+    # One letter and a line feed may also be the begin of a message.
     told = yield from _examine_binary(scene, head)
     if looks_like_protobuf(head):
         told = (yield from _examine_protobuf(scene)) or told
@@ -113,9 +117,9 @@ def _examine_protobuf(scene: Scene) -> Generator[Note, None, bool]:
         if not _is_whole(message):
             return False
         for is_kind, check in _list_kinds():
-            if (kind := is_kind(message)):
+            if kind := is_kind(message):
                 try:
-                    yield from check(scene, message, kind)
+                    yield from check(scene, message, str(kind))
                 except ParseError as error:
                     from weighbridge.scanning._notes import not_examined  # noqa: PLC0415 - rare
 
@@ -136,23 +140,22 @@ def _is_whole(message: ProtoMessage) -> bool:
     return message.size_bytes > 0
 
 
-def _list_kinds():  # type: ignore[no-untyped-def] # noqa: ANN202 - a table of functions
+def _list_kinds() -> tuple[tuple[_IsKind, _Check], ...]:
     from weighbridge.scanning._graphs import _coreml, _onnx, _others, _tensorflow  # noqa: PLC0415
-
-    def without_kind(check):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - as below
-        def run(scene: Scene, message: ProtoMessage, _: object) -> Iterator[Note]:
-            yield from check(scene, message)
-
-        return run
 
     return (
         (_tensorflow.tell_tensorflow, _tensorflow.examine_tensorflow),
-        (_onnx.is_onnx, without_kind(_onnx.examine_onnx)),
-        (_coreml.is_coreml, without_kind(_coreml.examine_coreml)),
-        (_others.is_paddle, without_kind(_others.examine_paddle)),
-        (_others.is_caffe, without_kind(_others.examine_caffe)),
-        (_others.is_sentencepiece, without_kind(_others.examine_sentencepiece)),
-        (_onnx.is_onnx_value, without_kind(_onnx.examine_onnx_value)),
+        (_onnx.is_onnx, _without_kind(_onnx.examine_onnx)),
+        (_coreml.is_coreml, _without_kind(_coreml.examine_coreml)),
+        (_others.is_paddle, _without_kind(_others.examine_paddle)),
+        (_others.is_caffe, _without_kind(_others.examine_caffe)),
+        (_others.is_sentencepiece, _without_kind(_others.examine_sentencepiece)),
+        (_onnx.is_onnx_value, _without_kind(_onnx.examine_onnx_value)),
     )
 
 
+def _without_kind(check: Callable[[Scene, ProtoMessage], Iterator[Note]]) -> _Check:
+    def run(scene: Scene, message: ProtoMessage, _: str) -> Iterator[Note]:
+        return check(scene, message)
+
+    return run

@@ -31,7 +31,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _CODE = re.compile(
     rb"__import__\s*\(|\b(?:eval|exec|compile)\s*\(|\bimport\s+(?:os|sys|subprocess|socket|pty)\b|"
     rb"\bos\.(?:system|popen|exec)|\bsubprocess\.|<script|<\?php|\bpowershell\b|"
-    rb"\b(?:curl|wget)\b[^\n]{0,200}\|\s*(?:ba)?sh\b|^#!\s*/|/bin/(?:ba)?sh\b",
+    rb"\b(?:curl|wget)\b[^\n]{0,200}\|\s*(?:bash|sh)\b|^#!\s*/|/bin/(?:bash|sh)\b",
     re.MULTILINE,
 )
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\r\n]{64,}={0,2}\s*")

@@ -18,8 +18,7 @@ _ARTIFACT = ("AML.T0011.000",)
 _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]], ...] = (
     (
         *("WB-ONX-001", _FAIL, _HIGH, "ONNX tensor data outside of the model's folder"),
-        "The data of a tensor lie in a file that is absolute, leads out of the folder or is a URL; "
-        "whoever loads the model reads that file.",
+        "The data of a tensor lie in a file that is absolute, leads out or is a URL, and is read.",
         *("`location: ../../etc/passwd`", _PATH_FIX, _PATH),
     ),
     (
@@ -60,7 +59,7 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     (
         *("WB-TFG-003", _UNKNOWN, _MEDIUM, "Unknown TensorFlow operator"),
         "The operator is not one of TensorFlow: a custom library gives it.",
-        *("`op: \"Evil\"`", _CUSTOM_FIX, _INCLUDES),
+        *('`op: "Evil"`', _CUSTOM_FIX, _INCLUDES),
     ),
     (
         *("WB-TFG-004", _FAIL, _HIGH, "TensorFlow asset outside of the model's folder"),
@@ -105,12 +104,12 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     (
         *("WB-OVN-001", _UNKNOWN, _MEDIUM, "OpenVINO layer of a custom library"),
         "The layer is not one of OpenVINO's operator sets: an extension library runs it.",
-        *("`version=\"extension\"`", _CUSTOM_FIX, _INCLUDES),
+        *('`version="extension"`', _CUSTOM_FIX, _INCLUDES),
     ),
     (
         *("WB-OVN-002", _FAIL, _MEDIUM, "OpenVINO document that cannot be right"),
         "A path that leads out, an offset that cannot be, an entity, or text that is no XML.",
-        *("`<!ENTITY x SYSTEM \"file:///etc/passwd\">`", _PATH_FIX, (611, 73)),
+        *('`<!ENTITY x SYSTEM "file:///etc/passwd">`', _PATH_FIX, (611, 73)),
     ),
     (
         *("WB-PDL-001", _UNKNOWN, _HIGH, "Paddle operator that runs Python"),
@@ -145,7 +144,7 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     (
         *("WB-PMM-001", _UNKNOWN, _HIGH, "PMML function that is a class"),
         "A function has the name of a class: JPMML loads and runs a Java class of that name.",
-        *("`<Apply function=\"com.evil.Run\">`", _CUSTOM_FIX, _RUNS),
+        *('`<Apply function="com.evil.Run">`', _CUSTOM_FIX, _RUNS),
     ),
     (
         *("WB-PMM-002", _UNKNOWN, _MEDIUM, "PMML part that is not known"),
@@ -155,22 +154,22 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     (
         *("WB-PMM-003", _FAIL, _MEDIUM, "PMML with a document type"),
         "PMML needs no document type; entities in one read files and addresses, or grow.",
-        *("`<!DOCTYPE PMML SYSTEM \"http://evil\">`", _DAMAGE_FIX, (611, 776)),
+        *('`<!DOCTYPE PMML SYSTEM "http://evil">`', _DAMAGE_FIX, (611, 776)),
     ),
     (
         *("WB-CAF-001", _UNKNOWN, _HIGH, "Caffe layer that runs Python"),
         "A layer of type `Python` imports the module that it names and runs a class of it.",
-        *("`python_param { module: \"os\" layer: \"system\" }`", _CUSTOM_FIX, _RUNS),
+        *('`python_param { module: "os" layer: "system" }`', _CUSTOM_FIX, _RUNS),
     ),
     (
         *("WB-CAF-002", _UNKNOWN, _MEDIUM, "Unknown layer"),
         "The layer is not in the list; a custom library may give it.",
-        *("`type: \"Evil\"`", _CUSTOM_FIX, _INCLUDES),
+        *('`type: "Evil"`', _CUSTOM_FIX, _INCLUDES),
     ),
     (
         *("WB-CAF-003", _UNKNOWN, _MEDIUM, "Caffe layer that reads or writes files"),
         "The network names a file of data, which it reads or writes when it runs.",
-        *("`hdf5_output_param { file_name: \"/tmp/x\" }`", _PATH_FIX, _PATH),
+        *('`hdf5_output_param { file_name: "/tmp/x" }`', _PATH_FIX, _PATH),
     ),
 )
 
