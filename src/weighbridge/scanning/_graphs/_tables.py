@@ -317,7 +317,7 @@ _ENOUGH = 0.8
 _MOST = 0.9
 # The bytes that signs and exponents of weights between some 1e-9 and 1e3 have, in float32 and
 # bfloat16, and in float16; zeros are usual.
-_FLOAT32 = bytes(byte for byte in range(256) if 0x2E <= byte & 0x7F <= 0x44 or byte == 0)
+_FLOAT32 = bytes(byte for byte in range(256) if 0x2E <= byte & 0x7F <= 0x44 or byte == 0)  # noqa: PLR2004 - as said
 _FLOAT16 = bytes(byte for byte in range(256) if byte & 0x7F <= 0x47)  # noqa: PLR2004 - up to 7
 _SMALL = b"\x00\xff"
 
