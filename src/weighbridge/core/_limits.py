@@ -84,7 +84,7 @@ class Limits:
     max_pickle_ops: int = 200_000_000
     max_pickle_stack: int = 5_000_000
     max_pickle_names: int = 20_000
-    max_fields: int = 4_000_000
+    max_fields: int = 1_500_000
     max_findings: int = 1_000
     max_rows: int = 1_000
     max_kept_bytes: int = 64 * _MIB

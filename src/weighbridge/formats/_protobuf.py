@@ -68,7 +68,7 @@ class ProtoMessage:
         depth: Messages around it.
     """
 
-    __slots__ = ("_base", "_buffer", "_source", "_spend", "depth", "end", "start")
+    __slots__ = ("_base", "_buffer", "_outline", "_source", "_spend", "depth", "end", "start")
 
     def __init__(
         self,
@@ -83,6 +83,7 @@ class ProtoMessage:
         self.start = start
         self.end = source.size_bytes if end is None else min(end, source.size_bytes)
         self.depth = 0
+        self._outline: frozenset[tuple[int, int]] | None = None
         self._base = start
         self._buffer = b""
         if self.size_bytes <= _WHOLE_BYTES:
@@ -115,6 +116,16 @@ class ProtoMessage:
                 at = field.end
             yield field
 
+    def outline(self) -> frozenset[tuple[int, int]]:
+        """Return which (number, wire type) occur; read once, however often it is asked for.
+
+        Raises:
+            ParseError: As for :meth:`fields`.
+        """
+        if self._outline is None:
+            self._outline = frozenset((one.number, one.wire) for one in self.fields())
+        return self._outline
+
     def open(self, field: ProtoField) -> ProtoMessage:
         """Return the message that a length-delimited field holds.
 
@@ -124,6 +135,7 @@ class ProtoMessage:
         if field.wire not in (BYTES, GROUP):
             raise ParseError(f"field {field.number} is no message", where=f"byte {field.start}")
         inner = object.__new__(ProtoMessage)
+        inner._outline = None
         inner._source, inner._spend = self._source, self._spend
         inner.start, inner.end, inner.depth = field.start, field.end, self.depth + 1
         inner._base, inner._buffer = self._base, self._buffer

@@ -199,6 +199,8 @@ TENSORFLOW = {
     "text": b'node { name: "p" op: "Const" attr { key: "value" value { tensor { string_val: '
     b'"/tmp/x" } } } }\nnode { name: "n" op: "WriteFile" input: "p" input: "q" }\n',
     "text python": b"# a comment\nnode {\n  name: 'n'\n  op: 'Py' 'Func'\n}\n",
+    "text in another script": "# \u00e9\u4e2d\nnode { op: 'PyFunc' }\n".encode(),
+    "text with a mark": b"\xef\xbb\xbfnode { op: 'PyFunc' }\n",
     "keras lambda": pb((1, pb((4, "_tf_keras_layer"), (5, '{"class_name": "Lambda", "x": 1}')))),
 }  # fmt: skip
 

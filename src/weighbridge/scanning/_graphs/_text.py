@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_text_graph"]
 
+_MAX_NCNN_BYTES = 8 * 1024 * 1024
 _MAX_BYTES = 64 * 1024 * 1024
 _TEXT_PROTO = re.compile(
     rb"(?:\A|[\s{}])(?:node|node_def|layers?|meta_graphs|graph_def|library|graph|op)\s*:?\s*[{<]"
@@ -240,6 +241,7 @@ def check_text_graph(scene: Scene, head: bytes) -> Iterator[Note]:
 
     The rows of the text are for whoever examines texts.
     """
+    head = head.removeprefix(b"\xef\xbb\xbf")
     start = head[_COMMENT.match(head).end() :] if _COMMENT.match(head) else head  # type: ignore[union-attr]
     name = scene.source.name.lower()
     if _NCNN.match(start):
@@ -263,7 +265,7 @@ def _check_text_proto(scene: Scene, *, named: bool) -> Iterator[Note]:
         yield not_examined(scene.at, "text proto", "it is too long to be read as text")
         return
     scene.context.budget.spend_text_bytes(size)
-    text = _read(scene).decode("utf-8", "replace")
+    text = _read(scene).decode("utf-8", "replace").removeprefix("\ufeff")
     try:
         root = parse_text_proto(text, spend=scene.context.budget.spend_fields)
     except ParseError as error:
@@ -336,6 +338,9 @@ def _build_node(field: TextField, op: str) -> TfNode:
 
 
 def _check_ncnn(scene: Scene) -> Iterator[Note]:
+    if scene.source.size_bytes > _MAX_NCNN_BYTES:
+        yield not_examined(scene.at, "ncnn", "it is too long for the layers of a network")
+        return
     data = _read(scene)
     scene.context.budget.spend_text_bytes(len(data))
     seen: set[str] = set()

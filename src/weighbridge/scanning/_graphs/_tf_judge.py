@@ -90,6 +90,8 @@ _STAYS |= {
 }
 _URLS = ("debug_urls", "tfdbg_run_id")
 _CHAIN = 32
+# What following an input costs, in fields.
+_TRACE_COST = 3
 _MAX_INPUTS = 4096
 _PATH = re.compile(
     r"(?:[/~\\]|[A-Za-z]:[\\/]|[a-z0-9+]+://|(?:[^\n/\\]*[/\\])*\.\.[/\\])[^\n\0]*\Z"
@@ -154,8 +156,9 @@ def judge_calls(scene: Scene, scopes: Mapping[str, Mapping[str, TfNode]]) -> Ite
         for node in nodes.values():
             if savers.isdisjoint(node.calls) and node.op not in savers:
                 continue
-            for index in range(min(len(node.inputs), _MAX_INPUTS)):
-                paths = [value for value in _trace(node, index, nodes)[0] if _PATH.match(value)]
+            for name in node.inputs[:_MAX_INPUTS]:
+                values, _ = _follow(scene, name.removeprefix("^"), nodes)
+                paths = [value for value in values if _PATH.match(value)]
                 if paths:
                     yield _tell(scene, node, "hands a saver", paths)
 
@@ -210,13 +213,13 @@ def _judge_node(scene: Scene, node: TfNode, nodes: Mapping[str, TfNode]) -> Iter
         if op in table:
             yield from _judge_file(scene, node, nodes, table[op], verb)
     if op in _SAVES or op in _RESTORES:
-        values, _ = _trace(node, _SAVES.get(op, 0), nodes)
+        values, _ = _trace(scene, node, _SAVES.get(op, 0), nodes)
         bad = [value for value in values if is_foreign_path(value)]
         if bad:
             verb = "writes" if op in _SAVES else "reads"
             yield _tell(scene, node, verb, bad)
     elif op in _ASSETS:
-        values, _ = _trace(node, _ASSETS[op], nodes)
+        values, _ = _trace(scene, node, _ASSETS[op], nodes)
         bad = [value for value in values if is_foreign_path(value)]
         # The exporter's own absolute path stays in old graphs; loading feeds the asset's instead.
         if any(".." in value or "://" in value for value in bad):
@@ -228,7 +231,7 @@ def _judge_node(scene: Scene, node: TfNode, nodes: Mapping[str, TfNode]) -> Iter
 def _judge_file(
     scene: Scene, node: TfNode, nodes: Mapping[str, TfNode], index: int, verb: str
 ) -> Iterator[Note]:
-    values, computed = _trace(node, index, nodes)
+    values, computed = _trace(scene, node, index, nodes)
     if node.op.startswith("CacheDataset") and not any(values):
         return
     if any(values):
@@ -265,19 +268,23 @@ def _judge_attributes(scene: Scene, node: TfNode) -> Iterator[Note]:
             yield _tell(scene, node, "writes to", urls)
 
 
-def _trace(node: TfNode, index: int, nodes: Mapping[str, TfNode]) -> tuple[list[str], bool]:
-    """Return the constant strings that an input is made of, and whether it is more than those.
-
-    Bounded: at most so many nodes are visited.
-    """
+def _trace(
+    scene: Scene, node: TfNode, index: int, nodes: Mapping[str, TfNode]
+) -> tuple[list[str], bool]:
+    """Return the constant strings that an input is made of, and whether it is more than those."""
     data_inputs = [name for name in node.inputs if not name.startswith("^")]
     if not 0 <= index < len(data_inputs):
         return [], True
+    return _follow(scene, data_inputs[index], nodes)
+
+
+def _follow(scene: Scene, first: str, nodes: Mapping[str, TfNode]) -> tuple[list[str], bool]:
+    """Follow an input to the constants it comes from; a bounded number of nodes is visited."""
     values: list[str] = []
     computed = False
-    queue, seen = [data_inputs[index]], set[str]()
+    queue, seen = [first], set[str]()
     while queue and len(seen) < _CHAIN:
-        name = queue.pop(0).removeprefix("^").split(":")[0]
+        name = queue.pop(0).split(":")[0]
         if name in seen:
             continue
         seen.add(name)
@@ -288,5 +295,6 @@ def _trace(node: TfNode, index: int, nodes: Mapping[str, TfNode]) -> tuple[list[
             values.extend(source.constants)
         else:
             computed = computed or source.op not in _TRANSPARENT | _JOINS
-            queue.extend(one for one in source.inputs if not one.startswith("^"))
-    return values, computed
+            queue.extend(one for one in source.inputs[:_CHAIN] if not one.startswith("^"))
+    scene.context.budget.spend_fields(_TRACE_COST * len(seen))
+    return values, computed or bool(queue)

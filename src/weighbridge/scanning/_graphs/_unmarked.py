@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from weighbridge.errors import ParseError
-from weighbridge.formats import HEAD_BYTES, looks_like_protobuf, looks_like_text
+from weighbridge.formats import HEAD_BYTES, looks_like_protobuf
 from weighbridge.scanning._graphs._walk import Scene
 from weighbridge.scanning._notes import inert
 
@@ -32,6 +32,8 @@ _WEIGHTS_NAME = re.compile(
     r".*\.(?:bin|data|weights|weight|onnx_data|onnx\.data|wts|pdata|raw|params)"
 )
 _FOOTER_BYTES = 48
+# Bytes of text in any encoding that has ASCII; whether they are one is for others to say.
+_TEXT = bytes(byte for byte in range(256) if byte >= 32 or byte in b"\t\n\f\r")  # noqa: PLR2004 - a space
 
 _IsKind: TypeAlias = "Callable[[ProtoMessage], str | bool]"
 _Check: TypeAlias = "Callable[[Scene, ProtoMessage, str], Iterator[Note]]"
@@ -46,7 +48,7 @@ def examine_unmarked(
     """
     head = source.read_at(0, HEAD_BYTES)
     scene = Scene(source, at, context, examine)
-    if looks_like_text(head) and (yield from _examine_text(scene, head)):
+    if not head.translate(None, _TEXT) and (yield from _examine_text(scene, head)):
         return True
     # One letter and a line feed may also be the begin of a message.
     told = yield from _examine_binary(scene, head)
@@ -132,9 +134,7 @@ def _examine_protobuf(scene: Scene) -> Generator[Note, None, bool]:
 
 def _is_whole(message: ProtoMessage) -> bool:
     try:
-        for count, _ in enumerate(message.fields()):
-            if count > 100_000:  # noqa: PLR2004 - enough; whoever examines it reads all
-                return True
+        message.outline()
     except ParseError:
         return False
     return message.size_bytes > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from weighbridge.core import Answer, Coverage, CoverageStatus, Finding
@@ -26,6 +27,9 @@ MAX_DEPTH = 64
 """Graphs inside each other, counted in messages; real ones have four or five graphs."""
 
 _QUOTE_LETTERS = 120
+# What a finding, and what giving a string to the router, cost in fields.
+_FINDING_COST = 50
+_EXAMINE_COST = 500
 _TEXT_BYTES = 256 * 1024
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _CODE = re.compile(
@@ -75,6 +79,7 @@ class Scene:
             return
         self.context.budget.spend_text_bytes(len(data))
         if (code := _CODE.search(data[:_TEXT_BYTES])) is not None:
+            self.context.budget.spend_fields(_FINDING_COST)
             message = f"{name} looks like program code: {quote(code.group())}."
             yield self.found(rule_id, message, detail=quote(data))
         yield from self._examine_binary(name, data)
@@ -103,6 +108,7 @@ class Scene:
             return
         if self.context.nesting >= self.context.limits.max_nesting - 1:
             return
+        self.context.budget.spend_fields(_EXAMINE_COST)
         place, context = deeper(self.at, name, self.context)
         for note in self.examine(MemorySource(name, data), place, context):
             if isinstance(note, Finding):
@@ -140,17 +146,15 @@ def matches(message: ProtoMessage, known: dict[int, int], *, most: int = 0) -> b
         known: Number -> wire type.
         most: Stop after so many fields; 0 for all.
     """
-    count = 0
     try:
-        for field in message.fields():
-            count += 1
-            if known.get(field.number, -1) not in (field.wire, 9):
-                return False
-            if most and count >= most:
-                break
+        outline = (
+            frozenset((one.number, one.wire) for one in islice(message.fields(), most))
+            if most
+            else message.outline()
+        )
     except ParseError:
         return False
-    return count > 0
+    return bool(outline) and all(known.get(number, -1) in (wire, 9) for number, wire in outline)
 
 
 def is_foreign_path(path: str) -> bool:

@@ -140,13 +140,15 @@ def check(root_tag: str, source: ByteSource, at: Location, context: ScanContext)
         context: Limits and budget.
     """
     name = "openvino" if root_tag == "net" else "pmml"
-    reader = _OpenVino(at) if root_tag == "net" else _Pmml(at)
+    reader = _OpenVino(at, context) if root_tag == "net" else _Pmml(at, context)
     problem = _read(source, context, reader)
     yield from reader.findings[:_MAX_FINDINGS]
     if problem:
         rule_id = "WB-OVN-002" if root_tag == "net" else "WB-PMM-003"
         yield found(rule_id, at, f"The document cannot be read as XML: {problem}.")
         yield not_examined(at, name, problem)
+    elif isinstance(reader, _OpenVino) and not reader.layers:
+        yield not_examined(at, name, "it has no layers")
     elif len(reader.findings) > _MAX_FINDINGS:
         yield not_examined(at, name, "it has too many findings")
     else:
@@ -160,14 +162,16 @@ class _Stop(Exception):  # noqa: N818 - it carries a reason out of expat
 class _Reader:
     """What both kinds of documents share: no document type, and no depth without bound."""
 
-    def __init__(self, at: Location) -> None:
+    def __init__(self, at: Location, context: ScanContext) -> None:
         self.at = at
+        self.spend = context.budget.spend_fields
         self.findings: list[Finding] = []
         self.depth = 0
         self.seen: set[str] = set()
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.depth += 1
+        self.spend(1 + len(attributes))
         if self.depth > _MAX_DEPTH:
             raise _Stop("elements are nested too deep")
         self.check(tag, attributes)
@@ -193,8 +197,11 @@ class _Reader:
 class _OpenVino(_Reader):
     """Layers of an OpenVINO network."""
 
+    layers = 0
+
     def check(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "layer":
+            self.layers += 1
             kind, version = attributes.get("type", ""), attributes.get("version", "opset1")
             plain = kind.removesuffix("Internal")
             if not _VERSION.fullmatch(version) or plain not in OPENVINO_LAYERS:
@@ -212,8 +219,8 @@ class _OpenVino(_Reader):
 class _Pmml(_Reader):
     """Functions, extensions and foreign elements of PMML."""
 
-    def __init__(self, at: Location) -> None:
-        super().__init__(at)
+    def __init__(self, at: Location, context: ScanContext) -> None:
+        super().__init__(at, context)
         self.defined: set[str] = set()
         self.applied: set[str] = set()
 
