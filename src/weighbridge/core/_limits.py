@@ -47,6 +47,7 @@ class Limits:
         max_pickle_ops: Opcodes in all pickles of one file.
         max_pickle_stack: Objects on the stack or in the memo of one pickle, and containers.
         max_pickle_names: Different names that the pickles of one file refer to.
+        max_fields: Fields read in all graphs (protobuf, flat buffers) of one file.
         max_findings: Findings kept for one file; the rest are counted.
         max_rows: Rows of coverage kept for one file; the rest are counted by kind.
         max_kept_bytes: File contents held in memory for one file while it is examined.
@@ -83,6 +84,7 @@ class Limits:
     max_pickle_ops: int = 200_000_000
     max_pickle_stack: int = 5_000_000
     max_pickle_names: int = 20_000
+    max_fields: int = 1_500_000
     max_findings: int = 1_000
     max_rows: int = 1_000
     max_kept_bytes: int = 64 * _MIB

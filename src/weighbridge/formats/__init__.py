@@ -12,6 +12,7 @@ from weighbridge._lazy import lazy_getattr
 if TYPE_CHECKING:
     from weighbridge.formats._arrow import looks_like_arrow, read_arrow_messages
     from weighbridge.formats._card import parse_card
+    from weighbridge.formats._cursor import Cursor
     from weighbridge.formats._dvc import (
         DvcEntry,
         DvcFile,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         hash_dvc_legacy,
     )
     from weighbridge.formats._file_list import FileList, parse_file_list
+    from weighbridge.formats._flatbuffers import FlatTable, open_flat_root
     from weighbridge.formats._gguf import (
         TEMPLATE_KEY,
         GgufHeader,
@@ -78,6 +80,12 @@ if TYPE_CHECKING:
         PickleOpcode,
         read_pickle_ops,
     )
+    from weighbridge.formats._protobuf import (
+        ProtoField,
+        ProtoMessage,
+        looks_like_protobuf,
+        read_varints,
+    )
     from weighbridge.formats._provenance_values import (
         DocumentSection,
         DocumentValue,
@@ -107,6 +115,7 @@ if TYPE_CHECKING:
     from weighbridge.formats._streams import expand_stream
     from weighbridge.formats._tar import TarEntry, read_tar
     from weighbridge.formats._text import Text, read_text
+    from weighbridge.formats._textproto import TextField, parse_text_proto
     from weighbridge.formats._ubjson import UbjsonValue, looks_like_ubjson, read_ubjson
     from weighbridge.formats._zip import (
         ZIP_METHODS,
@@ -122,6 +131,7 @@ __all__ = [
     "TEMPLATE_KEY",
     "ZIP_METHODS",
     "Blob",
+    "Cursor",
     "DocumentSection",
     "DocumentValue",
     "DvcEntry",
@@ -131,6 +141,7 @@ __all__ = [
     "DvcStage",
     "Expanded",
     "FileList",
+    "FlatTable",
     "GgufHeader",
     "GgufProblem",
     "GgufTensor",
@@ -157,6 +168,8 @@ __all__ = [
     "PickleArg",
     "PickleCursor",
     "PickleOpcode",
+    "ProtoField",
+    "ProtoMessage",
     "ProvenanceDocument",
     "REvent",
     "SafetensorsHeader",
@@ -171,6 +184,7 @@ __all__ = [
     "StraceProblem",
     "TarEntry",
     "Text",
+    "TextField",
     "UbjsonValue",
     "ZipDirectory",
     "ZipEntry",
@@ -185,9 +199,11 @@ __all__ = [
     "list_hdf5_heap_objects",
     "looks_like_arrow",
     "looks_like_msgpack",
+    "looks_like_protobuf",
     "looks_like_text",
     "looks_like_ubjson",
     "open_expanded",
+    "open_flat_root",
     "parse_card",
     "parse_dvc_file",
     "parse_dvc_lock",
@@ -204,6 +220,7 @@ __all__ = [
     "parse_provenance_yaml",
     "parse_strace_file",
     "parse_strace_text",
+    "parse_text_proto",
     "read_arrow_messages",
     "read_gguf",
     "read_hdf5",
@@ -218,6 +235,7 @@ __all__ = [
     "read_tar",
     "read_text",
     "read_ubjson",
+    "read_varints",
     "read_zip_directory",
     "read_zip_entry",
     "sniff",
@@ -297,6 +315,10 @@ _MODULES = {
         "PickleOpcode",
         "read_pickle_ops",
     ),
+    "_protobuf": ("ProtoField", "ProtoMessage", "looks_like_protobuf", "read_varints"),
+    "_cursor": ("Cursor",),
+    "_flatbuffers": ("FlatTable", "open_flat_root"),
+    "_textproto": ("TextField", "parse_text_proto"),
     "_provenance_values": ("DocumentSection", "DocumentValue", "ProvenanceDocument"),
     "_provenance_yaml": ("parse_provenance_yaml",),
     "_r": ("REvent", "find_r_start", "read_r"),

@@ -50,6 +50,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"tree\nversion=v", "lightgbm"),
     (0, b"tree\r\nversion=v", "lightgbm"),
     (4, b"TFL3", "tflite"),
+    (4, b"ET12", "executorch"),
     (0, b"%PDF-", "pdf"),
     (0, b"\x00asm", "webassembly"),
     (0, b"bplist00", "apple property list"),

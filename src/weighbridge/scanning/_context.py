@@ -41,6 +41,7 @@ class Budget:
     header_bytes: int = 0
     text_bytes: int = 0
     parsed_bytes: int = 0
+    fields: int = 0
 
     def spend_pickle_ops(self, count: int) -> None:
         """Count opcodes.
@@ -50,6 +51,15 @@ class Budget:
         """
         self.pickle_ops += count
         self._check("max_pickle_ops", self.limits.max_pickle_ops, self.pickle_ops)
+
+    def spend_fields(self, count: int) -> None:
+        """Count fields of graphs.
+
+        Raises:
+            LimitExceededError: More than ``max_fields`` in this file.
+        """
+        self.fields += count
+        self._check("max_fields", self.limits.max_fields, self.fields)
 
     def spend_members(self, count: int) -> None:
         """Count container members.

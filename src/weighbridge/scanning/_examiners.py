@@ -29,6 +29,8 @@ If they are not, nothing was yielded, and they count as whatever else they may b
 _EXAMINERS: dict[str, tuple[str, str]] = {
     "arrow": ("_data._tables", "examine_arrow"),
     "catboost": ("_data._trees", "examine_catboost"),
+    "executorch": ("_graphs._flat", "examine_executorch"),
+    "tflite": ("_graphs._flat", "examine_tflite"),
     "gguf": ("_tensors._headers", "examine_gguf"),
     "hdf5": ("_keras._hdf5", "examine_hdf5"),
     "lightgbm": ("_data._trees", "examine_lightgbm"),

@@ -22,6 +22,7 @@ from weighbridge.scanning._containers._streams import STREAM_FORMATS, examine_st
 from weighbridge.scanning._containers._zip import Examiners, examine_zip
 from weighbridge.scanning._documents._text import examine_text
 from weighbridge.scanning._examiners import find_examiner
+from weighbridge.scanning._graphs._unmarked import examine_numbers, examine_unmarked
 from weighbridge.scanning._notes import examined, found, inert, not_examined
 from weighbridge.scanning._pickle._scan import scan_pickles
 from weighbridge.scanning._rules._pickle import PICKLE_RULES
@@ -47,6 +48,11 @@ _UNMARKED_FORMATS = {
     "pbtxt": "tensorflow graph",
     "msgpack": "msgpack",
     "mlmodel": "core ml",
+    "engine": "tensorrt engine",
+    "plan": "tensorrt engine",
+    "trt": "tensorrt engine",
+    "rknn": "rknn",
+    "mnn": "mnn",
     "model": "sentencepiece or other protobuf",
     "pyc": "python bytecode",
     "rds": "r",
@@ -185,9 +191,10 @@ def _examine_body(
     for format_name in formats:
         knew = yield from _examine_format(whole, format_name, at, context)
         told = told or knew
-    if told:
+    told = (yield from examine_unmarked(body, at, context, examine)) or told
+    if told or (yield from examine_text(body, at, context, examine)):
         return True
-    return (yield from examine_text(body, at, context, examine))
+    return (yield from examine_numbers(body, at))
 
 
 def _examine_format(

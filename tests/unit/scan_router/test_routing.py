@@ -156,7 +156,6 @@ def test_ordinary_files() -> None:
         "a.webp": (b"RIFF" + struct.pack("<L", 24) + b"WEBP" + bytes(20), ("inert", "webp")),
         "a.h5": (b"\x89HDF\r\n\x1a\n" + bytes(99), ("not-examined", "hdf5")),
         "late.h5": (bytes(512) + b"\x89HDF\r\n\x1a\n" + bytes(99), ("not-examined", "hdf5")),
-        "a.tflite": (b"\x1c\0\0\0TFL3" + bytes(99), ("not-examined", "tflite")),
         "a.7z": (b"7z\xbc\xaf\x27\x1c" + bytes(99), ("not-examined", "7z")),
         "a.zst": (b"\x28\xb5\x2f\xfd" + bytes(99), ("not-examined", "zstd")),
         "noise": (bytes(range(1, 256)) * 9, ("not-examined", "unknown")),

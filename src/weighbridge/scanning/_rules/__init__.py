@@ -20,7 +20,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "_data": ("ARW", "BST", "MSG", "RDS", "SKO"),
     "_documents": (),
     "_general": ("ART", "BIN", "SCN"),
-    "_graphs": (),
+    "_graphs": ("CAF", "CML", "MXN", "ONX", "OVN", "PDL", "PMM", "TFG", "TFL"),
     "_keras": ("HDF", "KER"),
     "_pickle": ("PKL",),
     "_tensors": ("GGF", "NPY", "STN", "TNS"),

@@ -1,0 +1,1 @@
+"""Graphs of operators: which of them do more than compute, and which files they name."""
