@@ -26,6 +26,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ZF", "joblib-zfile"),
     (0, b"\x28\xb5\x2f\xfd", "zstd"),
     (0, b"\x04\x22\x4d\x18", "lz4"),
+    (0, b"\x02\x21\x4c\x18", "lz4-legacy"),
     (0, b"7z\xbc\xaf\x27\x1c", "7z"),
     (0, b"Rar!\x1a\x07", "rar"),
     (257, b"ustar", "tar"),
@@ -53,8 +54,8 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 # With the mark of the first block, or of the end of an empty stream.
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
-# A frame that is passed over, with any content; the stream follows.
-_ZSTD_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+# A frame that is passed over, with any content; the stream of zstd or lz4 follows.
+_SKIPPED_FRAME = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _LZMA_WINDOW_BYTES = 4 * 1024
 _LZMA_NO_SIZE = 2**64 - 1
 _LZMA_SIZE_END = 2**38
@@ -84,8 +85,8 @@ def sniff(head: bytes) -> tuple[str, ...]:
         found.append("lzma")
     if _BZIP2.match(head):
         found.append("bzip2")
-    if _ZSTD_SKIPPED.match(head):
-        found.append("zstd")
+    if _SKIPPED_FRAME.match(head):
+        found.extend(("zstd", "lz4"))
     if looks_like_tar(head):
         found.append("tar")
     if _is_safetensors(head):
