@@ -58,6 +58,13 @@ if TYPE_CHECKING:
         SafetensorsProblem,
         read_safetensors,
     )
+    from weighbridge.formats._sevenzip import (
+        SevenZipArchive,
+        SevenZipEntry,
+        SevenZipFolder,
+        read_7z,
+    )
+    from weighbridge.formats._sevenzip_coders import expand_7z_folder
     from weighbridge.formats._sniff import HEAD_BYTES, check_image_end, looks_like_text, sniff
     from weighbridge.formats._sources import Expanded, MemorySource, SliceSource, open_expanded
     from weighbridge.formats._strace import (
@@ -112,6 +119,9 @@ __all__ = [
     "ProvenanceDocument",
     "SafetensorsHeader",
     "SafetensorsProblem",
+    "SevenZipArchive",
+    "SevenZipEntry",
+    "SevenZipFolder",
     "SliceSource",
     "StraceBegun",
     "StraceCall",
@@ -125,6 +135,7 @@ __all__ = [
     "ZipEntry",
     "check_image_end",
     "compute_dvc_folder",
+    "expand_7z_folder",
     "expand_stream",
     "find_zip_gaps",
     "hash_dvc",
@@ -147,6 +158,7 @@ __all__ = [
     "parse_provenance_yaml",
     "parse_strace_file",
     "parse_strace_text",
+    "read_7z",
     "read_gguf",
     "read_npy_header",
     "read_pickle_ops",
@@ -217,6 +229,13 @@ _MODULES = {
         "SafetensorsProblem",
         "read_safetensors",
     ),
+    "_sevenzip": (
+        "SevenZipArchive",
+        "SevenZipEntry",
+        "SevenZipFolder",
+        "read_7z",
+    ),
+    "_sevenzip_coders": ("expand_7z_folder",),
     "_sniff": (
         "HEAD_BYTES",
         "check_image_end",

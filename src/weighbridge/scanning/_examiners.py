@@ -27,6 +27,7 @@ If they are not, nothing was yielded, and they count as whatever else they may b
 
 # Format, as ``formats.sniff`` names it -> module of this room, and its function.
 _EXAMINERS: dict[str, tuple[str, str]] = {
+    "7z": ("_containers._sevenzip", "examine_7z"),
     "gguf": ("_tensors._headers", "examine_gguf"),
     "numpy": ("_tensors._headers", "examine_npy"),
     "safetensors": ("_tensors._headers", "examine_safetensors"),

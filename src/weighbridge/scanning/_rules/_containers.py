@@ -23,6 +23,31 @@ RULES: tuple[Rule, ...] = (
         atlas=(),
     ),
     Rule(
+        "WB-SVZ-001",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Damaged 7z archive",
+        what=(
+            "A 7z archive that is damaged, cut, followed by other bytes, or whose content does not "
+            "have the declared CRC. What it expanded to was examined."
+        ),
+        example="a wrong CRC in the first header",
+        fix="Fetch the file again.",
+        cwe=(354,),
+        atlas=(),
+    ),
+    Rule(
+        "WB-SVZ-002",
+        Answer.FAIL,
+        Severity.MEDIUM,
+        title="7z member that leads out",
+        what="A member of a 7z archive whose name or link leads out of the folder.",
+        example="`../../.ssh/authorized_keys`",
+        fix="Pack it again with relative names.",
+        cwe=(22,),
+        atlas=("AML.T0011.000",),
+    ),
+    Rule(
         "WB-TAR-001",
         Answer.FAIL,
         Severity.MEDIUM,
