@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from weighbridge.formats._git_text import GitChange, parse_git_diff_text, parse_git_status_text
     from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
+    from weighbridge.formats._media import MEDIA_KINDS, find_media_end, sniff_media
     from weighbridge.formats._notebook import Notebook, parse_notebook
     from weighbridge.formats._numpy import NpyHeader, read_npy_header
     from weighbridge.formats._pickle import (
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
         read_7z,
     )
     from weighbridge.formats._sevenzip_coders import expand_7z_folder
-    from weighbridge.formats._sniff import HEAD_BYTES, check_image_end, looks_like_text, sniff
+    from weighbridge.formats._sniff import HEAD_BYTES, looks_like_text, sniff
     from weighbridge.formats._sources import Expanded, MemorySource, SliceSource, open_expanded
     from weighbridge.formats._strace import (
         StraceBegun,
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEAD_BYTES",
+    "MEDIA_KINDS",
     "ZIP_METHODS",
     "Blob",
     "DocumentSection",
@@ -133,10 +135,10 @@ __all__ = [
     "Text",
     "ZipDirectory",
     "ZipEntry",
-    "check_image_end",
     "compute_dvc_folder",
     "expand_7z_folder",
     "expand_stream",
+    "find_media_end",
     "find_zip_gaps",
     "hash_dvc",
     "hash_dvc_legacy",
@@ -169,6 +171,7 @@ __all__ = [
     "read_zip_directory",
     "read_zip_entry",
     "sniff",
+    "sniff_media",
 ]
 
 _MODULES = {
@@ -210,6 +213,7 @@ _MODULES = {
         "LicenseTerm",
         "parse_license",
     ),
+    "_media": ("MEDIA_KINDS", "find_media_end", "sniff_media"),
     "_notebook": ("Notebook", "parse_notebook"),
     "_numpy": (
         "NpyHeader",
@@ -238,7 +242,6 @@ _MODULES = {
     "_sevenzip_coders": ("expand_7z_folder",),
     "_sniff": (
         "HEAD_BYTES",
-        "check_image_end",
         "looks_like_text",
         "sniff",
     ),

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
+from weighbridge.formats._media import sniff_media
 from weighbridge.formats._tar import looks_like_tar
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from weighbridge.core.ports import ByteSource
-
-__all__ = ["HEAD_BYTES", "check_image_end", "looks_like_text", "sniff"]
+__all__ = ["HEAD_BYTES", "looks_like_text", "sniff"]
 
 HEAD_BYTES = 64 * 1024
 """How much of a file ``sniff`` wants to see."""
@@ -30,10 +24,6 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"7z\xbc\xaf\x27\x1c", "7z"),
     (0, b"Rar!\x1a\x07", "rar"),
     (257, b"ustar", "tar"),
-    (0, b"\x89PNG\r\n\x1a\n", "png"),
-    (0, b"\xff\xd8\xff", "jpeg"),
-    (0, b"GIF87a", "gif"),
-    (0, b"GIF89a", "gif"),
     (0, b"\x7fELF", "elf"),
     (0, b"MZ", "pe"),
     (0, b"\xfe\xed\xfa\xce", "mach-o"),
@@ -64,7 +54,6 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 # A text may begin with these letters; the real thing has other bytes soon after.
 _NEEDS_BINARY = frozenset({"pe", "parquet"})
 _SAFETENSORS_HEADER_BYTES = 100_000_000
-_CHUNK_HEAD_BYTES = 12
 
 
 def sniff(head: bytes) -> tuple[str, ...]:
@@ -77,8 +66,8 @@ def sniff(head: bytes) -> tuple[str, ...]:
         for at, magic, name in _MAGIC
         if head.startswith(magic, at) and not (name in _NEEDS_BINARY and looks_like_text(head))
     ]
-    if head.startswith(b"RIFF") and head.startswith(b"WEBP", 8):
-        found.append("webp")
+    if sniff_media(head):
+        found.append("media")
     if _is_zlib(head):
         found.append("zlib")
     if _is_lzma(head):
@@ -136,35 +125,3 @@ def _hdf5_offsets() -> tuple[int, ...]:
         HDF5 File Format Specification 3.0, section II.A.
     """
     return (0, *(512 << n for n in range(7)))
-
-
-def check_image_end(source: ByteSource, format_name: str, *, spend: Callable[[int], None]) -> str:
-    """Return what is wrong with the end of an image, or an empty string.
-
-    An image is harmless as an image; bytes behind its end may be anything else. Only the outline
-    is followed, no pixel is decoded. ``spend`` is told the bytes of each step and may raise.
-    """
-    size = source.size_bytes
-    if format_name == "png":
-        end = _png_end(source, spend)
-        return "" if end == size else f"the PNG ends at byte {end:,} of {size:,}"
-    if format_name == "webp":
-        end = 8 + int.from_bytes(source.read_at(4, 4), "little")
-        return "" if end in (size, size - 1) else f"the WebP ends at byte {end:,} of {size:,}"
-    mark = b"\xff\xd9" if format_name == "jpeg" else b"\x3b"
-    return "" if source.read_at(size - len(mark), len(mark)) == mark else "no end mark at its end"
-
-
-def _png_end(source: ByteSource, spend: Callable[[int], None]) -> int:
-    """Return the offset behind the ``IEND`` chunk, or behind the last whole chunk."""
-    offset = 8
-    for _ in range(100_000):
-        spend(_CHUNK_HEAD_BYTES)
-        head = source.read_at(offset, 8)
-        following = offset + 12 + int.from_bytes(head[:4], "big")
-        if len(head) < 8 or following > source.size_bytes:  # noqa: PLR2004 - a chunk's head
-            return offset
-        offset = following
-        if head[4:] == b"IEND":
-            return offset
-    return offset

@@ -28,10 +28,17 @@ If they are not, nothing was yielded, and they count as whatever else they may b
 # Format, as ``formats.sniff`` names it -> module of this room, and its function.
 _EXAMINERS: dict[str, tuple[str, str]] = {
     "7z": ("_containers._sevenzip", "examine_7z"),
+    "elf": ("_containers._native", "examine_native"),
     "gguf": ("_tensors._headers", "examine_gguf"),
+    "mach-o": ("_containers._native", "examine_native"),
+    "mach-o or java class": ("_containers._native", "examine_native"),
+    "media": ("_containers._media", "examine_media"),
     "numpy": ("_tensors._headers", "examine_npy"),
+    "pdf": ("_containers._pdf", "examine_pdf"),
+    "pe": ("_containers._native", "examine_native"),
     "safetensors": ("_tensors._headers", "examine_safetensors"),
     "tar": ("_containers._tar", "examine_tar"),
+    "webassembly": ("_containers._native", "examine_native"),
 }
 
 

@@ -1,0 +1,95 @@
+"""PDF: inert only if no name in it makes a reader run, start, fetch or unpack something."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from weighbridge.errors import ParseError
+from weighbridge.formats import MemorySource, SliceSource, expand_stream
+from weighbridge.scanning._notes import deeper, inert, not_examined
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from weighbridge.core import Location
+    from weighbridge.core.ports import ByteSource
+    from weighbridge.scanning._context import ScanContext
+    from weighbridge.scanning._notes import Examine, Note
+
+__all__ = ["examine_pdf"]
+
+_MAX_WHOLE_BYTES = 32 * 1024 * 1024
+_ACTING = re.compile(
+    rb"/(?:JavaScript|JS|Launch|EmbeddedFiles?|RichMedia|XFA|SubmitForm|ImportData|GoToE|GoToR|"
+    rb"Rendition|Sound|Movie|3D|Encrypt)(?![A-Za-z0-9_])"
+)
+_ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
+# A stream of objects; only what its dictionary says about filters can be expanded here.
+_OBJECT_STREAM = re.compile(rb"/ObjStm\b")
+_STREAM = re.compile(rb"stream\r?\n")
+_DICTIONARY_BYTES = 1024
+_END_MARK = b"%%EOF"
+_PADDING = b"\r\n\0 \t"
+
+
+def examine_pdf(
+    source: ByteSource, at: Location, context: ScanContext, examine: Examine
+) -> Generator[Note, None, bool]:
+    """Search a PDF, and the objects packed in it, for names of what acts.
+
+    Source:
+        ISO 32000-2, sections 7.3.5 (names), 7.5.7 (object streams), 12.6.4 (actions).
+    """
+    if source.size_bytes > _MAX_WHOLE_BYTES:
+        yield not_examined(at, "pdf", f"it has {source.size_bytes:,} bytes")
+        return True
+    context.budget.spend_text_bytes(source.size_bytes)
+    data = source.read_at(0, source.size_bytes)
+    problem = _find_action(data) or _search_objects(data, context)
+    if problem:
+        yield not_examined(at, "pdf", problem)
+    else:
+        yield inert(at, "pdf", "pages without scripts, forms that send, or files inside")
+    end = data.rfind(_END_MARK)
+    end = len(data) if end < 0 else end + len(_END_MARK)
+    if data[end:].strip(_PADDING):
+        place, inner = deeper(at, "(behind the pdf)", context)
+        yield from examine(SliceSource(source.name, source, end, len(data) - end), place, inner)
+    return True
+
+
+def _find_action(data: bytes) -> str:
+    match = _ACTING.search(data)
+    if match is None and b"#" in data:
+        # Names may be written with escaped letters.
+        match = _ACTING.search(_ESCAPE.sub(lambda hit: bytes([int(hit[1], 16)]), data))
+    return f"it has {match[0].decode()}, which may act when it is opened" if match else ""
+
+
+def _search_objects(data: bytes, context: ScanContext) -> str:
+    """Search the streams of objects, which are packed; return what is wrong with one."""
+    for match in _OBJECT_STREAM.finditer(data):
+        start = _STREAM.search(data, match.end(), match.end() + _DICTIONARY_BYTES)
+        before = data[max(match.start() - _DICTIONARY_BYTES, 0) : start.start() if start else 0]
+        dictionary = before[before.rfind(b" obj") :]
+        if start is None or b"/FlateDecode" not in dictionary or b"/DecodeParms" in dictionary:
+            return "it has objects that are packed in a way that is not examined"
+        packed = data[start.end() : max(data.find(b"endstream", start.end()), 0)]
+        plain = bytearray()
+        try:
+            size = len(packed)
+            for piece in expand_stream(
+                MemorySource("pdf", packed), "zlib", start=0, size_bytes=size
+            ):
+                context.budget.spend_expanded_bytes(len(piece))
+                plain += piece
+                if len(plain) > _MAX_WHOLE_BYTES:
+                    return "it has objects that expand to too much"
+        except ParseError:
+            if not plain:
+                return "it has objects that cannot be expanded"
+        context.budget.spend_text_bytes(len(plain))
+        if problem := _find_action(bytes(plain)):
+            return problem
+    return ""
