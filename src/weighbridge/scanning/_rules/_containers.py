@@ -74,6 +74,21 @@ RULES: tuple[Rule, ...] = (
         atlas=(),
     ),
     Rule(
+        "WB-TSC-001",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="TorchScript for some readers only",
+        what=(
+            "An archive that some reader takes for TorchScript and that torch.jit.save did not "
+            "write like this: other names or folders, or the marks of torch.package. The same "
+            "member is data for one reader and code for the next."
+        ),
+        example="`m/Constants.PKL` beside `m/data.pkl`",
+        fix="Save the model again with torch.jit.save.",
+        cwe=(436,),
+        atlas=("AML.T0011.000",),
+    ),
+    Rule(
         "WB-ZIP-001",
         Answer.FAIL,
         Severity.HIGH,
