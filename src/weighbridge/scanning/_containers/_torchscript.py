@@ -57,6 +57,14 @@ class ModelArchive:
         match = _EXPORT_STORAGE.fullmatch(name)
         return match is not None and f"{match[1]}/archive_format" in self.names
 
+    def is_program(self, name: str) -> bool:
+        """Return whether a member is a program of ``torch.export``."""
+        folders = name.split("/")
+        if folders[-1] == "serialized_exported_program.json":
+            return True
+        exported = f"{folders[0]}/archive_format" in self.names
+        return exported and folders[1:2] == ["models"] and name.endswith(".json")
+
     def name_storages(self, pickle: str, keys: Iterable[str]) -> Iterator[str]:
         """Yield the members that a pickle means by the keys of its storages."""
         root = pickle.partition("/")[0]
@@ -108,7 +116,9 @@ def _find_script(names: frozenset[str]) -> Literal["none", "plain", "odd"]:
 def _is_script(name: str) -> bool:
     *folders, file = name.replace("\\", "/").lower().split("/")
     return (
-        file in _SCRIPT_FILES or "code" in folders or (bool(folders) and file == _OLD_SCRIPT_FILE)
+        file in _SCRIPT_FILES
+        or "code" in folders
+        or (len(folders) == 1 and file == _OLD_SCRIPT_FILE)
     )
 
 

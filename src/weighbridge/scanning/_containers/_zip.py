@@ -17,6 +17,7 @@ from weighbridge.formats import (
     open_expanded,
     read_zip_entry,
 )
+from weighbridge.scanning._containers._export import examine_export_program
 from weighbridge.scanning._containers._torchscript import (
     describe_archive,
     enter_member,
@@ -118,8 +119,10 @@ def _examine_entries(
             else:
                 unnamed.extend(readings)  # the pickle that names it may follow
             continue
+        is_program = archive.is_program(entry.name)
         for reading in readings:
-            keys = yield from _examine_member(source, reading, at, context, examiners.whole)
+            examine = _with_program(examiners.whole) if is_program else examiners.whole
+            keys = yield from _examine_member(source, reading, at, context, examine)
             named.update(archive.name_storages(entry.name, keys))
     for entry in unnamed:
         if entry.name in named:
@@ -130,6 +133,16 @@ def _examine_entries(
         reason = f"{count:,} raw tensor storages that a pickle beside them names, by their begins"
         yield inert(inside(at, f"{folder}/"), "raw tensors", reason)
     return located
+
+
+def _with_program(examine: Examine) -> Examine:
+    """Return a way to look at a member that is a program of ``torch.export`` besides."""
+
+    def examine_both(source: ByteSource, at: Location, context: ScanContext) -> Notes:
+        yield from examine_export_program(source, at, context)
+        return (yield from examine(source, at, context))
+
+    return examine_both
 
 
 def _check_entry(entry: ZipEntry, problem: str, at: Location, *, located: bool) -> Iterator[Note]:

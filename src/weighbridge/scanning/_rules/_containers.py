@@ -89,6 +89,20 @@ RULES: tuple[Rule, ...] = (
         atlas=("AML.T0011.000",),
     ),
     Rule(
+        "WB-TSC-002",
+        Answer.FAIL,
+        Severity.HIGH,
+        title="Exported program that reaches beyond operators",
+        what=(
+            "A program of torch.export names a function that is no operator, or gives sympy, which "
+            "evaluates it, a text that is not the size of a tensor."
+        ),
+        example="`torch.serialization.os.system` as the target of a node",
+        fix="Do not use the file.",
+        cwe=(94,),
+        atlas=("AML.T0011.000",),
+    ),
+    Rule(
         "WB-ZIP-001",
         Answer.FAIL,
         Severity.HIGH,
