@@ -11,6 +11,7 @@ Source:
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -24,6 +25,8 @@ __all__ = ["MEDIA_KINDS", "find_media_end", "sniff_media"]
 _Spend: TypeAlias = "Callable[[int], None]"
 _STEP_BYTES = 16
 _JPEG_CHUNK_BYTES = 256 * 1024
+# In packed data, FF is followed by 00; the marks that begin anew stand there as well.
+_JPEG_MARK = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _NO_SIZE = 0xFFFFFFFF
 _MAX_TABLES = 4_096
 # Marks without a length: TEM, and RST0 to RST7; SOI and EOI are met by name.
@@ -154,11 +157,8 @@ def _jpeg(source: ByteSource, spend: _Spend) -> int | None:
 def _find_jpeg_mark(source: ByteSource, offset: int, spend: _Spend) -> int:
     while chunk := source.read_at(offset, _JPEG_CHUNK_BYTES):
         spend(_STEP_BYTES)
-        at = chunk.find(b"\xff")
-        while 0 <= at < len(chunk) - 1:
-            if chunk[at + 1] and chunk[at + 1] not in _JPEG_BARE:
-                return offset + at
-            at = chunk.find(b"\xff", at + 2 if not chunk[at + 1] else at + 1)
+        if (match := _JPEG_MARK.search(chunk)) is not None:
+            return offset + match.start()
         if len(chunk) < _JPEG_CHUNK_BYTES:
             break
         offset += len(chunk) - 1

@@ -54,7 +54,8 @@ def expand_stream(
     """Decompress a run of ``source`` and yield pieces of at most 1 MiB (lz4: 4, zstd: 64 MiB).
 
     Several streams one after another are joined, as the loaders do it (not for raw deflate and
-    lzma in a zip, of which there is one).
+    lzma in a zip, of which there is one). Each but the first is announced by an empty piece:
+    beginning one costs far more than its bytes.
 
     Args:
         source: Where the packed bytes are.
@@ -74,6 +75,8 @@ def expand_stream(
     while pending:
         if count and single:
             raise ParseError("bytes follow the compressed stream")
+        if count:
+            yield b""
         decompressor = _start_stream(method)
         if method == "zip-lzma":
             pending = _to_lzma_alone(pending)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import zlib
 from typing import TYPE_CHECKING
 
-from weighbridge.errors import ParseError
-from weighbridge.formats import MemorySource, SliceSource, expand_stream
+from weighbridge.formats import SliceSource
 from weighbridge.scanning._notes import deeper, inert, not_examined
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 _OBJECT_STREAM = re.compile(rb"/ObjStm\b")
 _STREAM = re.compile(rb"stream\r?\n")
 _DICTIONARY_BYTES = 1024
+_MAX_OBJECTS_BYTES = 8 * 1024 * 1024
+_STEP_BYTES = 64 * 1024
 _END_MARK = b"%%EOF"
 _PADDING = b"\r\n\0 \t"
 
@@ -70,26 +72,39 @@ def _find_action(data: bytes) -> str:
 def _search_objects(data: bytes, context: ScanContext) -> str:
     """Search the streams of objects, which are packed; return what is wrong with one."""
     for match in _OBJECT_STREAM.finditer(data):
+        context.budget.spend_members(1)
         start = _STREAM.search(data, match.end(), match.end() + _DICTIONARY_BYTES)
         before = data[max(match.start() - _DICTIONARY_BYTES, 0) : start.start() if start else 0]
         dictionary = before[before.rfind(b" obj") :]
         if start is None or b"/FlateDecode" not in dictionary or b"/DecodeParms" in dictionary:
             return "it has objects that are packed in a way that is not examined"
-        packed = data[start.end() : max(data.find(b"endstream", start.end()), 0)]
-        plain = bytearray()
-        try:
-            size = len(packed)
-            for piece in expand_stream(
-                MemorySource("pdf", packed), "zlib", start=0, size_bytes=size
-            ):
-                context.budget.spend_expanded_bytes(len(piece))
-                plain += piece
-                if len(plain) > _MAX_WHOLE_BYTES:
-                    return "it has objects that expand to too much"
-        except ParseError:
-            if not plain:
-                return "it has objects that cannot be expanded"
+        # What follows the packed objects is for the decompressor to find.
+        size = min(len(data) - start.end(), _MAX_OBJECTS_BYTES)
+        plain, whole = _expand(data, start.end(), size, context)
+        if not whole:
+            return "it has objects that cannot be expanded"
         context.budget.spend_text_bytes(len(plain))
-        if problem := _find_action(bytes(plain)):
+        if problem := _find_action(plain):
             return problem
     return ""
+
+
+def _expand(data: bytes, start: int, size: int, context: ScanContext) -> tuple[bytes, bool]:
+    """Return what a zlib stream expands to, and whether it is whole and not too long."""
+    expander = zlib.decompressobj()
+    plain = bytearray()
+    packed = b""
+    try:
+        while not expander.eof and (packed or size > 0):
+            if not packed:
+                packed = data[start : start + min(size, _STEP_BYTES)]
+                start, size = start + len(packed), size - len(packed)
+            piece = expander.decompress(packed, _STEP_BYTES)
+            packed = expander.unconsumed_tail
+            context.budget.spend_expanded_bytes(len(piece))
+            plain += piece
+            if len(plain) > _MAX_OBJECTS_BYTES:
+                return b"", False
+    except zlib.error:
+        return b"", False
+    return bytes(plain), expander.eof
