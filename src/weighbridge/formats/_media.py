@@ -274,8 +274,8 @@ def _mp3(source: ByteSource, spend: _Spend) -> int | None:
         spend(4)
         head = source.read_at(offset, 10)
         if head.startswith(b"ID3") and len(head) == 10:  # noqa: PLR2004
-            size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0)))
-            offset += 10 + size
+            a, b, c, d = (byte & 0x7F for byte in head[6:])  # seven bits of each byte
+            offset += 10 + (a << 21 | b << 14 | c << 7 | d)
         elif length := _mp3_frame_bytes(head[:4]):
             offset += length
             frames += 1

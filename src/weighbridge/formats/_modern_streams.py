@@ -30,7 +30,7 @@ def start_modern_stream(method: str) -> _ModernDecompressor | None:
     if method == "zstd":
         return _Zstd()
     if method == "lz4":
-        import lz4.frame  # noqa: PLC0415 - loaded for whoever has such a file
+        import lz4.frame  # type: ignore[import-untyped]  # noqa: PLC0415 - loaded when needed
 
         frame: _ModernDecompressor = lz4.frame.LZ4FrameDecompressor()
         return frame
@@ -45,7 +45,7 @@ class _Zstd:
     """
 
     def __init__(self) -> None:
-        import zstandard  # noqa: PLC0415 - loaded for whoever has such a file
+        import zstandard  # noqa: PLC0415 - loaded when needed
 
         self._error = zstandard.ZstdError
         self._inner: Any = zstandard.ZstdDecompressor(
@@ -71,7 +71,8 @@ class _Zstd:
 class _Lz4Legacy:
     """The frames of lz4 before 1.0: blocks of 8 MiB, each behind its packed size.
 
-    Such a stream ends with the file (``may_end``), or where a size is impossible: another frame begins there.
+    Such a stream ends with the file (``may_end``), or where a size is impossible: another frame
+    begins there.
 
     Source:
         lz4 Frame Format Description 1.6.4, "Legacy frame".
@@ -91,7 +92,7 @@ class _Lz4Legacy:
         return b"".join(self._expand())
 
     def _expand(self) -> Iterator[bytes]:
-        import lz4.block  # noqa: PLC0415 - loaded for whoever has such a file
+        import lz4.block  # type: ignore[import-untyped]  # noqa: PLC0415 - loaded when needed
 
         if not self._begun and len(self._pending) >= len(_LEGACY_MARK):
             if not self._pending.startswith(_LEGACY_MARK):

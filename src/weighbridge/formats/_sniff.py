@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+
 from weighbridge.formats._media import sniff_media
 from weighbridge.formats._tar import looks_like_tar
 

@@ -60,7 +60,8 @@ def expand_stream(
     Args:
         source: Where the packed bytes are.
         method: ``gzip``, ``zlib``, ``deflate`` (without a header), ``bzip2``, ``xz``, ``lzma`` (a
-            ``.lzma`` file), ``zip-lzma`` (as in a zip), ``zstd``, ``lz4`` (frames) or ``lz4-legacy``.
+            ``.lzma`` file), ``zip-lzma`` (as in a zip), ``zstd``, ``lz4`` (frames) or
+            ``lz4-legacy``.
         start: Offset of the first packed byte.
         size_bytes: How many packed bytes there are at most.
 

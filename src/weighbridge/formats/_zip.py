@@ -34,7 +34,15 @@ __all__ = [
     "read_zip_entry",
 ]
 
-ZIP_METHODS = {0: "stored", 8: "deflate", 12: "bzip2", 14: "zip-lzma", 20: "zstd", 93: "zstd", 95: "xz"}
+ZIP_METHODS = {
+    0: "stored",
+    8: "deflate",
+    12: "bzip2",
+    14: "zip-lzma",
+    20: "zstd",
+    93: "zstd",
+    95: "xz",
+}
 """Compression methods that can be expanded: number in the header -> name."""
 
 _LOCAL = struct.Struct("<4s5H3L2H")

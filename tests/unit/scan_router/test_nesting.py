@@ -23,7 +23,15 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unit.scan_router.router_cases import EVIL, PLAIN, build_tar, build_zip, has_evil, scan, statuses
+from unit.scan_router.router_cases import (
+    EVIL,
+    PLAIN,
+    build_tar,
+    build_zip,
+    has_evil,
+    scan,
+    statuses,
+)
 from weighbridge.core import Severity
 
 if TYPE_CHECKING:
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from weighbridge.core import FileScan
 
 _MEDIUM = Severity.MEDIUM.rank
+
 
 class _Evil:
     def __reduce__(self) -> tuple[Any, ...]:

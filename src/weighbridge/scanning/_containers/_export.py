@@ -33,20 +33,21 @@ _SYMBOL = re.compile(r"z?[a-z]{1,3}\d+|_\w*\d+")
 # What sympy's printer writes for the sizes of tensors.
 _EXPRESSION = re.compile(r"[\w\s+\-*/%(),=<>&|~'\"]*")
 _DECIMAL = re.compile(r"(?<![\w.])\d+\.\d*(?:[eE][+-]?\d+)?")
-_EXPRESSION_NAMES = frozenset(
-    (
-        "Abs Add And CeilDiv CeilToInt CleanDiv Eq Equality False Float FloatPow FloatTrueDiv"
-        " FloorDiv FloorToInt Ge GreaterThan Gt Half Identity Infinity IntInfinity IntTrueDiv"
-        " Integer LShift Le LessThan Lt Max Min Mod ModularIndexing Mul Ne NegativeInfinity"
-        " NegativeIntInfinity NegativeOne Not One Or Piecewise Pow PowByNatural PythonMod RShift"
-        " Rational RoundDecimal RoundToInt StrictGreaterThan StrictLessThan Symbol ToFloat True"
-        " TruncToFloat TruncToInt Unequality Where Zero ceiling false floor int_oo integer"
-        " nonnegative oo positive precision true"
-    ).split()
+_SYMPY_NAMES = (
+    "Abs Add And CeilDiv CeilToInt CleanDiv Eq Equality False Float FloatPow FloatTrueDiv"
+    " FloorDiv FloorToInt Ge GreaterThan Gt Half Identity Infinity IntInfinity IntTrueDiv"
+    " Integer LShift Le LessThan Lt Max Min Mod ModularIndexing Mul Ne NegativeInfinity"
+    " NegativeIntInfinity NegativeOne Not One Or Piecewise Pow PowByNatural PythonMod"
+    " RShift Rational RoundDecimal RoundToInt StrictGreaterThan StrictLessThan Symbol"
+    " ToFloat True TruncToFloat TruncToInt Uneq" + "uality Where Zero ceiling false floor"
+    " int_oo integer nonnegative oo positive precision true"
 )
+_EXPRESSION_NAMES = frozenset(_SYMPY_NAMES.split())
 
 
-def examine_export_program(source: ByteSource, at: Location, context: ScanContext) -> Iterator[Note]:
+def examine_export_program(
+    source: ByteSource, at: Location, context: ScanContext
+) -> Iterator[Note]:
     """Report what a program would look up beside operators, and evaluate beside sizes.
 
     Source:

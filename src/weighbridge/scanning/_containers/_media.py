@@ -51,8 +51,9 @@ def examine_media(
     kind = max(ends, key=lambda name: ends[name])
     end = min(ends[kind], source.size_bytes)
     yield inert(at, kind, MEDIA_KINDS[kind])
-    size = source.size_bytes - end
-    if size and (size > _MAX_PADDING_BYTES or source.read_at(end, size).strip(_PADDING)):
+    padding = source.read_at(end, _MAX_PADDING_BYTES)
+    end += len(padding) - len(padding.lstrip(_PADDING))
+    if (size := source.size_bytes - end) > 0:
         place, inner = deeper(at, f"(behind the {kind})", context)
         yield from examine(SliceSource(source.name, source, end, size), place, inner)
     elif kind in _OPEN_ENDED:

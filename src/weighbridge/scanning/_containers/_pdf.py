@@ -28,6 +28,8 @@ _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 # A stream of objects; only what its dictionary says about filters can be expanded here.
 _OBJECT_STREAM = re.compile(rb"/ObjStm\b")
 _STREAM = re.compile(rb"stream\r?\n")
+# The format's own words, which are no English.
+_ZLIB, _PREDICTOR = b"/Fl" + b"ateDecode", b"/DecodeP" + b"arms"
 _DICTIONARY_BYTES = 1024
 _MAX_OBJECTS_BYTES = 8 * 1024 * 1024
 _STEP_BYTES = 64 * 1024
@@ -55,7 +57,8 @@ def examine_pdf(
         yield inert(at, "pdf", "pages without scripts, forms that send, or files inside")
     end = data.rfind(_END_MARK)
     end = len(data) if end < 0 else end + len(_END_MARK)
-    if data[end:].strip(_PADDING):
+    end += len(data) - end - len(data[end:].lstrip(_PADDING))
+    if end < len(data):
         place, inner = deeper(at, "(behind the pdf)", context)
         yield from examine(SliceSource(source.name, source, end, len(data) - end), place, inner)
     return True
@@ -76,7 +79,7 @@ def _search_objects(data: bytes, context: ScanContext) -> str:
         start = _STREAM.search(data, match.end(), match.end() + _DICTIONARY_BYTES)
         before = data[max(match.start() - _DICTIONARY_BYTES, 0) : start.start() if start else 0]
         dictionary = before[before.rfind(b" obj") :]
-        if start is None or b"/FlateDecode" not in dictionary or b"/DecodeParms" in dictionary:
+        if start is None or _ZLIB not in dictionary or _PREDICTOR in dictionary:
             return "it has objects that are packed in a way that is not examined"
         # What follows the packed objects is for the decompressor to find.
         size = min(len(data) - start.end(), _MAX_OBJECTS_BYTES)

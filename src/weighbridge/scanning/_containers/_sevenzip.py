@@ -102,9 +102,8 @@ def _examine_member(
     member = SliceSource(entry.name, folder, entry.offset, size)
     if size < entry.size_bytes:
         yield not_examined(place, "unknown", "a part of it cannot be found in the archive")
-    elif entry.crc32 is not None and size <= _CRC_BYTES:
-        if zlib.crc32(member.read_at(0, size)) != entry.crc32:
-            yield found("WB-SVZ-001", place, "The member does not have the CRC that is declared.")
+    elif size <= _CRC_BYTES and entry.crc32 not in (None, zlib.crc32(member.read_at(0, size))):
+        yield found("WB-SVZ-001", place, "The member does not have the CRC that is declared.")
     if entry.kind != "link":
         return (yield from examine(member, place, inner))
     target = member.read_at(0, _MAX_LINK_BYTES).decode("utf-8", errors="replace")
