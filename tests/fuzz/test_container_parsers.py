@@ -108,7 +108,7 @@ def _mutated(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.integers(1, len(data)))])
 
 
-@settings(max_examples=8000, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(data=_mutated() | st.binary(max_size=200))
 def test_readers_of_containers_and_media(data: bytes) -> None:
     fuzz_7z(data)

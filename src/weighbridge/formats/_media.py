@@ -119,7 +119,8 @@ def find_media_end(source: ByteSource, kind: str, spend: _Spend) -> int | None:
     It is the size of the source where the format has no end of its own; what is cut off ends at
     the last whole part. None if the bytes are not of the kind after all.
     """
-    return _ENDS[kind](source, spend)
+    end = _ENDS[kind](source, spend)
+    return end if end is None else min(end, source.size_bytes)
 
 
 def _png(source: ByteSource, spend: _Spend) -> int | None:
@@ -340,8 +341,8 @@ def _font_tables(source: ByteSource, start: int, spend: _Spend) -> int | None:
     count = int.from_bytes(source.read_at(start + 4, 2), "big")
     if not 0 < count <= _MAX_TABLES:
         return None
-    spend(16 * count)
     raw = source.read_at(start + 12, 16 * count)
+    spend(len(raw))
     if len(raw) < 16 * count:
         return None
     records = struct.iter_unpack(">4s3L", raw)
@@ -360,9 +361,9 @@ def _bmp(source: ByteSource, _: _Spend) -> int | None:
 
 def _icon(source: ByteSource, spend: _Spend) -> int | None:
     count = int.from_bytes(source.read_at(4, 2), "little")
-    spend(16 * count)
     raw = source.read_at(6, 16 * count)
-    if len(raw) < 16 * count:
+    spend(len(raw))
+    if not raw or len(raw) < 16 * count:
         return None
     ends = [offset + size for size, offset in struct.iter_unpack("<8x2L", raw)]
     return max(ends) if max(ends) <= source.size_bytes else None

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Examiners", "examine_zip"]
 
 _CRC_BYTES = 4 * 1024 * 1024
+_MAX_LINK_BYTES = 4096
 _NO_KEYS: frozenset[str] = frozenset()
 
 
@@ -178,6 +179,7 @@ def _examine_member(
     if method == "stored":
         member = SliceSource(entry.name, source, entry.data_offset, max(packed_bytes, 0))
         yield from _check_stored(member, entry, place)
+        yield from _check_link(member, entry, place)
         return (yield from examine(member, place, inner))
     chunks = expand_stream(source, method, start=entry.data_offset, size_bytes=packed_bytes)
     with open_expanded(
@@ -194,7 +196,20 @@ def _examine_member(
             yield not_examined(place, method, expanded.problem)
         if size != entry.size_bytes or expanded.crc32 != entry.crc32:
             yield _wrong_content(place, entry, size)
+        yield from _check_link(expanded.source, entry, place)
         return (yield from examine(expanded.source, place, inner))
+
+
+def _check_link(member: ByteSource, entry: ZipEntry, place: Location) -> Iterator[Finding]:
+    """Check where a link leads, which unpackers exist that make."""
+    if not entry.is_link:
+        return
+    target = member.read_at(0, _MAX_LINK_BYTES).decode("utf-8", errors="replace")
+    up = len(target.split("/")) - len([part for part in target.split("/") if part != ".."])
+    below = target.lstrip("./") if target.startswith("../") else target
+    if leads_out(below) or up > entry.name.count("/"):
+        message = "The link leads out of the folder that an archive is unpacked into."
+        yield found("WB-ZIP-005", place, message, detail=target[:400])
 
 
 def _check_stored(member: SliceSource, entry: ZipEntry, place: Location) -> Iterator[Finding]:
