@@ -31,6 +31,8 @@ __all__ = ["examine_7z"]
 
 _CRC_BYTES = 4 * 1024 * 1024
 _MAX_LINK_BYTES = 4096
+# What beginning a folder costs: its decompressor may want a dictionary of 256 MiB.
+_FOLDER_COST_BYTES = 64 * 1024
 
 
 def examine_7z(
@@ -82,6 +84,7 @@ def _examine_folder(
         for entry in entries:
             yield not_examined(inside(at, entry.name), "unknown", folder.problem)
         return
+    context.budget.spend_expanded_bytes(_FOLDER_COST_BYTES)
     with open_expanded(
         expand_7z_folder(source, folder), name="7z", spend=context.budget.spend_expanded_bytes
     ) as expanded:
