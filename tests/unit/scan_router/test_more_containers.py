@@ -261,6 +261,8 @@ def test_pdf() -> None:
         packed_objects(b"<</S/JavaScript>>"),
         packed_objects(b"x").replace(b"ateDecode", b"LZWDecode"),
         b"<</Encrypt 3 0 R>>",
+        packed_objects(b"x").replace(b"/ObjStm", b"/Obj#53tm"),
+        packed_objects(b"x").replace(b"/Filter/", b"/Filter[/ASCIIHexDecode/"),
     ):
         assert rows(scan(pdf(acting))) == {"": ("not-examined", "pdf")}
     assert has_evil(scan(pdf(link) + EVIL))

@@ -20,16 +20,19 @@ if TYPE_CHECKING:
 __all__ = ["examine_pdf"]
 
 _MAX_WHOLE_BYTES = 32 * 1024 * 1024
+# Names of four letters and more: shorter ones, such as /JS, are met in packed data by chance, and
+# each goes with one of these.
 _ACTING = re.compile(
-    rb"/(?:JavaScript|JS|Launch|EmbeddedFiles?|RichMedia|XFA|SubmitForm|ImportData|GoToE|GoToR|"
-    rb"Rendition|Sound|Movie|3D|Encrypt)(?![A-Za-z0-9_])"
+    rb"/(?:JavaScript|Launch|EmbeddedFiles?|RichMedia|XFA|SubmitForm|ImportData|GoToE|GoToR|"
+    rb"Rendition|Sound|Movie|OnInstantiate|Encrypt)(?![A-Za-z0-9_])"
 )
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 # A stream of objects; only what its dictionary says about filters can be expanded here.
 _OBJECT_STREAM = re.compile(rb"/ObjStm\b")
 _STREAM = re.compile(rb"stream\r?\n")
 # The format's own words, which are no English.
-_ZLIB, _PREDICTOR = b"/Fl" + b"ateDecode", b"/DecodeP" + b"arms"
+_ZLIB = re.compile(rb"/Filter\s*(?:/Fl" rb"ateDecode\b|\[\s*/Fl" rb"ateDecode\s*\])")
+_PREDICTOR = b"/DecodeP" + b"arms"
 _DICTIONARY_BYTES = 1024
 _MAX_OBJECTS_BYTES = 8 * 1024 * 1024
 _STEP_BYTES = 64 * 1024
@@ -68,7 +71,10 @@ def _find_action(data: bytes) -> str:
     match = _ACTING.search(data)
     if match is None and b"#" in data:
         # Names may be written with escaped letters.
-        match = _ACTING.search(_ESCAPE.sub(lambda hit: bytes([int(hit[1], 16)]), data))
+        plain = _ESCAPE.sub(lambda hit: bytes([int(hit[1], 16)]), data)
+        match = _ACTING.search(plain)
+        if len(_OBJECT_STREAM.findall(plain)) != len(_OBJECT_STREAM.findall(data)):
+            return "it hides objects behind escaped letters"
     return f"it has {match[0].decode()}, which may act when it is opened" if match else ""
 
 
@@ -79,7 +85,7 @@ def _search_objects(data: bytes, context: ScanContext) -> str:
         start = _STREAM.search(data, match.end(), match.end() + _DICTIONARY_BYTES)
         before = data[max(match.start() - _DICTIONARY_BYTES, 0) : start.start() if start else 0]
         dictionary = before[before.rfind(b" obj") :]
-        if start is None or _ZLIB not in dictionary or _PREDICTOR in dictionary:
+        if start is None or _ZLIB.search(dictionary) is None or _PREDICTOR in dictionary:
             return "it has objects that are packed in a way that is not examined"
         # What follows the packed objects is for the decompressor to find.
         size = min(len(data) - start.end(), _MAX_OBJECTS_BYTES)
