@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         Hdf5Type,
     )
     from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
+    from weighbridge.formats._media import MEDIA_KINDS, find_media_end, sniff_media
     from weighbridge.formats._msgpack import (
         MsgpackArray,
         MsgpackExtension,
@@ -99,7 +100,14 @@ if TYPE_CHECKING:
         SafetensorsTensor,
         read_safetensors,
     )
-    from weighbridge.formats._sniff import HEAD_BYTES, check_image_end, looks_like_text, sniff
+    from weighbridge.formats._sevenzip import (
+        SevenZipArchive,
+        SevenZipEntry,
+        SevenZipFolder,
+        read_7z,
+    )
+    from weighbridge.formats._sevenzip_coders import expand_7z_folder
+    from weighbridge.formats._sniff import HEAD_BYTES, looks_like_text, sniff
     from weighbridge.formats._sources import Expanded, MemorySource, SliceSource, open_expanded
     from weighbridge.formats._strace import (
         StraceBegun,
@@ -128,6 +136,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEAD_BYTES",
+    "MEDIA_KINDS",
     "TEMPLATE_KEY",
     "ZIP_METHODS",
     "Blob",
@@ -175,6 +184,9 @@ __all__ = [
     "SafetensorsHeader",
     "SafetensorsProblem",
     "SafetensorsTensor",
+    "SevenZipArchive",
+    "SevenZipEntry",
+    "SevenZipFolder",
     "SliceSource",
     "StraceBegun",
     "StraceCall",
@@ -188,10 +200,11 @@ __all__ = [
     "UbjsonValue",
     "ZipDirectory",
     "ZipEntry",
-    "check_image_end",
     "compute_dvc_folder",
+    "expand_7z_folder",
     "expand_stream",
     "find_hdf5_start",
+    "find_media_end",
     "find_r_start",
     "find_zip_gaps",
     "hash_dvc",
@@ -221,6 +234,7 @@ __all__ = [
     "parse_strace_file",
     "parse_strace_text",
     "parse_text_proto",
+    "read_7z",
     "read_arrow_messages",
     "read_gguf",
     "read_hdf5",
@@ -239,6 +253,7 @@ __all__ = [
     "read_zip_directory",
     "read_zip_entry",
     "sniff",
+    "sniff_media",
 ]
 
 _MODULES = {
@@ -302,6 +317,7 @@ _MODULES = {
         "read_msgpack",
         "read_msgpack_array",
     ),
+    "_media": ("MEDIA_KINDS", "find_media_end", "sniff_media"),
     "_notebook": ("Notebook", "parse_notebook"),
     "_numpy": (
         "NpyHeader",
@@ -328,9 +344,15 @@ _MODULES = {
         "SafetensorsTensor",
         "read_safetensors",
     ),
+    "_sevenzip": (
+        "SevenZipArchive",
+        "SevenZipEntry",
+        "SevenZipFolder",
+        "read_7z",
+    ),
+    "_sevenzip_coders": ("expand_7z_folder",),
     "_sniff": (
         "HEAD_BYTES",
-        "check_image_end",
         "looks_like_text",
         "sniff",
     ),

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from weighbridge.formats._arrow import looks_like_arrow
+from weighbridge.formats._media import sniff_media
 from weighbridge.formats._msgpack import looks_like_msgpack
 from weighbridge.formats._r import find_r_start
 from weighbridge.formats._tar import looks_like_tar
@@ -14,9 +15,7 @@ from weighbridge.formats._ubjson import looks_like_ubjson
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weighbridge.core.ports import ByteSource
-
-__all__ = ["HEAD_BYTES", "check_image_end", "looks_like_text", "sniff"]
+__all__ = ["HEAD_BYTES", "looks_like_text", "sniff"]
 
 HEAD_BYTES = 64 * 1024
 """How much of a file ``sniff`` wants to see."""
@@ -30,13 +29,10 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ZF", "joblib-zfile"),
     (0, b"\x28\xb5\x2f\xfd", "zstd"),
     (0, b"\x04\x22\x4d\x18", "lz4"),
+    (0, b"\x02\x21\x4c\x18", "lz4-legacy"),
     (0, b"7z\xbc\xaf\x27\x1c", "7z"),
     (0, b"Rar!\x1a\x07", "rar"),
     (257, b"ustar", "tar"),
-    (0, b"\x89PNG\r\n\x1a\n", "png"),
-    (0, b"\xff\xd8\xff", "jpeg"),
-    (0, b"GIF87a", "gif"),
-    (0, b"GIF89a", "gif"),
     (0, b"\x7fELF", "elf"),
     (0, b"MZ", "pe"),
     (0, b"\xfe\xed\xfa\xce", "mach-o"),
@@ -57,8 +53,8 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 # With the mark of the first block, or of the end of an empty stream.
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
-# A frame that is passed over, with any content; the stream follows.
-_ZSTD_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+# A frame that is passed over, with any content; the stream of zstd or lz4 follows.
+_SKIPPED_FRAME = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _LZMA_WINDOW_BYTES = 4 * 1024
 _LZMA_NO_SIZE = 2**64 - 1
 _LZMA_SIZE_END = 2**38
@@ -67,7 +63,6 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 # A text may begin with these letters; the real thing has other bytes soon after.
 _NEEDS_BINARY = frozenset({"pe", "parquet"})
 _SAFETENSORS_HEADER_BYTES = 100_000_000
-_CHUNK_HEAD_BYTES = 12
 
 
 def sniff(head: bytes) -> tuple[str, ...]:
@@ -80,8 +75,10 @@ def sniff(head: bytes) -> tuple[str, ...]:
         for at, magic, name in _MAGIC
         if head.startswith(magic, at) and not (name in _NEEDS_BINARY and looks_like_text(head))
     ]
-    if head.startswith(b"RIFF") and head.startswith(b"WEBP", 8):
-        found.append("webp")
+    if sniff_media(head):
+        found.append("media")
+    if _SKIPPED_FRAME.match(head):
+        found.extend(("zstd", "lz4"))
     found.extend(name for name, test in _tests().items() if test(head))
     return tuple(dict.fromkeys(found))
 
@@ -92,7 +89,6 @@ def _tests() -> dict[str, Callable[[bytes], object]]:
         "zlib": _is_zlib,
         "lzma": _is_lzma,
         "bzip2": _BZIP2.match,
-        "zstd": _ZSTD_SKIPPED.match,
         "tar": looks_like_tar,
         "arrow": looks_like_arrow,
         "msgpack": looks_like_msgpack,
@@ -143,35 +139,3 @@ def _hdf5_offsets() -> tuple[int, ...]:
         HDF5 File Format Specification 3.0, section II.A.
     """
     return (0, *(512 << n for n in range(7)))
-
-
-def check_image_end(source: ByteSource, format_name: str, *, spend: Callable[[int], None]) -> str:
-    """Return what is wrong with the end of an image, or an empty string.
-
-    An image is harmless as an image; bytes behind its end may be anything else. Only the outline
-    is followed, no pixel is decoded. ``spend`` is told the bytes of each step and may raise.
-    """
-    size = source.size_bytes
-    if format_name == "png":
-        end = _png_end(source, spend)
-        return "" if end == size else f"the PNG ends at byte {end:,} of {size:,}"
-    if format_name == "webp":
-        end = 8 + int.from_bytes(source.read_at(4, 4), "little")
-        return "" if end in (size, size - 1) else f"the WebP ends at byte {end:,} of {size:,}"
-    mark = b"\xff\xd9" if format_name == "jpeg" else b"\x3b"
-    return "" if source.read_at(size - len(mark), len(mark)) == mark else "no end mark at its end"
-
-
-def _png_end(source: ByteSource, spend: Callable[[int], None]) -> int:
-    """Return the offset behind the ``IEND`` chunk, or behind the last whole chunk."""
-    offset = 8
-    for _ in range(100_000):
-        spend(_CHUNK_HEAD_BYTES)
-        head = source.read_at(offset, 8)
-        following = offset + 12 + int.from_bytes(head[:4], "big")
-        if len(head) < 8 or following > source.size_bytes:  # noqa: PLR2004 - a chunk's head
-            return offset
-        offset = following
-        if head[4:] == b"IEND":
-            return offset
-    return offset

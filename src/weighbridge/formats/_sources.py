@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Expanded", "MemorySource", "SliceSource", "open_expanded"]
 
 _IN_MEMORY_BYTES = 4 * 1024 * 1024
+# What beginning another stream costs, in bytes that are expanded: see ``expand_stream``.
+_STREAM_COST_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ def open_expanded(
     Args:
         chunks: Decompressed bytes; a ``ParseError`` from it ends them and becomes ``problem``.
         name: What the bytes are called.
-        spend: Told the size of each chunk before it is kept; raises a ``LimitExceededError`` to
+        spend: Told the size of each chunk before it is kept (16 KiB for an empty one, which stands
+            for the begin of another stream); raises a ``LimitExceededError`` to
             stop.
 
     Raises:
@@ -118,7 +121,7 @@ def open_expanded(
         try:
             try:
                 for chunk in chunks:
-                    spend(len(chunk))
+                    spend(len(chunk) or _STREAM_COST_BYTES)
                     crc = zlib.crc32(chunk, crc)
                     spool.write(chunk)
             except ParseError as error:

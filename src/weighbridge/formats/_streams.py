@@ -1,4 +1,4 @@
-"""Compressed streams (gzip, zlib, raw deflate, bzip2, xz, lzma), expanded piece by piece."""
+"""Compressed streams (gzip, zlib, deflate, bzip2, xz, lzma, zstd, lz4), expanded in pieces."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import zlib
 from typing import TYPE_CHECKING, Protocol
 
 from weighbridge.errors import ParseError
+from weighbridge.formats._modern_streams import start_modern_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +23,14 @@ _CHUNK_BYTES = 1024 * 1024
 # again. Steps smaller than those of any loader lose less than the loader does.
 _SMALL_PACKED_BYTES = 512
 _SMALL_CHUNK_BYTES = 4 * 1024
+# The blocks of lz4-legacy are gathered whole; such a step gives 8 MiB of zeros and no more.
+_LEGACY_PACKED_BYTES = 32 * 1024
 _LZMA_MEMORY_BYTES = 256 * 1024 * 1024
 
+# What the decompressors raise; lz4 raises RuntimeError, zstandard's error becomes an OSError.
+_DAMAGE = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError)
+
+_LOSING = frozenset({"bzip2", "xz", "lzma", "zip-lzma"})
 _ZLIB_WINDOW_BITS = {"gzip": 31, "zlib": 15, "deflate": -15}
 
 
@@ -44,15 +51,17 @@ class _Zlib(_Decompressor, Protocol):
 def expand_stream(
     source: ByteSource, method: str, *, start: int, size_bytes: int
 ) -> Iterator[bytes]:
-    """Decompress a run of ``source`` and yield pieces of at most 1 MiB.
+    """Decompress a run of ``source`` and yield pieces of at most 1 MiB (lz4: 4, zstd: 64 MiB).
 
     Several streams one after another are joined, as the loaders do it (not for raw deflate and
-    lzma in a zip, of which there is one).
+    lzma in a zip, of which there is one). Each but the first is announced by an empty piece:
+    beginning one costs far more than its bytes.
 
     Args:
         source: Where the packed bytes are.
         method: ``gzip``, ``zlib``, ``deflate`` (without a header), ``bzip2``, ``xz``, ``lzma`` (a
-            ``.lzma`` file) or ``zip-lzma`` (as in a zip).
+            ``.lzma`` file), ``zip-lzma`` (as in a zip), ``zstd``, ``lz4`` (frames) or
+            ``lz4-legacy``.
         start: Offset of the first packed byte.
         size_bytes: How many packed bytes there are at most.
 
@@ -67,12 +76,14 @@ def expand_stream(
     while pending:
         if count and single:
             raise ParseError("bytes follow the compressed stream")
+        if count:
+            yield b""
         decompressor = _start_stream(method)
         if method == "zip-lzma":
             pending = _to_lzma_alone(pending)
         yield from _one_stream(decompressor, pending, pieces, method=method)
         count += 1
-        pending = decompressor.unused_data.lstrip(b"\0")
+        pending = (decompressor.unused_data or b"").lstrip(b"\0")
         while not pending and (piece := next(pieces, b"")):
             pending = piece.lstrip(b"\0")  # gzip and xz allow zeros behind and between streams
 
@@ -80,6 +91,7 @@ def expand_stream(
 def _read(source: ByteSource, method: str, offset: int, end: int) -> Iterator[bytes]:
     """Yield packed bytes: large pieces for zlib, small ones for those that lose their output."""
     step = _PACKED_CHUNK_BYTES if method in _ZLIB_WINDOW_BITS else _SMALL_PACKED_BYTES
+    step = _LEGACY_PACKED_BYTES if method == "lz4-legacy" else step
     while offset < end:
         chunk = source.read_at(offset, min(_PACKED_CHUNK_BYTES, end - offset))
         if not chunk:
@@ -92,12 +104,12 @@ def _one_stream(
     decompressor: _Decompressor, packed: bytes, pieces: Iterator[bytes], *, method: str
 ) -> Iterator[bytes]:
     """Expand up to the end of one stream; ``unused_data`` then holds what follows it."""
-    limit = _CHUNK_BYTES if method in _ZLIB_WINDOW_BITS else _SMALL_CHUNK_BYTES
+    limit = _SMALL_CHUNK_BYTES if method in _LOSING else _CHUNK_BYTES
     while not decompressor.eof:
         backup: _Zlib | None = decompressor.copy() if hasattr(decompressor, "copy") else None
         try:
             out = decompressor.decompress(packed, limit)
-        except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:
+        except _DAMAGE as error:
             if backup is not None:
                 yield _expand_up_to_damage(backup, packed)
             raise ParseError(f"the {method} stream is damaged: {error}") from error
@@ -108,6 +120,8 @@ def _one_stream(
             continue
         if getattr(decompressor, "needs_input", True):
             packed = next(pieces, b"")
+            if not packed and getattr(decompressor, "may_end", False):
+                return  # nothing marks the end of such a stream
             if not packed:
                 raise ParseError(f"the {method} stream ends too early")
 
@@ -138,6 +152,8 @@ def _start_stream(method: str) -> _Decompressor:
         return zlib.decompressobj(_ZLIB_WINDOW_BITS[method])
     if method == "bzip2":
         return bz2.BZ2Decompressor()
+    if (modern := start_modern_stream(method)) is not None:
+        return modern
     kind = lzma.FORMAT_XZ if method == "xz" else lzma.FORMAT_ALONE
     return lzma.LZMADecompressor(kind, memlimit=_LZMA_MEMORY_BYTES)
 

@@ -27,7 +27,8 @@ class TarEntry:
 
     Attributes:
         name: As written; not made safe in any way.
-        kind: ``file``, ``folder``, ``link`` or ``other`` (devices, sparse files, unknown types).
+        kind: ``file``, ``folder``, ``link``, ``hard link`` or ``other`` (devices, sparse files,
+            unknown types).
         link: Where a link leads; empty for the rest.
         data_offset: Where its bytes begin.
         size_bytes: How many there are.
@@ -40,7 +41,7 @@ class TarEntry:
     size_bytes: int
 
 
-_KINDS = {"0": "file", "\0": "file", "7": "file", "5": "folder", "1": "link", "2": "link"}
+_KINDS = {"0": "file", "\0": "file", "7": "file", "5": "folder", "1": "hard link", "2": "link"}
 # Blanks, digits, then blanks and zeros: nothing that one reader stops at and another does not.
 _OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
 # Links, devices, folders and pipes: readers pass over no data, whatever size is declared.

@@ -34,7 +34,15 @@ __all__ = [
     "read_zip_entry",
 ]
 
-ZIP_METHODS = {0: "stored", 8: "deflate", 12: "bzip2", 14: "zip-lzma"}
+ZIP_METHODS = {
+    0: "stored",
+    8: "deflate",
+    12: "bzip2",
+    14: "zip-lzma",
+    20: "zstd",
+    93: "zstd",
+    95: "xz",
+}
 """Compression methods that can be expanded: number in the header -> name."""
 
 _LOCAL = struct.Struct("<4s5H3L2H")
@@ -49,6 +57,7 @@ _TAIL_BYTES = 65_535 + _END.size + 4_096
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _UTF8_FLAG, _ENCRYPTED_FLAGS, _DESCRIPTOR_FLAG = 0x800, 0x2041, 0x08
 _MAX_DESCRIPTOR_BYTES = 24
+_S_IFMT, _S_IFLNK = 0xF000, 0xA000
 _MAX_READINGS = 8
 # 100,000 members with names of 600 bytes; what lies behind is reported as a wrong count.
 _MAX_DIRECTORY_BYTES = 64 * 1024 * 1024
@@ -67,6 +76,7 @@ class ZipEntry:
         packed_bytes: As declared.
         size_bytes: As declared.
         data_offset: Where the packed bytes begin; 0 until ``read_zip_entry`` was asked.
+        is_link: Whether the directory says that the content is where a link leads.
     """
 
     name: str
@@ -77,6 +87,7 @@ class ZipEntry:
     packed_bytes: int
     size_bytes: int
     data_offset: int = 0
+    is_link: bool = False
 
     @property
     def is_encrypted(self) -> bool:
@@ -226,13 +237,14 @@ def _read_central(raw: bytes, cursor: Cursor, *, base: int) -> ZipEntry:
     fields = _CENTRAL.unpack(raw)
     flags, method, crc32, packed, size = fields[3], fields[4], *fields[7:10]
     name_bytes, extra_bytes, comment_bytes = fields[10:13]
-    offset = fields[16]
+    attributes, offset = fields[15:17]
     # Lengths that reach behind the directory end it, and readers still take the entry.
     name = cursor.take(min(name_bytes, cursor.left_bytes))
     extra = cursor.take(min(extra_bytes, cursor.left_bytes))
     cursor.skip(min(comment_bytes, cursor.left_bytes))
     size, packed, offset = _apply_zip64(extra, (size, packed, offset))
-    return ZipEntry(_decode(name, flags), offset + base, flags, method, crc32, packed, size)
+    entry = ZipEntry(_decode(name, flags), offset + base, flags, method, crc32, packed, size)
+    return replace(entry, is_link=(attributes >> 16) & _S_IFMT == _S_IFLNK)
 
 
 def _apply_zip64(extra: bytes, values: tuple[int, ...]) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from weighbridge.errors import LimitExceededError
 
@@ -132,6 +132,8 @@ class ScanContext:
         budget: Shared by everything nested in one file of the artifact.
         allowed: (module, name) pairs that the user vouches for, besides the built-in list.
         nesting: Containers around the bytes at hand; 0 for the file itself.
+        script: What the bytes are in a TorchScript archive: ``archive`` itself, ``code`` or
+            ``data``; empty elsewhere, and in whatever is nested in a member.
         weights: Whether every tensor is read; otherwise a sample of each.
         tracer: Keeps what pickles do step by step, if somebody wants to read it.
     """
@@ -140,6 +142,7 @@ class ScanContext:
     budget: Budget
     allowed: frozenset[tuple[str, str]] = field(default_factory=frozenset)
     nesting: int = 0
+    script: Literal["", "archive", "code", "data"] = ""
     weights: bool = False
     tracer: PickleTracer | None = None
 

@@ -27,20 +27,28 @@ If they are not, nothing was yielded, and they count as whatever else they may b
 
 # Format, as ``formats.sniff`` names it -> module of this room, and its function.
 _EXAMINERS: dict[str, tuple[str, str]] = {
+    "7z": ("_containers._sevenzip", "examine_7z"),
     "arrow": ("_data._tables", "examine_arrow"),
     "catboost": ("_data._trees", "examine_catboost"),
+    "elf": ("_containers._native", "examine_native"),
     "executorch": ("_graphs._flat", "examine_executorch"),
-    "tflite": ("_graphs._flat", "examine_tflite"),
     "gguf": ("_tensors._headers", "examine_gguf"),
     "hdf5": ("_keras._hdf5", "examine_hdf5"),
     "lightgbm": ("_data._trees", "examine_lightgbm"),
+    "mach-o or java class": ("_containers._native", "examine_native"),
+    "mach-o": ("_containers._native", "examine_native"),
+    "media": ("_containers._media", "examine_media"),
     "msgpack": ("_data._msgpack", "examine_msgpack"),
     "numpy": ("_tensors._headers", "examine_npy"),
     "parquet": ("_data._tables", "examine_parquet"),
+    "pdf": ("_containers._pdf", "examine_pdf"),
+    "pe": ("_containers._native", "examine_native"),
     "r": ("_data._r", "examine_r"),
     "safetensors": ("_tensors._headers", "examine_safetensors"),
     "tar": ("_containers._tar", "examine_tar"),
+    "tflite": ("_graphs._flat", "examine_tflite"),
     "ubjson": ("_data._trees", "examine_ubjson"),
+    "webassembly": ("_containers._native", "examine_native"),
 }
 
 

@@ -90,7 +90,7 @@ def inside(at: Location, name: str) -> Location:
 
 def deeper(at: Location, name: str, context: ScanContext) -> tuple[Location, ScanContext]:
     """Return the place and the context of what is called ``name`` inside ``at``."""
-    return inside(at, name), replace(context, nesting=context.nesting + 1)
+    return inside(at, name), replace(context, nesting=context.nesting + 1, script="")
 
 
 def leads_out(name: str) -> bool:

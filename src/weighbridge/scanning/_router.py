@@ -13,7 +13,6 @@ from weighbridge.formats import (
     MemorySource,
     SliceSource,
     ZipDirectory,
-    check_image_end,
     looks_like_text,
     read_zip_directory,
     sniff,
@@ -23,7 +22,7 @@ from weighbridge.scanning._containers._zip import Examiners, examine_zip
 from weighbridge.scanning._documents._text import examine_text
 from weighbridge.scanning._examiners import find_examiner
 from weighbridge.scanning._graphs._unmarked import examine_numbers, examine_unmarked
-from weighbridge.scanning._notes import examined, found, inert, not_examined
+from weighbridge.scanning._notes import examined, inert, not_examined
 from weighbridge.scanning._pickle._scan import scan_pickles
 from weighbridge.scanning._rules._pickle import PICKLE_RULES
 
@@ -39,8 +38,6 @@ __all__ = ["examine"]
 
 # Read at once; more reads of small pieces would cost more.
 _SMALL_BYTES = 1024 * 1024
-_IMAGES = ("png", "jpeg", "gif", "webp")
-_NATIVE = ("elf", "pe", "mach-o", "mach-o or java class", "webassembly")
 # Formats that no first bytes give away.
 _UNMARKED_FORMATS = {
     "onnx": "onnx",
@@ -70,7 +67,9 @@ _CALLED = _NAMED | {PICKLE_RULES["unknown-call"].rule_id}
 # Enough for every mark, for a tar header and for the first superblocks of HDF5.
 _GLANCE_BYTES = 4 * 1024
 # Two bytes, which one storage of numbers in some ten thousand begins with.
-_CHANCE_FORMATS = frozenset({"pe", "gzip", "zlib", "lzma", "joblib-zfile"})
+_CHANCE_FORMATS = frozenset(
+    {"pe", "gzip", "zlib", "lzma", "joblib-zfile", "media", "arrow", "msgpack", "ubjson", "r"}
+)
 _NO_KEYS: frozenset[str] = frozenset()
 
 
@@ -208,16 +207,7 @@ def _examine_format(
         return (yield from notes)
     if (examiner := find_examiner(format_name)) is not None:
         return (yield from examiner(source, at, context, examine))
-    if format_name in _IMAGES:
-        problem = check_image_end(source, format_name, spend=context.budget.spend_header_bytes)
-        row = inert(at, format_name, "an image") if not problem else None
-        yield row or not_examined(at, format_name, problem)
-    elif format_name in _NATIVE:
-        message = f"This is native code ({format_name}); a loader that takes it runs it."
-        yield found("WB-BIN-001", at, message)
-        yield not_examined(at, format_name, "native code cannot be examined")
-    else:
-        yield not_examined(at, format_name, f"{format_name} is not examined yet")
+    yield not_examined(at, format_name, f"{format_name} is not examined yet")
     return True
 
 

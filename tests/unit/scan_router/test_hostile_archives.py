@@ -109,6 +109,17 @@ def test_names_that_do_not(name: str) -> None:
     assert "WB-ZIP-005" not in rules(scan(build_zip({f"x/{name}": b"x"})))
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_links_in_a_zip(method: int) -> None:
+    for target, out in (("../../x", True), ("/etc/passwd", True), ("../x", False), ("x", False)):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", method) as archive:
+            info = zipfile.ZipInfo("a/b")
+            info.external_attr = 0o120777 << 16
+            archive.writestr(info, target, method)
+        assert ("WB-ZIP-005" in rules(scan(stream.getvalue()))) is out
+
+
 def test_unknown_method_is_not_examined() -> None:
     raw = patched(patched(GOOD, 8, "<H", 99), CENTRAL + 10, "<H", 99)
     result = scan(raw)

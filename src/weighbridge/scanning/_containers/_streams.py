@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["STREAM_FORMATS", "examine_stream"]
 
-STREAM_FORMATS = frozenset({"gzip", "zlib", "bzip2", "xz", "lzma", "joblib-zfile"})
+STREAM_FORMATS = frozenset(
+    ["gzip", "zlib", "bzip2", "xz", "lzma", "joblib-zfile", "zstd", "lz4", "lz4-legacy"]
+)
 
 # joblib up to 0.9 wrote "ZF", the expanded size as text of 19 characters (one more on old
 # Python 2), then a zlib stream: joblib.numpy_pickle_compat.read_zfile.
@@ -45,7 +47,7 @@ def examine_stream(
         spend=context.budget.spend_expanded_bytes,
     ) as expanded:
         if expanded.problem and not expanded.source.size_bytes:
-            if "Memory" not in expanded.problem:
+            if "memory" not in expanded.problem.lower():
                 return False
             # Only our own bound stops at such a dictionary; a loader has none.
             yield not_examined(at, format_name, expanded.problem)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from weighbridge.formats import (
@@ -17,6 +16,12 @@ from weighbridge.formats import (
     find_zip_gaps,
     open_expanded,
     read_zip_entry,
+)
+from weighbridge.scanning._containers._export import examine_export_program
+from weighbridge.scanning._containers._torchscript import (
+    describe_archive,
+    enter_member,
+    report_script,
 )
 from weighbridge.scanning._notes import (
     deeper,
@@ -34,18 +39,15 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Finding, Location
     from weighbridge.core.ports import ByteSource
+    from weighbridge.scanning._containers._torchscript import ModelArchive
     from weighbridge.scanning._context import ScanContext
     from weighbridge.scanning._notes import Examine, Note, Notes
 
 __all__ = ["Examiners", "examine_zip"]
 
 _CRC_BYTES = 4 * 1024 * 1024
+_MAX_LINK_BYTES = 4096
 _NO_KEYS: frozenset[str] = frozenset()
-# What torch.save writes, and nothing looser: the pickle beside it is the file's own word.
-_STORAGE = re.compile(r"([^/]+)/data/([0-9]{1,9})")
-# Each makes torch.jit.load take an archive; ``model.json`` is what PyTorch 1.0 wrote.
-_SCRIPT_FILES = frozenset({"constants.pkl", "bytecode.pkl"})
-_OLD_SCRIPT_FILE = "model.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +75,17 @@ def examine_zip(
     Members are read in the order of their place in the file. Of raw storages of tensors only the
     beginning is read: the pickle beside them says which members they are.
     """
-    names = {entry.name for entry in directory.entries}
-    yield examined(at, _name_format(names))
-    if any(_is_script(name) for name in names):
-        reason = "TorchScript: names in its pickles mean code in the archive, which is not examined"
-        yield not_examined(at, "torchscript", reason)
+    archive = describe_archive(entry.name for entry in directory.entries)
+    yield examined(at, archive.format)
+    yield from report_script(archive, at)
+    context = replace(context, script="archive" if archive.script == "plain" else "")
     for message in directory.disagreements:
         yield found("WB-ZIP-001", at, f"Readers disagree about the directory: {message}.")
     if directory.end < source.size_bytes:
         behind = source.size_bytes - directory.end
         message = f"{behind:,} bytes lie behind the archive."
         yield found("WB-ZIP-009", at, message, offset=directory.end)
-    located = yield from _examine_entries(source, directory, at, context, examiners)
+    located = yield from _examine_entries(source, directory, archive, at, context, examiners)
     yield from _check_overlaps(located, at)
     return (yield from _examine_gaps(source, directory, located, at, context, examiners.whole))
 
@@ -92,16 +93,16 @@ def examine_zip(
 def _examine_entries(
     source: ByteSource,
     directory: ZipDirectory,
+    archive: ModelArchive,
     at: Location,
     context: ScanContext,
     examiners: Examiners,
 ) -> Generator[Note, None, list[ZipEntry]]:
     """Examine what the directory lists; return where its members are."""
-    names = {entry.name for entry in directory.entries}
     located: list[ZipEntry] = []
     reached = 0
     unnamed: list[ZipEntry] = []
-    named: set[str] = set()
+    named = {name for name in archive.names if archive.is_exported(name)}
     raw: Counter[str] = Counter()
     for entry in directory.entries:
         context.budget.spend_members(1)
@@ -113,56 +114,36 @@ def _examine_entries(
             context.budget.spend_expanded_bytes(max(shared, 0))
             reached = max(reached, min(reading.end_offset, source.size_bytes))
         yield from _check_entry(entry, problem, at, located=bool(readings))
-        if len(readings) == 1 and not problem and _may_be_storage(readings[0], names):
+        if len(readings) == 1 and not problem and archive.may_be_storage(readings[0]):
             if entry.name in named:
                 raw += yield from _examine_storage(source, readings[0], at, context, examiners.raw)
             else:
                 unnamed.extend(readings)  # the pickle that names it may follow
             continue
+        is_program = archive.is_program(entry.name)
         for reading in readings:
-            keys = yield from _examine_member(source, reading, at, context, examiners.whole)
-            if entry.name.endswith("/data.pkl"):
-                stem = entry.name.removesuffix(".pkl")
-                named.update(f"{stem}/{key}" for key in keys)
+            examine = _with_program(examiners.whole) if is_program else examiners.whole
+            keys = yield from _examine_member(source, reading, at, context, examine)
+            named.update(archive.name_storages(entry.name, keys))
     for entry in unnamed:
         if entry.name in named:
             raw += yield from _examine_storage(source, entry, at, context, examiners.raw)
         else:
             yield from _examine_member(source, entry, at, context, examiners.whole)
     for folder, count in raw.items():
-        reason = f"{count:,} raw tensor storages that {folder}.pkl names, by their first bytes"
+        reason = f"{count:,} raw tensor storages that a pickle beside them names, by their begins"
         yield inert(inside(at, f"{folder}/"), "raw tensors", reason)
     return located
 
 
-def _name_format(names: set[str]) -> str:
-    """Return what kind of archive this is, for people; nothing depends on it."""
-    if any(name.endswith("/data.pkl") for name in names):
-        script = any(name.endswith("/constants.pkl") for name in names)
-        return "torchscript zip" if script else "pytorch zip"
-    if names and all(name.endswith(".npy") for name in names):
-        return "npz"
-    if "config.json" in names and "metadata.json" in names:
-        return "keras"
-    return "zip"
+def _with_program(examine: Examine) -> Examine:
+    """Return a way to look at a member that is a program of ``torch.export`` besides."""
 
+    def examine_both(source: ByteSource, at: Location, context: ScanContext) -> Notes:
+        yield from examine_export_program(source, at, context)
+        return (yield from examine(source, at, context))
 
-def _is_script(name: str) -> bool:
-    """Return whether a member of this name belongs to TorchScript, or may be taken for it.
-
-    PyTorch's own zip reader does not tell upper from lower case.
-    """
-    *folders, file = name.replace("\\", "/").lower().split("/")
-    return (
-        file in _SCRIPT_FILES or "code" in folders or (bool(folders) and file == _OLD_SCRIPT_FILE)
-    )
-
-
-def _may_be_storage(entry: ZipEntry, names: set[str]) -> bool:
-    """Return whether this is ``ROOT/data/NUMBER`` beside ``ROOT/data.pkl``, stored as it is."""
-    match = _STORAGE.fullmatch(entry.name)
-    plain = entry.method == 0 and entry.packed_bytes == entry.size_bytes and not entry.is_encrypted
-    return match is not None and plain and f"{match[1]}/data.pkl" in names
+    return examine_both
 
 
 def _check_entry(entry: ZipEntry, problem: str, at: Location, *, located: bool) -> Iterator[Note]:
@@ -186,6 +167,7 @@ def _examine_member(
     if entry.is_folder:
         return _NO_KEYS
     place, inner = deeper(at, entry.name, context)
+    inner = enter_member(entry.name, context, inner)
     if entry.is_encrypted:
         yield not_examined(place, "unknown", "it is marked as encrypted")
     method = ZIP_METHODS.get(entry.method)
@@ -197,6 +179,7 @@ def _examine_member(
     if method == "stored":
         member = SliceSource(entry.name, source, entry.data_offset, max(packed_bytes, 0))
         yield from _check_stored(member, entry, place)
+        yield from _check_link(member, entry, place)
         return (yield from examine(member, place, inner))
     chunks = expand_stream(source, method, start=entry.data_offset, size_bytes=packed_bytes)
     with open_expanded(
@@ -213,7 +196,20 @@ def _examine_member(
             yield not_examined(place, method, expanded.problem)
         if size != entry.size_bytes or expanded.crc32 != entry.crc32:
             yield _wrong_content(place, entry, size)
+        yield from _check_link(expanded.source, entry, place)
         return (yield from examine(expanded.source, place, inner))
+
+
+def _check_link(member: ByteSource, entry: ZipEntry, place: Location) -> Iterator[Finding]:
+    """Check where a link leads, which unpackers exist that make."""
+    if not entry.is_link:
+        return
+    target = member.read_at(0, _MAX_LINK_BYTES).decode("utf-8", errors="replace")
+    up = len(target.split("/")) - len([part for part in target.split("/") if part != ".."])
+    below = target.lstrip("./") if target.startswith("../") else target
+    if leads_out(below) or up > entry.name.count("/"):
+        message = "The link leads out of the folder that an archive is unpacked into."
+        yield found("WB-ZIP-005", place, message, detail=target[:400])
 
 
 def _check_stored(member: SliceSource, entry: ZipEntry, place: Location) -> Iterator[Finding]:

@@ -128,7 +128,8 @@ def examine_text(
     if text is None:
         return False
     if text.data.startswith(b"#!") or suffix in _CODE_SUFFIXES or name in _CODE_FILES:
-        yield from examine_code(source, at, context, language=suffix or name)
+        language = "torchscript" if context.script == "code" else suffix or name
+        yield from examine_code(source, at, context, language=language)
     elif suffix in _JINJA_SUFFIXES or start.startswith((b"{%", b"{{", b"{#")):
         yield from examine_template(start.decode("utf-8", "replace"), at, context)
     elif is_json:

@@ -16,7 +16,12 @@ from weighbridge.scanning._pickle._rebuild import REBUILDERS
 from weighbridge.scanning._pickle._standard_modules import STANDARD_MODULES
 from weighbridge.scanning._pickle._values import Use
 
-__all__ = ["classify", "find_shape", "map_python2_name"]
+__all__ = ["classify", "find_shape", "is_script_name", "map_python2_name"]
+
+_SCRIPT_HELPERS = "torch.jit._pickle"
+# Classes that PyTorch itself registers from C++: what they hold are tensors and numbers.
+_SCRIPT_CLASSES = "__torch__.torch.classes."
+_KNOWN_SCRIPT_CLASSES = frozenset({"quantized", "rnn", "xnnpack", "mkldnn", "sparse"})
 
 
 def map_python2_name(module: str, name: str) -> tuple[str, str]:
@@ -39,6 +44,21 @@ def find_shape(module: str, name: str) -> str:
     """Return the shape that the arguments of a listed class have; see ``_pickle_shapes``."""
     shape = _load_shapes().get((module, name))
     return shape or ("numbers" if module in NUMBERS else "none")
+
+
+def is_script_name(module: str, name: str) -> bool:
+    """Return whether a name in the pickle of a TorchScript archive is data there.
+
+    libtorch reads these pickles, and nothing of Python: a class is one of the archive's own code.
+
+    Source:
+        PyTorch ``torch/csrc/jit/serialization/unpickler.cpp``, ``Unpickler::readGlobal``.
+    """
+    if module.startswith(_SCRIPT_CLASSES):
+        return module.removeprefix(_SCRIPT_CLASSES) in _KNOWN_SCRIPT_CLASSES
+    if module == _SCRIPT_HELPERS:
+        return name in UNKNOWN_NAMES[_SCRIPT_HELPERS]
+    return module == "__torch__" or module.startswith("__torch__.")
 
 
 def _classify_unlisted(module: str, name: str) -> Use:

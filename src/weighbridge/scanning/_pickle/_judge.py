@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from weighbridge.core import Answer, Finding, Severity, printable
 from weighbridge.errors import LimitExceededError
 from weighbridge.formats import Blob
-from weighbridge.scanning._pickle._allow import classify, find_shape, map_python2_name
+from weighbridge.scanning._pickle._allow import (
+    classify,
+    find_shape,
+    is_script_name,
+    map_python2_name,
+)
 from weighbridge.scanning._pickle._dtype import DTYPE, measure_dtype, set_dtype_state
 from weighbridge.scanning._pickle._joblib import WRAPPER
 from weighbridge.scanning._pickle._lane import INERT_CLASSES
@@ -167,7 +172,9 @@ class Judge:
     def _classify(self, pair: tuple[str, str]) -> tuple[Use, bool]:
         use = classify(*pair)
         listed = use in (Use.CONSTRUCTOR, Use.REBUILD)
-        vouched = pair in self._context.allowed and not listed
+        # In TorchScript such a name means code of the archive, which is examined beside.
+        script = bool(self._context.script) and is_script_name(*pair)
+        vouched = (script or pair in self._context.allowed) and not listed
         return (Use.CONSTRUCTOR if vouched else use), vouched
 
     def push(self, function: Rebuilder) -> Rebuilder:

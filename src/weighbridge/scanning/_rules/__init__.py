@@ -16,7 +16,7 @@ __all__ = ["FAMILIES", "find_rule", "list_rules"]
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "_code": (),
-    "_containers": ("CMP", "TAR", "ZIP"),
+    "_containers": ("CMP", "SVZ", "TAR", "TSC", "ZIP"),
     "_data": ("ARW", "BST", "MSG", "RDS", "SKO"),
     "_documents": (),
     "_general": ("ART", "BIN", "SCN"),

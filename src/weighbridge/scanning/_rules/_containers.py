@@ -23,6 +23,31 @@ RULES: tuple[Rule, ...] = (
         atlas=(),
     ),
     Rule(
+        "WB-SVZ-001",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Damaged 7z archive",
+        what=(
+            "A 7z archive that is damaged, cut, followed by other bytes, or whose content does not "
+            "have the declared CRC. What it expanded to was examined."
+        ),
+        example="a wrong CRC in the first header",
+        fix="Fetch the file again.",
+        cwe=(354,),
+        atlas=(),
+    ),
+    Rule(
+        "WB-SVZ-002",
+        Answer.FAIL,
+        Severity.MEDIUM,
+        title="7z member that leads out",
+        what="A member of a 7z archive whose name or link leads out of the folder.",
+        example="`../../.ssh/authorized_keys`",
+        fix="Pack it again with relative names.",
+        cwe=(22,),
+        atlas=("AML.T0011.000",),
+    ),
+    Rule(
         "WB-TAR-001",
         Answer.FAIL,
         Severity.MEDIUM,
@@ -47,6 +72,35 @@ RULES: tuple[Rule, ...] = (
         fix="Fetch the file again.",
         cwe=(436,),
         atlas=(),
+    ),
+    Rule(
+        "WB-TSC-001",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="TorchScript for some readers only",
+        what=(
+            "An archive that some reader takes for TorchScript and that torch.jit.save did not "
+            "write like this: other names or folders, or the marks of torch.package. The same "
+            "member is data for one reader and code for the next."
+        ),
+        example="`m/Constants.PKL` beside `m/data.pkl`",
+        fix="Save the model again with torch.jit.save.",
+        cwe=(436,),
+        atlas=("AML.T0011.000",),
+    ),
+    Rule(
+        "WB-TSC-002",
+        Answer.FAIL,
+        Severity.HIGH,
+        title="Exported program that reaches beyond operators",
+        what=(
+            "A program of torch.export names a function that is no operator, or gives sympy, which "
+            "evaluates it, a text that is not the size of a tensor."
+        ),
+        example="`torch.serialization.os.system` as the target of a node",
+        fix="Do not use the file.",
+        cwe=(94,),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-ZIP-001",
