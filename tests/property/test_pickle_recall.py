@@ -98,9 +98,11 @@ class SpyJudge(Judge):
         self.log.append(f"find {module} {name}")
         return super().reference(module, name, protocol=protocol, at=at)
 
-    def call(self, callee: Any, args: Any, *, at: int, depth: int = 0) -> Any:
+    def call(
+        self, callee: Any, args: Any, *, at: int, depth: int = 0, new: bool = False
+    ) -> Any:
         self.log.append(f"call {callee.name if isinstance(callee, Global) else '?'}")
-        return super().call(callee, args, at=at, depth=depth)
+        return super().call(callee, args, at=at, depth=depth, new=new)
 
     def record(self, rule: str, message: str, *, at: int, detail: str = "") -> None:
         if rule == "frame":

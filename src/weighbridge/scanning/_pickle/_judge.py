@@ -68,7 +68,7 @@ _MAX_PERSISTENT_IDS = 100
 _MAX_VALUES = 300
 _FREE_VALUES = 16
 _OPS_PER_VALUE = 8
-_DEEP_SHAPES = frozenset({"constants", "dates", "dtype", "numbers"})
+_DEEP_SHAPES = frozenset({"constants", "dates", "dtype", "enum", "numbers", "values"})
 _CALL_RULES = {
     Use.DANGEROUS: "dangerous-call",
     Use.DATA: "misuse",
@@ -197,8 +197,10 @@ class Judge:
 
     # -- calls -----------------------------------------------------------------------------------
 
-    def call(self, callee: Value, args: Value, *, at: int, depth: int = 0) -> Value:
-        """Judge a call; return what it gives."""
+    def call(
+        self, callee: Value, args: Value, *, at: int, depth: int = 0, new: bool = False
+    ) -> Value:
+        """Judge a call; return what it gives. ``new`` if it is one of ``__new__`` only."""
         self.acted += 1
         self.called += 1
         if not isinstance(callee, Global):
@@ -208,7 +210,7 @@ class Judge:
                 self.record("computed-call", message, at=at, detail=_show_call(what, args))
             return Made("")
         if callee.use is Use.CONSTRUCTOR:
-            return self._construct(callee, args, at)
+            return self._construct(callee, args, at, new=new)
         if callee.use is Use.REBUILD:
             return self._call_rebuilder(callee, args, at=at, depth=depth)
         self._called_paths.add(callee.path)
@@ -225,10 +227,10 @@ class Judge:
         self.record(rule, message, at=at, detail=_show_call(callee.path, args))
         return callee.instance
 
-    def _construct(self, callee: Global, args: Value, at: int) -> Made:
+    def _construct(self, callee: Global, args: Value, at: int, *, new: bool) -> Made:
         """Judge a call of a listed class by the shape of its arguments."""
         self._use_up(callee, at)
-        fits = callee.vouched or self._fits(callee, args)
+        fits = callee.vouched or self._fits(callee, args, new=new)
         if not fits:
             self._record_unlisted(
                 f"calls {callee.path} with arguments that pickles do not give to it", at, args
@@ -237,10 +239,12 @@ class Judge:
             return Made(callee.path, args=args, trusted=fits)
         return callee.instance if fits else Made(callee.path)
 
-    def _fits(self, callee: Global, args: Value) -> bool:
+    def _fits(self, callee: Global, args: Value, *, new: bool) -> bool:
         if type(args) is not tuple:
             return False
         shape = find_shape(callee.module, callee.name)
+        if shape == "instance" and not new:
+            return False
         return (shape not in _DEEP_SHAPES or self._may_look_into(args)) and SHAPES[shape](args)
 
     def _may_look_into(self, value: Value) -> bool:
@@ -267,7 +271,9 @@ class Judge:
                 self.record(rule, f"calls {callee.path}, but {problem}", at=at, detail=shown)
             return Made(callee.path)
         if (callee.module, callee.name) == NEWOBJ:
-            return self.call(args[0], args[1:], at=at, depth=depth + 1) if args else Made("")
+            if not args:
+                return Made("")
+            return self.call(args[0], args[1:], at=at, depth=depth + 1, new=True)
         if 1 in rebuild.functions and len(args) > 1:
             self._use_up(args[1], at)
         return self._rebuild(callee, rebuild, args, at)

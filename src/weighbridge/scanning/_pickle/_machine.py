@@ -476,12 +476,13 @@ class Machine:
     def _inst(self, arg: tuple[bytes, bytes], at: int) -> None:
         cls = self._refer(*arg, at)
         args = tuple(self._pop_mark())
-        self._stack.append(self._judge.call(cls, args, at=at))
+        # Without arguments a class is made as by NEWOBJ, unless it has __getinitargs__.
+        self._stack.append(self._judge.call(cls, args, at=at, new=not args))
 
     def _obj(self, _: PickleArg, at: int) -> None:
         items = self._pop_mark()
-        cls = items[0]
-        self._stack.append(self._judge.call(cls, tuple(items[1:]), at=at))
+        cls, args = items[0], tuple(items[1:])
+        self._stack.append(self._judge.call(cls, args, at=at, new=not args))
 
     def _reduce(self, _: PickleArg, at: int) -> None:
         args = self._stack.pop()
@@ -489,13 +490,13 @@ class Machine:
 
     def _newobj(self, _: PickleArg, at: int) -> None:
         args = self._stack.pop()
-        self._stack[-1] = self._judge.call(self._stack[-1], args, at=at)
+        self._stack[-1] = self._judge.call(self._stack[-1], args, at=at, new=True)
 
     def _newobj_ex(self, _: PickleArg, at: int) -> None:
         kwargs, args = self._stack.pop(), self._stack.pop()
         if not (isinstance(kwargs, DictItems) and not kwargs):
             args = (args, kwargs)
-        self._stack[-1] = self._judge.call(self._stack[-1], args, at=at)
+        self._stack[-1] = self._judge.call(self._stack[-1], args, at=at, new=True)
 
     def _build(self, _: PickleArg, at: int) -> bool:
         state = self._stack.pop()

@@ -18,6 +18,7 @@ from weighbridge.scanning._pickle._values import (
     Made,
     Rebuilder,
     SetItems,
+    Use,
     Value,
     is_plain,
     to_text,
@@ -44,6 +45,7 @@ __all__ = [
     "is_harmless",
     "is_list",
     "is_made",
+    "is_value",
 ]
 
 Args = tuple[Value, ...]
@@ -99,6 +101,10 @@ _CONSTANT_RESULTS = frozenset(
     | {f"builtins.{name}" for name in ("bool", "bytearray", "bytes", "complex", "float", "int")}
     | {"builtins.range", "builtins.slice", "builtins.str"}
 )
+_RECORDS = frozenset(
+    f"{module}.record"
+    for module in ("numpy", "numpy.rec", "numpy.core.records", "numpy._core.records")
+)
 _DTYPE_ARGS = 3
 _MAX_LOOKED_AT = 64
 
@@ -150,6 +156,13 @@ def is_harmless(value: Value) -> bool:
     return not isinstance(value, Rebuilder)
 
 
+def is_value(value: Value) -> bool:
+    """Return whether ``value`` may be an argument: judged, and neither a class nor a function."""
+    if isinstance(value, Global):
+        return value.use is Use.DATA
+    return is_harmless(value)
+
+
 def is_list(value: Value) -> bool:
     """Return whether ``value`` is a list, tuple, set or dict that the pickle writes down."""
     return isinstance(value, Items) or type(value) is tuple
@@ -194,8 +207,13 @@ def _factory(args: Args) -> bool:
 def _dtype(args: Args) -> bool:
     if not args or len(args) > _DTYPE_ARGS:
         return False
-    record = isinstance(args[0], Global) and args[0].path == "numpy.record"
+    record = isinstance(args[0], Global) and args[0].path in _RECORDS
     return (record or to_text(args[0]) is not None) and _constants(args[1:])
+
+
+def _values(args: Args) -> bool:
+    """Constants, arrays and other listed values, none of which is a class or a function."""
+    return all(is_value(arg) for arg in args)
 
 
 SHAPES: dict[str, Callable[[Args], bool]] = {
@@ -207,6 +225,9 @@ SHAPES: dict[str, Callable[[Args], bool]] = {
     "dates": _dates,
     "factory": _factory,
     "dtype": _dtype,
+    "enum": _constants,
+    "instance": _none,
+    "values": _values,
 }
 
 # -- states ----------------------------------------------------------------------------------------

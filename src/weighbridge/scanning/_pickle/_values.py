@@ -204,7 +204,8 @@ def is_hook(key: Value, value: Value) -> bool:
     """Return whether an attribute of this name and value might be called or change its object."""
     if type(key) is not bytes:
         return True
-    return (key in _CALLED or key.startswith(b"__")) and not is_plain(value)
+    special = key.startswith(b"__") and key.endswith(b"__")
+    return (key in _CALLED or special) and not is_plain(value)
 
 
 def to_text(value: Value) -> str | None:
