@@ -16,7 +16,6 @@ from weighbridge.scanning._pickle._rebuild import (
     FIRST,
     GETATTR,
     NEWOBJ,
-    ZONE,
     Rebuild,
     find_rebuild,
 )
@@ -28,6 +27,7 @@ from weighbridge.scanning._pickle._shapes import (
     fits_state,
     is_constant,
 )
+from weighbridge.scanning._pickle._templates import TEMPLATE, holds_template, is_template
 from weighbridge.scanning._pickle._torch_storage import ELEMENT_BYTES, PARTS_OF_STORAGE_ID
 from weighbridge.scanning._pickle._values import (
     UNSAFE,
@@ -58,6 +58,7 @@ _NESTED_CALLS_DEPTH = 8
 _KEPT = frozenset({DTYPE, WRAPPER})
 # How protocols 0 to 2 write bytes; its result is kept for what unpickles it in turn.
 _ENCODE = "_codecs.encode"
+_REACHING = frozenset({"_operator", "functools", "operator"})
 _ELSEWHERE = frozenset(
     {"joblib.numpy_pickle_compat.NDArrayWrapper", "joblib.numpy_pickle_compat.ZNDArrayWrapper"}
 )
@@ -89,6 +90,7 @@ class Checkpoint:
     named: int
     sizes: tuple[int, int, int]
     nested: int
+    templates: int
 
 
 class Judge:
@@ -100,6 +102,7 @@ class Judge:
         named: Names that could be names; in random bytes they are rare.
         storages: Bytes of an element by key of PyTorch storage.
         nested: Constants that a listed function would unpickle in turn.
+        templates: Constants that a listed class would execute; see ``_templates``.
     """
 
     def __init__(self, at: Location, context: ScanContext) -> None:
@@ -108,6 +111,7 @@ class Judge:
         self.named = 0
         self.storages: dict[str, int] = {}
         self.nested: list[Blob] = []
+        self.templates: list[Blob] = []
         self._at = at
         self._context = context
         self._globals: dict[tuple[str, str], Global] = {}
@@ -143,7 +147,14 @@ class Judge:
         path = ".".join(resolved)
         instance = Made(path, trusted=use is Use.CONSTRUCTOR, vouched=vouched)
         kind = Rebuilder if use is Use.REBUILD or path in _KEPT else Global
-        found = kind(*resolved, use=use, offset=at, instance=instance, vouched=vouched)
+        found = kind(
+            *resolved,
+            use=use,
+            offset=at,
+            instance=instance,
+            vouched=vouched,
+            enum=use is Use.CONSTRUCTOR and find_shape(*resolved) == "enum",
+        )
         self._globals[resolved] = found
         if _is_dotted(found):
             self.record("dotted-name", f"reaches into {printable(path)}", at=at, detail=path)
@@ -265,7 +276,8 @@ class Judge:
             if callee.module == "copyreg" or self._may_look_into(looked_at):
                 problem = rebuild.check(args) or self._check_module(callee, rebuild, args)
         if problem:
-            rule = "dangerous-call" if (callee.module, callee.name) == GETATTR else "misuse"
+            reaches = (callee.module, callee.name) == GETATTR or callee.module in _REACHING
+            rule = "dangerous-call" if reaches else "misuse"
             if not self._has_said(rule):
                 shown = _show_call(callee.path, args)
                 self.record(rule, f"calls {callee.path}, but {problem}", at=at, detail=shown)
@@ -280,7 +292,7 @@ class Judge:
 
     def _check_module(self, callee: Global, rebuild: Rebuild, args: tuple[Value, ...]) -> str:
         """Return what is wrong with the class that Cython's functions make an instance of."""
-        if rebuild.gives is not FIRST or rebuild.classes or args[0].module == callee.module:
+        if not rebuild.same_module or args[0].module == callee.module:
             return ""
         return "its first argument is no class of the same module"
 
@@ -306,9 +318,31 @@ class Judge:
             made.args = args[0]
         elif callee.path == "torch.storage._load_from_bytes":
             self._note_nested(args, at)
+        elif callee.name == "_ufunc_reconstruct":
+            return self._find_ufunc(callee, args, at)
         elif (callee.module, callee.name) == GETATTR:
-            return self.reference(*ZONE, protocol=_NAMES_PROTOCOL, at=at)
+            return self._get_attribute(args, at)
         return made
+
+    def _find_ufunc(self, callee: Global, args: tuple[Value, ...], at: int) -> Value:
+        """Return the function that NumPy imports by name, if it is one of its own."""
+        pair = (to_text(args[0]) or "", to_text(args[1]) or "")
+        if classify(*pair) is Use.DATA:
+            return self.reference(*pair, protocol=_NAMES_PROTOCOL, at=at)
+        message = f"has NumPy import {printable('.'.join(pair))}"
+        self.record("dangerous-call", message, at=at, detail=_show_call(callee.path, args))
+        return Made(callee.path)
+
+    def _get_attribute(self, args: tuple[Value, ...], at: int) -> Value:
+        """Return the attribute that a listed look-up gives."""
+        owner, name = args[0], to_text(args[1]) or ""
+        if isinstance(owner, Made):
+            return Made("bound method", trusted=True)
+        if owner.enum:
+            return owner.instance
+        return self.reference(
+            owner.module, f"{owner.name}.{name}", protocol=_NAMES_PROTOCOL, at=at
+        )
 
     def _note_nested(self, args: tuple[Value, ...], at: int) -> None:
         """Note the bytes that a listed function unpickles in turn."""
@@ -335,11 +369,19 @@ class Judge:
         elif isinstance(target, Persistent):
             self.record("persistent-id", f"{what} an object that the loader supplies", at=at)
 
-    def add_items(self, target: Value, kind: type[Items], *, at: int) -> None:
+    def add_items(
+        self, target: Value, kind: type[Items], *, at: int, items: list[Value] | None = None
+    ) -> None:
         """Judge APPEND, SETITEM, ADDITEMS and the like on anything but a plain container."""
         self.change(target, "adds items to", at=at)
         if not isinstance(target, Made) or not target.trusted or target.vouched:
             return
+        # Some of these classes look their items up as attributes.
+        keys = items[::2] if items and kind is DictItems else ()
+        for key, value in zip(keys, (items or ())[1::2], strict=False):
+            if type(key) is bytes and is_hook(key, value) and not self._has_said("misuse"):
+                message = f"adds the item {render(key)}, which others call or obey"
+                self.record("misuse", message, at=at)
         if not adds_items(target, kind) and not self._has_said("misuse"):
             message = f"adds items to an instance of {target.path}, which takes none"
             self.record("misuse", message, at=at)
@@ -382,11 +424,34 @@ class Judge:
                 if type(key) is bytes and not self._has_said("misuse"):
                     message = f"sets the attribute {render(key)}, which others call or obey"
                     self.record("misuse", message, at=at)
+        if holds_template(target.path) and target.trusted and not target.vouched:
+            clear = self._judge_template(parts, at) and clear
         if target.path in ARRAYS and clear and state is not None:
             measure_dtype(state[2])
         if not clear and target.trusted and not target.vouched:
             message = f"gives {target.path} a state that pickles do not give to it"
             self._record_unlisted(message, at, state)
+
+    def _judge_template(self, parts: tuple[Value, ...], at: int) -> bool:
+        """Judge the source code in a state; return whether all attributes of it are known."""
+        clear = True
+        for part in parts:
+            if not isinstance(part, DictItems):
+                continue
+            clear = clear and not part.more
+            for key, value in zip(part[::2], part[1::2], strict=False):
+                if key != TEMPLATE or (type(value) is bytes and is_template(value)):
+                    continue
+                if isinstance(value, Blob):
+                    self.templates.append(value)
+                else:
+                    self.record_template(value, at)
+        return clear
+
+    def record_template(self, value: Value, at: int) -> None:
+        """Record source code that a listed class would execute."""
+        message = "has a distribution of SciPy execute code that is not SciPy's"
+        self.record("dangerous-call", message, at=at, detail=f"exec({render(value)})")
 
     # -- the loader's part -----------------------------------------------------------------------
 
@@ -484,6 +549,7 @@ class Judge:
             self.named,
             (len(self.storages), len(self._globals), len(self._found)),
             len(self.nested),
+            len(self.templates),
         )
 
     def rollback(self, to: Checkpoint) -> None:
@@ -494,6 +560,7 @@ class Judge:
             while len(table) > size:
                 table.popitem()
         del self.nested[to.nested :]
+        del self.templates[to.templates :]
         self._open.clear()
 
     def _record_references(self) -> None:

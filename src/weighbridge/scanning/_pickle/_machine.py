@@ -443,7 +443,7 @@ class Machine:
 
     def _extend(self, target: Value, items: list[Value], kind: type[Items], at: int) -> None:
         if not isinstance(target, Items):
-            self._judge.add_items(target, kind, at=at)
+            self._judge.add_items(target, kind, at=at, items=items)
         elif type(target) is kind:
             target.add(items, self._kept_items)
         else:

@@ -145,6 +145,7 @@ class Global:
         offset: Where it was referenced first.
         instance: What calling it gives, when nobody needs to know the arguments.
         vouched: Whether the user vouches for it, so that its arguments and states are not judged.
+        enum: Whether it is a listed enumeration.
     """
 
     module: str
@@ -153,6 +154,7 @@ class Global:
     offset: int
     instance: Made
     vouched: bool = False
+    enum: bool = False
 
     @property
     def path(self) -> str:
