@@ -147,6 +147,11 @@ TABLE_CONSTRUCTORS: dict[str, dict[str, str]] = {
         "scipy.interpolate._rgi_cython": "NdPPoly",
         "torch.amp.grad_scaler": "GradScaler",
         "torch.cuda.amp.grad_scaler": "GradScaler",
+        "torch.nn.modules.module": "_WrappedHook",
+        "torch.nn.utils.spectral_norm": "SpectralNorm SpectralNormLoadStateDictPreHook"
+        " SpectralNormStateDictHook",
+        "torch.nn.utils.weight_norm": "WeightNorm",
+        "torch.utils.hooks": "RemovableHandle",
         "torch.nn.parallel.data_parallel": "DataParallel",
         "torch.utils.data.dataset": "ConcatDataset Subset TensorDataset",
         "torch.utils.data.sampler": "BatchSampler RandomSampler SequentialSampler",
@@ -173,6 +178,9 @@ TABLE_CONSTRUCTORS: dict[str, dict[str, str]] = {
         "transformers.debug_utils": "DebugOption",
     },
     "constants": {
+        "_io": "BytesIO StringIO",
+        "io": "BytesIO StringIO",
+        "logging": "getLogger",
         "dateutil.tz.tz": "tzfile tzlocal tzoffset tzutc",
         "dateutil.relativedelta": "weekday",
         "dateutil._common": "weekday",
@@ -257,13 +265,18 @@ _ACTIVATIONS = (
 )
 _ADAPTERS = "abs cos exp log log1p max mean min relu rsqrt sigmoid sin softmax sqrt square sum tanh"
 
+_ARITHMETIC = "add and_ eq floordiv ge gt le lt mod mul ne neg not_ or_ pos sub truediv xor"
+
 # They may stand somewhere, but not be called.
 TABLE_DATA: dict[str, str] = {
     **dict.fromkeys(
         ("pandas.core.base", "pandas.core.indexes.frozen", "pandas.indexes.frozen"),
         "FrozenNDArray",
     ),
-    "builtins": " ".join(
+    "_operator": _ARITHMETIC,
+    "math": "ceil cos exp fabs floor inf log log10 log1p log2 pow sin sqrt tan tanh",
+    "operator": _ARITHMETIC,
+    "builtins": "abs len max min pow round sorted sum " + " ".join(
         f"str.{name}"
         for name in "capitalize casefold isalpha isdigit lower split splitlines strip title upper".split()
     ),

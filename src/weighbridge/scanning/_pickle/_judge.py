@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core import Answer, Finding, Severity, printable
 from weighbridge.errors import LimitExceededError
 from weighbridge.formats import Blob
 from weighbridge.scanning._pickle._allow import classify, find_shape, map_python2_name
+from weighbridge.scanning._pickle._by_value import CARRIED, call_carried, is_maker, make_carried
 from weighbridge.scanning._pickle._dtype import DTYPE, measure_dtype, set_dtype_state
 from weighbridge.scanning._pickle._joblib import WRAPPER
+from weighbridge.scanning._pickle._judge_parts import Checkpoint, is_dotted, show_call
 from weighbridge.scanning._pickle._rebuild import (
     FIRST,
     GETATTR,
@@ -58,7 +60,8 @@ _NESTED_CALLS_DEPTH = 8
 _KEPT = frozenset({DTYPE, WRAPPER})
 # How protocols 0 to 2 write bytes; its result is kept for what unpickles it in turn.
 _ENCODE = "_codecs.encode"
-_REACHING = frozenset({"_operator", "functools", "operator"})
+_VENDORED = "sklearn.externals.joblib."
+_REACHING = frozenset({"_operator", "_ufunc_reconstruct", "functools", "getattr", "operator"})
 _ELSEWHERE = frozenset(
     {"joblib.numpy_pickle_compat.NDArrayWrapper", "joblib.numpy_pickle_compat.ZNDArrayWrapper"}
 )
@@ -79,18 +82,6 @@ _CALL_RULES = {
 _EXTENSION = Made("extension")
 _OUT_OF_BAND = Made("out-of-band buffer", trusted=True)
 _UNKNOWN_OBJECT = Persistent(known=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A moment in the judge's work: how much there was of everything."""
-
-    acted: int
-    called: int
-    named: int
-    sizes: tuple[int, int, int]
-    nested: int
-    templates: int
 
 
 class Judge:
@@ -130,6 +121,8 @@ class Judge:
         self.named += module.replace(".", "_").isidentifier()
         raw = (module, name)
         resolved = map_python2_name(module, name) if protocol < _NAMES_PROTOCOL else raw
+        if module.startswith(_VENDORED):  # scikit-learn had a copy of joblib until 0.22
+            resolved = (module.removeprefix("sklearn.externals."), name)
         known = self._globals.get(resolved) or self._add_global(raw, resolved, at)
         return self.push(known) if type(known) is Rebuilder else known
 
@@ -156,7 +149,7 @@ class Judge:
             enum=use is Use.CONSTRUCTOR and find_shape(*resolved) == "enum",
         )
         self._globals[resolved] = found
-        if _is_dotted(found):
+        if is_dotted(found):
             self.record("dotted-name", f"reaches into {printable(path)}", at=at, detail=path)
         if path in _ELSEWHERE:
             self.record("elsewhere", "takes array data from another file by its name", at=at)
@@ -214,11 +207,14 @@ class Judge:
         """Judge a call; return what it gives. ``new`` if it is one of ``__new__`` only."""
         self.acted += 1
         self.called += 1
+        carried = self._call_carried(callee, args, at, new=new)
+        if carried is not None:
+            return carried
         if not isinstance(callee, Global):
             if not self._has_said("computed-call"):
                 what = render(callee)
                 message = f"calls something that no name stands for: {what}"
-                self.record("computed-call", message, at=at, detail=_show_call(what, args))
+                self.record("computed-call", message, at=at, detail=show_call(what, args))
             return Made("")
         if callee.use is Use.CONSTRUCTOR:
             return self._construct(callee, args, at, new=new)
@@ -226,7 +222,7 @@ class Judge:
             return self._call_rebuilder(callee, args, at=at, depth=depth)
         self._called_paths.add(callee.path)
         rule = _CALL_RULES[callee.use]
-        if _is_dotted(callee) or self._has_said(rule):
+        if is_dotted(callee) or self._has_said(rule):
             return callee.instance
         path = printable(callee.path)
         if callee.use is Use.UNKNOWN:
@@ -235,8 +231,27 @@ class Judge:
         message = f"calls {path} as soon as it is loaded"
         if callee.use is Use.DATA:
             message = f"calls {path}, which is data"
-        self.record(rule, message, at=at, detail=_show_call(callee.path, args))
+        self.record(rule, message, at=at, detail=show_call(callee.path, args))
         return callee.instance
+
+    def _call_carried(self, callee: Value, args: Value, at: int, *, new: bool) -> Made | None:
+        """Judge a call of code that the pickle carries, or of what makes it; None if it is not."""
+        if isinstance(callee, Made):
+            if callee.path not in CARRIED:
+                return None
+            return call_carried(callee, args, self._record_once, at, new=new)
+        if not isinstance(callee, Global) or callee.vouched or not is_maker(callee):
+            return None
+        made = make_carried(callee, args, self._record_once, at)
+        for used in (callee, *args) if made is not None and type(args) is tuple else ():
+            if isinstance(used, Global):
+                self._use_up(used, at)
+                self._called_paths.add(used.path)
+        return made
+
+    def _record_once(self, rule: str, message: str, *, at: int, detail: str = "") -> None:
+        if not self._has_said(rule):
+            self.record(rule, message, at=at, detail=detail)
 
     def _construct(self, callee: Global, args: Value, at: int, *, new: bool) -> Made:
         """Judge a call of a listed class by the shape of its arguments."""
@@ -276,10 +291,10 @@ class Judge:
             if callee.module == "copyreg" or self._may_look_into(looked_at):
                 problem = rebuild.check(args) or self._check_module(callee, rebuild, args)
         if problem:
-            reaches = (callee.module, callee.name) == GETATTR or callee.module in _REACHING
+            reaches = callee.module in _REACHING or callee.name in _REACHING
             rule = "dangerous-call" if reaches else "misuse"
             if not self._has_said(rule):
-                shown = _show_call(callee.path, args)
+                shown = show_call(callee.path, args)
                 self.record(rule, f"calls {callee.path}, but {problem}", at=at, detail=shown)
             return Made(callee.path)
         if (callee.module, callee.name) == NEWOBJ:
@@ -301,7 +316,7 @@ class Judge:
         strangers = [arg for arg in args[: rebuild.classes] if arg.use is Use.UNKNOWN]
         for stranger in strangers:
             self._called_paths.add(stranger.path)
-            if not _is_dotted(stranger):
+            if not is_dotted(stranger):
                 path = printable(stranger.path)
                 self._record_unknown("unknown-call", f"makes an instance of {path}", stranger, at)
         path = rebuild.gives or callee.path
@@ -330,7 +345,7 @@ class Judge:
         if classify(*pair) is Use.DATA:
             return self.reference(*pair, protocol=_NAMES_PROTOCOL, at=at)
         message = f"has NumPy import {printable('.'.join(pair))}"
-        self.record("dangerous-call", message, at=at, detail=_show_call(callee.path, args))
+        self.record("dangerous-call", message, at=at, detail=show_call(callee.path, args))
         return Made(callee.path)
 
     def _get_attribute(self, args: tuple[Value, ...], at: int) -> Value:
@@ -413,7 +428,7 @@ class Judge:
             self._context.budget.spend_pickle_ops(count * _OPS_PER_VALUE)
         clear = count <= _MAX_VALUES and fits_state(target, state)
         parts = state if type(state) is tuple else (state,)
-        for part in parts:
+        for part in parts if target.path not in CARRIED else ():
             if not isinstance(part, DictItems):
                 continue
             clear = clear and not (part and part[-1] is UNSAFE)
@@ -572,7 +587,7 @@ class Judge:
             if name.use is Use.DANGEROUS:
                 message = f"gets hold of {path}"
                 self.record("dangerous-name", message, at=name.offset, detail=name.path)
-            elif name.use in (Use.UNKNOWN, Use.FOREIGN) and not _is_dotted(name):
+            elif name.use in (Use.UNKNOWN, Use.FOREIGN) and not is_dotted(name):
                 self._record_unknown("unknown-name", f"refers to {path}", name, name.offset)
 
     def conclude(self) -> tuple[Finding, ...]:
@@ -593,18 +608,3 @@ class Judge:
                 )
             )
         return tuple(findings)
-
-
-def _is_dotted(name: Global) -> bool:
-    return "." in name.name and name.use in (Use.UNKNOWN, Use.FOREIGN)
-
-
-def _show_call(path: str, args: Value) -> str:
-    shown = render(args)
-    return f"{path}{shown}" if isinstance(args, tuple) and args else f"{path}({_inner(args)})"
-
-
-def _inner(args: Value) -> str:
-    if args == () or args is None:
-        return ""
-    return f"*{render(args)}" if isinstance(args, Items) else render(args)
