@@ -73,8 +73,8 @@ def _load_list() -> dict[tuple[str, str], Use]:
     listed.update(dict.fromkeys(_load_shapes(), Use.CONSTRUCTOR))
     for module, names in (*DATA.items(), *TABLE_DATA.items()):
         listed.update(dict.fromkeys(((module, name) for name in names.split()), Use.DATA))
-    for word, module, names in _read_lines("allow-list.txt"):
-        for name in names:
+    for word, module, exact in _read_lines("allow-list.txt"):
+        for name in exact:
             listed.setdefault((module, name), Use(word))
     # Releases differ on which of its modules NumPy says that its functions are in.
     for module, name in [pair for pair, use in listed.items() if use is Use.DATA]:
@@ -91,13 +91,13 @@ def _load_shapes() -> dict[tuple[str, str], str]:
         for name in names
     }
     # What is written by hand, and what was read from the live library, is more exact.
-    for word, module, names in _read_lines("allow-list.txt"):
+    for word, module, exact in _read_lines("allow-list.txt"):
         if word == Use.CONSTRUCTOR.value:
-            for name in names:
+            for name in exact:
                 shapes.pop((module, name), None)
     for shape, modules in (*TABLE_CONSTRUCTORS.items(), *CONSTRUCTORS.items()):
         for module, listed in modules.items():
-            shapes.update(((module, name), shape) for name in listed.split())
+            shapes.update({(module, name): shape for name in listed.split()})
     return shapes
 
 

@@ -42,11 +42,27 @@ _OFFSET_MODULES = (
 )
 _METRICS = " ".join(
     f"{name}Distance"
-    for name in (
-        "BrayCurtis Canberra Chebyshev Dice Euclidean Hamming Haversine Jaccard Kulsin Mahalanobis"
-        " Manhattan Matching Minkowski RogersTanimoto RussellRao SEuclidean SokalMichener"
-        " SokalSneath WMinkowski"
-    ).split()
+    for name in [
+        "BrayCurtis",
+        "Canberra",
+        "Chebyshev",
+        "Dice",
+        "Euclidean",
+        "Hamming",
+        "Haversine",
+        "Jaccard",
+        "Kulsin",
+        "Mahalanobis",
+        "Manhattan",
+        "Matching",
+        "Minkowski",
+        "RogersTanimoto",
+        "RussellRao",
+        "SEuclidean",
+        "SokalMichener",
+        "SokalSneath",
+        "WMinkowski",
+    ]
 )
 _LIGHTGBM = "Booster Dataset"
 _XGBOOST = "Booster DMatrix"
@@ -59,7 +75,8 @@ TABLE_CONSTRUCTORS: dict[str, dict[str, str]] = {
         " ProjectConfiguration",
         "chemprop.args": "TrainArgs",
         "lightgbm.basic": _LIGHTGBM,
-        "lightgbm.callback": "_EarlyStoppingCallback _RecordEvaluationCallback _LogEvaluationCallback",
+        "lightgbm.callback": "_EarlyStoppingCallback _LogEvaluationCallback"
+        " _RecordEvaluationCallback",
         "nltk.tokenize.punkt": "PunktLanguageVars PunktParameters PunktSentenceTokenizer"
         " PunktToken PunktTrainer PunktWordTokenizer",
         "nltk.probability": "ConditionalFreqDist ConditionalProbDist ELEProbDist LaplaceProbDist"
@@ -276,9 +293,21 @@ TABLE_DATA: dict[str, str] = {
     "_operator": _ARITHMETIC,
     "math": "ceil cos exp fabs floor inf log log10 log1p log2 pow sin sqrt tan tanh",
     "operator": _ARITHMETIC,
-    "builtins": "abs len max min pow round sorted sum " + " ".join(
+    "builtins": "abs len max min pow round sorted sum "
+    + " ".join(
         f"str.{name}"
-        for name in "capitalize casefold isalpha isdigit lower split splitlines strip title upper".split()
+        for name in [
+            "capitalize",
+            "casefold",
+            "isalpha",
+            "isdigit",
+            "lower",
+            "split",
+            "splitlines",
+            "strip",
+            "title",
+            "upper",
+        ]
     ),
     "scipy.special._ufuncs": "erf expit gammaln logit xlogy",
     "scipy.special": "erf expit gammaln logit xlogy",
@@ -302,7 +331,9 @@ TABLE_DATA: dict[str, str] = {
     "torch": _ADAPTERS,
     "torch._C._nn": "gelu gelu_ hardtanh leaky_relu log_sigmoid silu softplus",
     "torch.nn.functional": _ACTIVATIONS,
-    "torch.nn.init": "kaiming_normal_ kaiming_uniform_ normal_ xavier_normal_ xavier_uniform_ zeros_",
+    "torch.nn.init": "kaiming_normal_ kaiming_uniform_ normal_ xavier_normal_ xavier_uniform_"
+    " zeros_",
+    "torchvision.ops.boxes": "box_iou",
     "transformers.activations": "gelu_new",
     "typing": "Any Callable Dict List Optional Set Tuple Union",
 }

@@ -1,9 +1,9 @@
 """Functions and classes that a pickle carries as code, as cloudpickle and dill write them.
 
 Their code runs when they are called, and loading does not call them. So somebody has to look, but
-nothing has happened: unknown. It is a failure if the names in the code are those of attacks, or if
-loading runs the code after all: a call of such a function, or an instance of such a class that has a
-method which unpicklers call.
+nothing has happened: unknown. It is a failure if the names in the code are those of attacks, or
+if loading runs the code after all: a call of such a function, or an instance of such a class that
+has a method which unpicklers call.
 
 Source:
     cloudpickle 1 to 3, ``cloudpickle/cloudpickle.py``; dill 0.3 and 0.4, ``dill/_dill.py``.
@@ -41,14 +41,32 @@ _MODULES = frozenset(
 )
 _MAKERS: dict[str, str] = {
     **dict.fromkeys(
-        (
-            "_builtin_type _cell_set _class_setstate _create_array _create_cell _create_dtypemeta"
-            " _create_weakproxy _create_weakref _function_setstate"
-            " _get_dataclass_field_type_sentinel"
-            " _gen_ellipsis _gen_not_implemented _get_bases _import_module _load_type"
-            " _lookup_class_or_track _make_cell _make_dict_items _make_dict_keys"
-            " _make_dict_values _make_empty_cell _module_map _rehydrate_skeleton_class subimport"
-        ).split(),
+        [
+            "_builtin_type",
+            "_cell_set",
+            "_class_setstate",
+            "_create_array",
+            "_create_cell",
+            "_create_dtypemeta",
+            "_create_weakproxy",
+            "_create_weakref",
+            "_function_setstate",
+            "_get_dataclass_field_type_sentinel",
+            "_gen_ellipsis",
+            "_gen_not_implemented",
+            "_get_bases",
+            "_import_module",
+            "_load_type",
+            "_lookup_class_or_track",
+            "_make_cell",
+            "_make_dict_items",
+            "_make_dict_keys",
+            "_make_dict_values",
+            "_make_empty_cell",
+            "_module_map",
+            "_rehydrate_skeleton_class",
+            "subimport",
+        ],
         OTHER,
     ),
     "_create_code": CODE,
@@ -69,15 +87,31 @@ _ATTACKS = frozenset(
     b"CDLL Popen WinDLL __builtins__ __import__ __subclasses__ b64decode check_call check_output"
     b" connect_ex create_connection ctypes exec execfile execl execle execlp execv execve execvp"
     b" fork getoutput getstatusoutput import_module marshal popen pty rmtree runpy socket spawn"
-    b" spawnl spawnv spawnve subprocess system urlopen urlretrieve".split()
+    b" spawnl spawnv subprocess system urlopen urlretrieve".split()
 )
 _TOUCHING = frozenset(
     f"builtins.{name}" for name in ("classmethod", "getattr", "property", "setattr", "staticmethod")
 ) | {"types.MethodType"}
 # Types that these picklers look up by name, and make something of that does nothing.
 _PLAIN_TYPES = frozenset(
-    "CellType MappingProxyType MethodType NoneType SimpleNamespace classmethod dict frozenset list"
-    " object property set staticmethod tuple".split()
+    [
+        "CellType",
+        "bytearray",
+        "bytes",
+        "MappingProxyType",
+        "MethodType",
+        "NoneType",
+        "SimpleNamespace",
+        "classmethod",
+        "dict",
+        "frozenset",
+        "list",
+        "object",
+        "property",
+        "set",
+        "staticmethod",
+        "tuple",
+    ]
 )
 _MAX_NAMES = 400
 _MAX_SHOWN = 12
@@ -171,7 +205,12 @@ def _touch(callee: Global, args: tuple[Value, ...]) -> Made | None:
 
 def _set_class(args: tuple[Value, ...]) -> None:
     target, state = args[0], args[1] if len(args) > 1 else None
-    if not isinstance(target, Made) or target.path != CLASS or type(state) is not tuple or not state:
+    if (
+        not isinstance(target, Made)
+        or target.path != CLASS
+        or type(state) is not tuple
+        or not state
+    ):
         return
     if isinstance(state[0], DictItems):
         merged = target.state if isinstance(target.state, DictItems) else DictItems()
@@ -194,6 +233,9 @@ def _make_code(args: Value, record: Callable[..., None], at: int) -> Made:
 
 def _make_function(args: tuple[Value, ...], record: Callable[..., None], at: int) -> Made:
     code = args[0]
+    if not isinstance(code, Made) or code.path not in CARRIED:
+        record("dangerous-call", "makes a function of what is no code that it carries", at=at)
+        return Made(FUNCTION)
     names: Any = code.args if isinstance(code, Made) and code.path == CODE else None
     shown = _show(names) if names else "names that cannot be told"
     record("unknown-call", f"carries the code of a function, which uses {shown}", at=at)

@@ -115,15 +115,43 @@ DANGEROUS_NAMES: dict[str, frozenset[str]] = {
     }.items()
 }
 
-# Names in dangerous modules that return what they get or keep it; every TorchScript file calls some.
+# Names in dangerous modules that return what they get or keep it; TorchScript files call some.
 _BY_VALUE = frozenset(
-    "_builtin_type _cell_set _class_setstate _create_array _create_cell _create_code"
-    " _create_dtypemeta _create_function _create_namedtuple _create_type _create_weakproxy"
-    " _create_weakref _fill_function _function_setstate _gen_ellipsis _gen_not_implemented"
-    " _get_bases _get_dataclass_field_type_sentinel _import_module _load_type _lookup_class_or_track _make_cell _make_dict_items"
-    " _make_dict_keys _make_dict_values _make_empty_cell _make_function _make_skel_func"
-    " _make_skeleton_class _make_skeleton_enum _module_map _rehydrate_skeleton_class"
-    " subimport".split()
+    [
+        "_builtin_type",
+        "_cell_set",
+        "_class_setstate",
+        "_create_array",
+        "_create_cell",
+        "_create_code",
+        "_create_dtypemeta",
+        "_create_function",
+        "_create_namedtuple",
+        "_create_type",
+        "_create_weakproxy",
+        "_create_weakref",
+        "_fill_function",
+        "_function_setstate",
+        "_gen_ellipsis",
+        "_gen_not_implemented",
+        "_get_bases",
+        "_get_dataclass_field_type_sentinel",
+        "_import_module",
+        "_load_type",
+        "_lookup_class_or_track",
+        "_make_cell",
+        "_make_dict_items",
+        "_make_dict_keys",
+        "_make_dict_values",
+        "_make_empty_cell",
+        "_make_function",
+        "_make_skel_func",
+        "_make_skeleton_class",
+        "_make_skeleton_enum",
+        "_module_map",
+        "_rehydrate_skeleton_class",
+        "subimport",
+    ]
 )
 UNKNOWN_NAMES: dict[str, frozenset[str]] = {
     # What cloudpickle and dill write for code: see ``_by_value``.

@@ -355,9 +355,7 @@ class Judge:
             return Made("bound method", trusted=True)
         if owner.enum:
             return owner.instance
-        return self.reference(
-            owner.module, f"{owner.name}.{name}", protocol=_NAMES_PROTOCOL, at=at
-        )
+        return self.reference(owner.module, f"{owner.name}.{name}", protocol=_NAMES_PROTOCOL, at=at)
 
     def _note_nested(self, args: tuple[Value, ...], at: int) -> None:
         """Note the bytes that a listed function unpickles in turn."""

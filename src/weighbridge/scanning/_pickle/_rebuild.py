@@ -29,7 +29,16 @@ from weighbridge.scanning._pickle._shapes import (
     is_made,
     is_value,
 )
-from weighbridge.scanning._pickle._values import DictItems, Global, Items, Made, Persistent, Use, Value, to_text
+from weighbridge.scanning._pickle._values import (
+    DictItems,
+    Global,
+    Items,
+    Made,
+    Persistent,
+    Use,
+    Value,
+    to_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,10 +172,7 @@ _METHODS = frozenset(
         for name in ("innernode", "leafnode", "node")
     }
 ) | {
-    (module, name)
-    for module, names in TABLE_DATA.items()
-    for name in names.split()
-    if "." in name
+    (module, name) for module, names in TABLE_DATA.items() for name in names.split() if "." in name
 }
 
 
@@ -409,11 +415,20 @@ REBUILDERS: dict[tuple[str, str], Rebuild] = {
     },
     **{
         ("sklearn._loss._loss", f"__pyx_unpickle_{name}"): _CYTHON
-        for name in (
-            "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss"
-            " CyHalfMultinomialLoss CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss"
-            " CyHalfTweedieLossIdentity CyHuberLoss CyLossFunction CyPinballLoss"
-        ).split()
+        for name in [
+            "CyAbsoluteError",
+            "CyExponentialLoss",
+            "CyHalfBinomialLoss",
+            "CyHalfGammaLoss",
+            "CyHalfMultinomialLoss",
+            "CyHalfPoissonLoss",
+            "CyHalfSquaredError",
+            "CyHalfTweedieLoss",
+            "CyHalfTweedieLossIdentity",
+            "CyHuberLoss",
+            "CyLossFunction",
+            "CyPinballLoss",
+        ]
     },
     **{
         (f"sklearn.{module}", "newObj"): _CYTHON
@@ -427,6 +442,7 @@ REBUILDERS: dict[tuple[str, str], Rebuild] = {
             "neighbors.kd_tree",
         )
     },
+    ("scipy.spatial.ckdtree", "new_object"): _CYTHON,
     ("pandas._libs.interval", "__pyx_unpickle_IntervalMixin"): _PANDAS_ARRAY,
     ("numpy.core.multiarray", "_reconstruct"): _NEW_ARRAY,
     ("numpy._core.multiarray", "_reconstruct"): _NEW_ARRAY,

@@ -318,17 +318,21 @@ def fits_state(target: Made, state: Value) -> bool:
         return True
     if target.path in ARRAYS:
         return _is_array_state(state)
+    if target.path == "functools.partial":
+        return _is_partial_state(state)
+    if isinstance(state, DictItems):
+        return True
+    return _is_tuple_state(target, state)
+
+
+def _is_tuple_state(target: Made, state: Value) -> bool:
     if target.path == BIT_GENERATOR:
-        return isinstance(state, DictItems) or (
+        return (
             type(state) is tuple
             and len(state) == 2  # noqa: PLR2004
             and isinstance(state[0], DictItems)
             and (state[1] is None or isinstance(state[1], Made))
         )
-    if target.path == "functools.partial":
-        return _is_partial_state(state)
-    if isinstance(state, DictItems):
-        return True
     if target.path.startswith("scipy.stats."):
         return _is_distribution_state(state)
     if target.path.startswith("pandas.") or target.path.rpartition(".")[0] in _ROWS:
