@@ -6,14 +6,20 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.core import Answer, Finding, Severity, printable
+from weighbridge.core import Answer, Finding, printable
 from weighbridge.errors import LimitExceededError
 from weighbridge.formats import Blob
 from weighbridge.scanning._pickle._allow import classify, find_shape, map_python2_name
 from weighbridge.scanning._pickle._by_value import CARRIED, call_carried, is_maker, make_carried
 from weighbridge.scanning._pickle._dtype import DTYPE, measure_dtype, set_dtype_state
 from weighbridge.scanning._pickle._joblib import WRAPPER
-from weighbridge.scanning._pickle._judge_parts import Checkpoint, is_dotted, show_call
+from weighbridge.scanning._pickle._judge_parts import (
+    CALL_RULES,
+    Checkpoint,
+    is_dotted,
+    show_call,
+    tell_left_out,
+)
 from weighbridge.scanning._pickle._rebuild import (
     FIRST,
     GETATTR,
@@ -73,12 +79,6 @@ _MAX_VALUES = 300
 _FREE_VALUES = 16
 _OPS_PER_VALUE = 8
 _DEEP_SHAPES = frozenset({"constants", "dates", "dtype", "enum", "numbers", "values"})
-_CALL_RULES = {
-    Use.DANGEROUS: "dangerous-call",
-    Use.DATA: "misuse",
-    Use.FOREIGN: "foreign-call",
-    Use.UNKNOWN: "unknown-call",
-}
 _EXTENSION = Made("extension")
 _OUT_OF_BAND = Made("out-of-band buffer", trusted=True)
 _UNKNOWN_OBJECT = Persistent(known=False)
@@ -221,7 +221,7 @@ class Judge:
         if callee.use is Use.REBUILD:
             return self._call_rebuilder(callee, args, at=at, depth=depth)
         self._called_paths.add(callee.path)
-        rule = _CALL_RULES[callee.use]
+        rule = CALL_RULES[callee.use]
         if is_dotted(callee) or self._has_said(rule):
             return callee.instance
         path = printable(callee.path)
@@ -596,13 +596,5 @@ class Judge:
         left_out = sum(self._left_out.values())
         if left_out:
             fails = self._left_out[Answer.FAIL] > 0
-            findings.append(
-                Finding(
-                    rule_id=PICKLE_RULES["limit"].rule_id,
-                    answer=Answer.FAIL if fails else Answer.UNKNOWN,
-                    severity=Severity.HIGH if fails else Severity.MEDIUM,
-                    location=self._at,
-                    message=f"A limit was met: {left_out:,} more findings are not listed.",
-                )
-            )
+            findings.append(tell_left_out(self._at, left_out, fails=fails))
         return tuple(findings)

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from weighbridge.core import Answer, Finding, Severity
 from weighbridge.scanning._pickle._values import Global, Items, Use, Value, render
+from weighbridge.scanning._rules._pickle import PICKLE_RULES
 
-__all__ = ["Checkpoint", "is_dotted", "show_call"]
+if TYPE_CHECKING:
+    from weighbridge.core import Location
+
+__all__ = ["CALL_RULES", "Checkpoint", "is_dotted", "show_call", "tell_left_out"]
+
+
+# What a call is, by the use of the name that is called.
+CALL_RULES = {
+    Use.DANGEROUS: "dangerous-call",
+    Use.DATA: "misuse",
+    Use.FOREIGN: "foreign-call",
+    Use.UNKNOWN: "unknown-call",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +51,14 @@ def _inner(args: Value) -> str:
     if args == () or args is None:
         return ""
     return f"*{render(args)}" if isinstance(args, Items) else render(args)
+
+
+def tell_left_out(at: Location, count: int, *, fails: bool) -> Finding:
+    """Return the finding that stands for those that are not listed."""
+    return Finding(
+        rule_id=PICKLE_RULES["limit"].rule_id,
+        answer=Answer.FAIL if fails else Answer.UNKNOWN,
+        severity=Severity.HIGH if fails else Severity.MEDIUM,
+        location=at,
+        message=f"A limit was met: {count:,} more findings are not listed.",
+    )
