@@ -90,8 +90,8 @@ _ATTACKS = frozenset(
     b" spawnl spawnv subprocess system urlopen urlretrieve".split()
 )
 _TOUCHING = frozenset(
-    f"builtins.{name}" for name in ("classmethod", "getattr", "property", "setattr", "staticmethod")
-) | {"types.MethodType"}
+    ("builtins", name) for name in ("classmethod", "getattr", "property", "setattr", "staticmethod")
+) | {("types", "MethodType")}
 # Types that these picklers look up by name, and make something of that does nothing.
 _PLAIN_TYPES = frozenset(
     [
@@ -120,9 +120,9 @@ _SETATTR_ARGS = 3
 
 def is_maker(callee: Global) -> bool:
     """Return whether a name is one of the functions that make such things."""
-    if callee.path in _TOUCHING:
-        return True
-    return callee.module in _MODULES and callee.name in _MAKERS
+    if callee.name in _MAKERS:
+        return callee.module in _MODULES
+    return (callee.module, callee.name) in _TOUCHING
 
 
 def make_carried(callee: Global, args: Value, record: Callable[..., None], at: int) -> Made | None:
