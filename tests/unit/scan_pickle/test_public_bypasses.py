@@ -6,6 +6,7 @@ and papers. Payloads are only ever written down; nothing is loaded.
 
 from __future__ import annotations
 
+import importlib.util
 import struct
 import subprocess
 import sys
@@ -212,7 +213,8 @@ def test_the_harmless_siblings_pass(data: bytes) -> None:
 
 @pytest.mark.parametrize("library", ["cloudpickle", "dill"])
 def test_code_that_is_only_carried_is_unknown(library: str) -> None:
-    pytest.importorskip(library)
+    if importlib.util.find_spec(library) is None:
+        pytest.skip("not installed")
     harmless = dump_apart(library, "lambda x: x + 1")
     assert {f.answer for f in scan(harmless).findings} == {Answer.UNKNOWN}
     found = scan(dump_apart(library, "lambda x: __import__('os').system(x)"))
