@@ -98,9 +98,9 @@ class SpyJudge(Judge):
         self.log.append(f"find {module} {name}")
         return super().reference(module, name, protocol=protocol, at=at)
 
-    def call(self, callee: Any, args: Any, *, at: int, depth: int = 0) -> Any:
+    def call(self, callee: Any, args: Any, *, at: int, depth: int = 0, new: bool = False) -> Any:
         self.log.append(f"call {callee.name if isinstance(callee, Global) else '?'}")
-        return super().call(callee, args, at=at, depth=depth)
+        return super().call(callee, args, at=at, depth=depth, new=new)
 
     def record(self, rule: str, message: str, *, at: int, detail: str = "") -> None:
         if rule == "frame":
@@ -170,14 +170,35 @@ SIMPLE = [
     b"\x8c\x03mod\x8c\x03hit\x93", b"\x8c\x03mod\x94\x8c\x05Probe\x94\x93", b"P1\n",
     b"\x8d\x03\x00\x00\x00\x00\x00\x00\x00hit",
     b"\x96\x01\x00\x00\x00\x00\x00\x00\x00a",
+    # Numbers and lines as the one unpickler or the other takes them.
+    b"I1\x00junk\n", b"I0x1F\n", b"I010\n", b"I 1_0\n", b"I00\n", b"I" + b"9" * 30 + b"\n",
+    b"L1\x00L\n", b"L0b1\n", b"L12\n", b"F1.5\x00x\n", b"F-inf\n", b"F1_0.5\n", b"S\"a'b\"\n",
+    b"S'\\x68it'\n", b"Vhi\\u0074\n", b"\x8a\x00", b"\x8b\x01\x00\x00\x00\x01",
+    b"T\x03\x00\x00\x00hit",
+    b"\x8e\x01\x00\x00\x00\x00\x00\x00\x00a", b"\x97", b"\x82\x01", b"\x83\x01\x00",
+    b"\x84\x01\x00\x00\x00",
 ]  # fmt: skip
-ONE = [b"\x85", b"2", b"0", b"Q", b"\x94", b"q\x01", b"p2\n", b"r\x03\x00\x00\x00", b"."]
+ONE = [
+    b"\x85",
+    b"2",
+    b"0",
+    b"Q",
+    b"\x94",
+    b"q\x01",
+    b"p2\n",
+    b"p1\x00\n",
+    b"p 3\n",
+    b"\x98",
+    b"r\x03\x00\x00\x00",
+    b".",
+]
 TWO = [b"R", b"R", b"\x81", b"\x86", b"b", b"a", b"\x93"]
 THREE = [b"\x87", b"s", b"\x92"]
 MARKED = [b"t", b"t", b"l", b"d", b"e", b"u", b"o", b"\x90", b"\x91", b"1", b"imod\nhit\n"]
 ANYTIME = [
-    b"(", b"(", b"h\x01", b"h\x00", b"g2\n", b"g 1\n", b"j\x03\x00\x00\x00", b"\x80\x02",
-    b"\x80\x04", b"\x95\x05\x00\x00\x00\x00\x00\x00\x00",
+    b"(", b"(", b"g1\x00\n", b"\x80\x06", b"h\x01", b"h\x00", b"g2\n", b"g 1\n",
+    b"j\x03\x00\x00\x00",
+    b"\x80\x02", b"\x80\x04", b"\x95\x05\x00\x00\x00\x00\x00\x00\x00",
 ]  # fmt: skip
 ALL = SIMPLE + ONE + TWO + THREE + MARKED + ANYTIME
 CALLS = [

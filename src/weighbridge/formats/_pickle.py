@@ -348,17 +348,28 @@ def _read_line(cursor: PickleCursor, begin: int) -> tuple[bytes, int]:
     return head, offset
 
 
+# How protocols 0 and 1 write truth values, by INT.
+_TRUTHS: dict[bytes, PickleArg] = {b"00": False, b"01": True}
+_OCTAL = re.compile(rb"[+-]?0[0-7]+")
+
+
 def _parse_int(line: bytes, offset: int) -> PickleArg:
-    """Read what INT and LONG accept: any base by prefix, blanks, underscores, a final ``L``."""
-    text = line.strip().removesuffix(b"L")
+    """Read what INT and LONG accept: any base by prefix, blanks, underscores, a final ``L``.
+
+    For CPython's C unpickler a number ends at a NUL, whatever follows; so it does below.
+    """
+    if line in _TRUTHS:
+        return _TRUTHS[line]
+    text = line.partition(b"\0")[0].strip().removesuffix(b"L")
     if len(text) > _LONG_DIGITS:  # reading them takes time that grows with their square
         return Blob("int", offset, len(line), line[:_HEAD_BYTES])
     try:
-        # C's strtol reads 010 as eight where int() refuses it; the value matters to nobody.
         return int(text, 0) if text.strip(b"0") else 0
     except ValueError:
         try:
-            return int(text, 10)
+            # C's strtol reads 010 as eight where int() refuses it.
+            octal = _OCTAL.fullmatch(text)
+            return int(text, 8 if octal else 10)
         except ValueError as error:
             raise ParseError("a number cannot be read", where=f"byte {offset}") from error
 
@@ -366,7 +377,7 @@ def _parse_int(line: bytes, offset: int) -> PickleArg:
 def _parse_index(line: bytes, offset: int) -> int:
     try:
         if len(line) <= _LONG_DIGITS:
-            return int(line)
+            return int(line.partition(b"\0")[0])
         raise ParseError("a memo index cannot be read", where=f"byte {offset}")
     except ValueError as error:
         raise ParseError("a memo index cannot be read", where=f"byte {offset}") from error
@@ -374,7 +385,7 @@ def _parse_index(line: bytes, offset: int) -> int:
 
 def _parse_float(line: bytes, offset: int) -> float:
     try:
-        return float(line)
+        return float(line.partition(b"\0")[0])
     except ValueError as error:
         raise ParseError("a number cannot be read", where=f"byte {offset}") from error
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from weighbridge.scanning._pickle._allow_names import CONSTRUCTORS, DATA, NUMBERS
+from weighbridge.scanning._pickle._allow_tables import TABLE_CONSTRUCTORS, TABLE_DATA
 from weighbridge.scanning._pickle._danger import DANGEROUS_MODULES, DANGEROUS_NAMES, UNKNOWN_NAMES
 from weighbridge.scanning._pickle._rebuild import REBUILDERS
 from weighbridge.scanning._pickle._standard_modules import STANDARD_MODULES
@@ -77,29 +78,55 @@ def _classify_unlisted(module: str, name: str) -> Use:
     return Use.UNKNOWN
 
 
+_NUMPY_CORES = (
+    "numpy._core._multiarray_umath",
+    "numpy._core.umath",
+    "numpy.core._multiarray_umath",
+    "numpy.core.umath",
+)
+
+
 @cache
 def _load_list() -> dict[tuple[str, str], Use]:
-    """Join the tables and ``allow-list.txt``: lines of ``use module: name name ...``."""
+    """Join the tables and the generated lists: lines of ``use module: name name ...``."""
     listed: dict[tuple[str, str], Use] = dict.fromkeys(REBUILDERS, Use.REBUILD)
     listed.update(dict.fromkeys(_load_shapes(), Use.CONSTRUCTOR))
-    for module, names in DATA.items():
+    for module, names in (*DATA.items(), *TABLE_DATA.items()):
         listed.update(dict.fromkeys(((module, name) for name in names.split()), Use.DATA))
-    text = Path(__file__).with_name("allow-list.txt").read_text("utf-8")
-    for line in text.splitlines():
-        if not line or line.startswith("#"):
-            continue
-        key, _, names = line.partition(": ")
-        word, _, module = key.partition(" ")
-        for name in names.split():
+    for word, module, exact in _read_lines("allow-list.txt"):
+        for name in exact:
             listed.setdefault((module, name), Use(word))
+    # Releases differ on which of its modules NumPy says that its functions are in.
+    for module, name in [pair for pair, use in listed.items() if use is Use.DATA]:
+        if module == "numpy":
+            listed.update(((elsewhere, name), Use.DATA) for elsewhere in _NUMPY_CORES)
     return listed
 
 
 @cache
 def _load_shapes() -> dict[tuple[str, str], str]:
-    return {
+    shapes = {
         (module, name): shape
-        for shape, modules in CONSTRUCTORS.items()
-        for module, names in modules.items()
-        for name in names.split()
+        for shape, module, names in _read_lines("allow-classes.txt")
+        for name in names
     }
+    # What is written by hand, and what was read from the live library, is more exact.
+    for word, module, exact in _read_lines("allow-list.txt"):
+        if word == Use.CONSTRUCTOR.value:
+            for name in exact:
+                shapes.pop((module, name), None)
+    for shape, modules in (*TABLE_CONSTRUCTORS.items(), *CONSTRUCTORS.items()):
+        for module, listed in modules.items():
+            shapes.update({(module, name): shape for name in listed.split()})
+    return shapes
+
+
+def _read_lines(file_name: str) -> list[tuple[str, str, list[str]]]:
+    """Return (word, module, names) of a generated list."""
+    found = []
+    for line in Path(__file__).with_name(file_name).read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            key, _, names = line.partition(": ")
+            word, _, module = key.partition(" ")
+            found.append((word, module, names.split()))
+    return found

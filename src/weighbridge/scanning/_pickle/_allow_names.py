@@ -27,6 +27,10 @@ _NUMPY_SCALARS = (
     " long longdouble longlong object_ short single str_ string_ timedelta64 ubyte uint uint16"
     " uint32 uint64 uint8 uintc uintp ulong ulonglong unicode_ ushort void"
 )
+_NUMPY_KINDS = (
+    "character complexfloating flexible floating generic inexact integer number signedinteger"
+    " unsignedinteger"
+)
 _NUMPY_DTYPES = (
     "BoolDType ByteDType BytesDType CLongDoubleDType Complex128DType Complex64DType"
     " DateTime64DType Float16DType Float32DType Float64DType Int16DType Int32DType Int64DType"
@@ -100,7 +104,7 @@ CONSTRUCTORS: dict[str, dict[str, str]] = {
 DATA: dict[str, str] = {
     "builtins": "Ellipsis NotImplemented",
     # Calling one converts any object to an array.
-    "numpy": f"matrix ndarray newaxis recarray record {_NUMPY_SCALARS}",
+    "numpy": f"{_NUMPY_KINDS} matrix ndarray newaxis recarray record {_NUMPY_SCALARS}",
     "numpy.core.records": "recarray record",
     "numpy._core.records": "recarray record",
     "numpy.rec": "recarray record",
@@ -119,6 +123,8 @@ DATA: dict[str, str] = {
 NUMBERS = frozenset(
     {
         "sklearn._loss._loss",
+        "sklearn.linear_model.sgd_fast",
+        "sklearn.neighbors.quad_tree",
         "sklearn.linear_model._sgd_fast",
         "sklearn.neighbors._quad_tree",
         "sklearn.tree._criterion",

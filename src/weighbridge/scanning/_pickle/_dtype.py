@@ -11,9 +11,13 @@ from dataclasses import dataclass
 
 from weighbridge.scanning._pickle._values import DictItems, Global, Made, Value, to_text
 
-__all__ = ["DTYPE", "ItemLayout", "measure_dtype", "set_dtype_state"]
+__all__ = ["DTYPE", "RECORDS", "ItemLayout", "measure_dtype", "set_dtype_state"]
 
 DTYPE = "numpy.dtype"
+RECORDS = frozenset(
+    f"{module}.record"
+    for module in ("numpy", "numpy.rec", "numpy.core.records", "numpy._core.records")
+)
 _CODE = re.compile(r"[<>=|]?([biufcmMSUVO])(\d{1,9})")
 _FLEXIBLE = "SUV"
 # __setstate__ of a dtype: (version, byte order, subarray, names, fields, size, alignment, flags).
@@ -67,7 +71,7 @@ def _measure_code(args: Value, size_bytes: Value) -> ItemLayout | None:
     """Read what the dtype was made from: ``f8``; a flexible one must agree with its state."""
     if type(args) is not tuple or not args:
         return None
-    if isinstance(args[0], Global) and args[0].path == "numpy.record":
+    if isinstance(args[0], Global) and args[0].path in RECORDS:
         known = type(size_bytes) is int and size_bytes >= 0
         return ItemLayout(size_bytes, objects=False) if known else None
     match = _CODE.fullmatch(to_text(args[0]) or "")

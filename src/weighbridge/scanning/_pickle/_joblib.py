@@ -14,7 +14,7 @@ from weighbridge.scanning._pickle._values import DictItems, Global, Made, Value
 if TYPE_CHECKING:
     from weighbridge.core.ports import ByteSource
 
-__all__ = ["WRAPPER", "ArrayLayout", "find_array_end", "is_wrapper", "measure_array"]
+__all__ = ["WRAPPER", "ArrayLayout", "find_array_end", "is_wrapper", "may_act", "measure_array"]
 
 WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _ACTING = frozenset(
@@ -106,21 +106,21 @@ def measure_array(wrapper: Made | None) -> ArrayLayout | None:
 def find_array_end(source: ByteSource, position: int, layout: ArrayLayout) -> int | None:
     """Return where the raw array ends that begins at ``position``.
 
-    None if it is cut off, or if ``pickle.load``, which knows nothing of arrays and goes on right
-    there, would do something because of the array's bytes. (The count of padding bytes that joblib
-    writes first is at most 16, which is no opcode.)
+    None if it is cut off.
     """
     first = source.read_at(position, 1)
     if not first:
         return None
     end = position + layout.size_bytes + (1 + first[0] if layout.padded else 0)
-    if end > source.size_bytes or _may_act(source, position, end):
-        return None
-    return end
+    return None if end > source.size_bytes else end
 
 
-def _may_act(source: ByteSource, position: int, end: int) -> bool:
-    """Return whether bytes, taken for opcodes, come to one that uses names or the stack."""
+def may_act(source: ByteSource, position: int, end: int) -> bool:
+    """Return whether bytes, taken for opcodes, come to one that uses names or the stack.
+
+    ``pickle.load`` knows nothing of arrays, and goes on right there. (The count of padding bytes
+    that joblib writes first is at most 16, which is no opcode.)
+    """
     try:
         for count, (op, _, at) in enumerate(read_pickle_ops(source, position)):
             if at >= end or op in _ACTING or count >= _MAX_TRIED_OPS:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.core import Answer, Finding, Severity, printable
+from weighbridge.core import Answer, Finding, printable
 from weighbridge.errors import LimitExceededError
 from weighbridge.formats import Blob
 from weighbridge.scanning._pickle._allow import (
@@ -15,14 +15,21 @@ from weighbridge.scanning._pickle._allow import (
     is_script_name,
     map_python2_name,
 )
+from weighbridge.scanning._pickle._by_value import CARRIED, call_carried, is_maker, make_carried
 from weighbridge.scanning._pickle._dtype import DTYPE, measure_dtype, set_dtype_state
 from weighbridge.scanning._pickle._joblib import WRAPPER
+from weighbridge.scanning._pickle._judge_parts import (
+    CALL_RULES,
+    Checkpoint,
+    is_dotted,
+    show_call,
+    tell_left_out,
+)
 from weighbridge.scanning._pickle._lane import INERT_CLASSES
 from weighbridge.scanning._pickle._rebuild import (
     FIRST,
     GETATTR,
     NEWOBJ,
-    ZONE,
     Rebuild,
     find_rebuild,
 )
@@ -34,6 +41,7 @@ from weighbridge.scanning._pickle._shapes import (
     fits_state,
     is_constant,
 )
+from weighbridge.scanning._pickle._templates import TEMPLATE, holds_template, is_template
 from weighbridge.scanning._pickle._torch_storage import ELEMENT_BYTES, PARTS_OF_STORAGE_ID
 from weighbridge.scanning._pickle._values import (
     UNSAFE,
@@ -64,6 +72,8 @@ _NESTED_CALLS_DEPTH = 8
 _KEPT = frozenset({DTYPE, WRAPPER})
 # How protocols 0 to 2 write bytes; its result is kept for what unpickles it in turn.
 _ENCODE = "_codecs.encode"
+_VENDORED = "sklearn.externals.joblib."
+_REACHING = frozenset({"_operator", "_ufunc_reconstruct", "functools", "getattr", "operator"})
 _ELSEWHERE = frozenset(
     {"joblib.numpy_pickle_compat.NDArrayWrapper", "joblib.numpy_pickle_compat.ZNDArrayWrapper"}
 )
@@ -74,27 +84,10 @@ _MAX_PERSISTENT_IDS = 100
 _MAX_VALUES = 300
 _FREE_VALUES = 16
 _OPS_PER_VALUE = 8
-_DEEP_SHAPES = frozenset({"constants", "dates", "dtype", "numbers"})
-_CALL_RULES = {
-    Use.DANGEROUS: "dangerous-call",
-    Use.DATA: "misuse",
-    Use.FOREIGN: "foreign-call",
-    Use.UNKNOWN: "unknown-call",
-}
+_DEEP_SHAPES = frozenset({"constants", "dates", "dtype", "enum", "numbers", "values"})
 _EXTENSION = Made("extension")
 _OUT_OF_BAND = Made("out-of-band buffer", trusted=True)
 _UNKNOWN_OBJECT = Persistent(known=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A moment in the judge's work: how much there was of everything."""
-
-    acted: int
-    called: int
-    named: int
-    sizes: tuple[int, int, int]
-    nested: int
 
 
 class Judge:
@@ -106,6 +99,7 @@ class Judge:
         named: Names that could be names; in random bytes they are rare.
         storages: Bytes of an element by key of PyTorch storage.
         nested: Constants that a listed function would unpickle in turn.
+        templates: Constants that a listed class would execute; see ``_templates``.
     """
 
     def __init__(self, at: Location, context: ScanContext) -> None:
@@ -114,6 +108,7 @@ class Judge:
         self.named = 0
         self.storages: dict[str, int] = {}
         self.nested: list[Blob] = []
+        self.templates: list[Blob] = []
         self._at = at
         self._context = context
         self._globals: dict[tuple[str, str], Global] = {}
@@ -144,6 +139,8 @@ class Judge:
         self.named += module.replace(".", "_").isidentifier()
         raw = (module, name)
         resolved = map_python2_name(module, name) if protocol < _NAMES_PROTOCOL else raw
+        if module.startswith(_VENDORED):  # scikit-learn had a copy of joblib until 0.22
+            resolved = (module.removeprefix("sklearn.externals."), name)
         known = self._globals.get(resolved) or self._add_global(raw, resolved, at)
         return self.push(known) if type(known) is Rebuilder else known
 
@@ -161,9 +158,16 @@ class Judge:
         path = ".".join(resolved)
         instance = Made(path, trusted=use is Use.CONSTRUCTOR, vouched=vouched)
         kind = Rebuilder if use is Use.REBUILD or path in _KEPT else Global
-        found = kind(*resolved, use=use, offset=at, instance=instance, vouched=vouched)
+        found = kind(
+            *resolved,
+            use=use,
+            offset=at,
+            instance=instance,
+            vouched=vouched,
+            enum=use is Use.CONSTRUCTOR and find_shape(*resolved) == "enum",
+        )
         self._globals[resolved] = found
-        if _is_dotted(found):
+        if is_dotted(found):
             self.record("dotted-name", f"reaches into {printable(path)}", at=at, detail=path)
         if path in _ELSEWHERE:
             self.record("elsewhere", "takes array data from another file by its name", at=at)
@@ -217,23 +221,28 @@ class Judge:
 
     # -- calls -----------------------------------------------------------------------------------
 
-    def call(self, callee: Value, args: Value, *, at: int, depth: int = 0) -> Value:
-        """Judge a call; return what it gives."""
+    def call(
+        self, callee: Value, args: Value, *, at: int, depth: int = 0, new: bool = False
+    ) -> Value:
+        """Judge a call; return what it gives. ``new`` if it is one of ``__new__`` only."""
         self.acted += 1
         self.called += 1
+        carried = self._call_carried(callee, args, at, new=new)
+        if carried is not None:
+            return carried
         if not isinstance(callee, Global):
             if not self._has_said("computed-call"):
                 what = render(callee)
                 message = f"calls something that no name stands for: {what}"
-                self.record("computed-call", message, at=at, detail=_show_call(what, args))
+                self.record("computed-call", message, at=at, detail=show_call(what, args))
             return Made("")
         if callee.use is Use.CONSTRUCTOR:
-            return self._construct(callee, args, at)
+            return self._construct(callee, args, at, new=new)
         if callee.use is Use.REBUILD:
             return self._call_rebuilder(callee, args, at=at, depth=depth)
         self._called_paths.add(callee.path)
-        rule = _CALL_RULES[callee.use]
-        if _is_dotted(callee) or self._has_said(rule):
+        rule = CALL_RULES[callee.use]
+        if is_dotted(callee) or self._has_said(rule):
             return callee.instance
         path = printable(callee.path)
         if callee.use is Use.UNKNOWN:
@@ -242,13 +251,32 @@ class Judge:
         message = f"calls {path} as soon as it is loaded"
         if callee.use is Use.DATA:
             message = f"calls {path}, which is data"
-        self.record(rule, message, at=at, detail=_show_call(callee.path, args))
+        self.record(rule, message, at=at, detail=show_call(callee.path, args))
         return callee.instance
 
-    def _construct(self, callee: Global, args: Value, at: int) -> Made:
+    def _call_carried(self, callee: Value, args: Value, at: int, *, new: bool) -> Made | None:
+        """Judge a call of code that the pickle carries, or of what makes it; None if it is not."""
+        if isinstance(callee, Made):
+            if callee.path not in CARRIED:
+                return None
+            return call_carried(callee, args, self._record_once, at, new=new)
+        if not isinstance(callee, Global) or callee.vouched or not is_maker(callee):
+            return None
+        made = make_carried(callee, args, self._record_once, at)
+        for used in (callee, *args) if made is not None and type(args) is tuple else ():
+            if isinstance(used, Global):
+                self._use_up(used, at)
+                self._called_paths.add(used.path)
+        return made
+
+    def _record_once(self, rule: str, message: str, *, at: int, detail: str = "") -> None:
+        if not self._has_said(rule):
+            self.record(rule, message, at=at, detail=detail)
+
+    def _construct(self, callee: Global, args: Value, at: int, *, new: bool) -> Made:
         """Judge a call of a listed class by the shape of its arguments."""
         self._use_up(callee, at)
-        fits = callee.vouched or self._fits(callee, args)
+        fits = callee.vouched or self._fits(callee, args, new=new)
         if not fits:
             self._record_unlisted(
                 f"calls {callee.path} with arguments that pickles do not give to it", at, args
@@ -257,10 +285,12 @@ class Judge:
             return Made(callee.path, args=args, trusted=fits)
         return callee.instance if fits else Made(callee.path)
 
-    def _fits(self, callee: Global, args: Value) -> bool:
+    def _fits(self, callee: Global, args: Value, *, new: bool) -> bool:
         if type(args) is not tuple:
             return False
         shape = find_shape(callee.module, callee.name)
+        if shape == "instance" and not new:
+            return False
         return (shape not in _DEEP_SHAPES or self._may_look_into(args)) and SHAPES[shape](args)
 
     def _may_look_into(self, value: Value) -> bool:
@@ -281,20 +311,23 @@ class Judge:
             if callee.module == "copyreg" or self._may_look_into(looked_at):
                 problem = rebuild.check(args) or self._check_module(callee, rebuild, args)
         if problem:
-            rule = "dangerous-call" if (callee.module, callee.name) == GETATTR else "misuse"
+            reaches = callee.module in _REACHING or callee.name in _REACHING
+            rule = "dangerous-call" if reaches else "misuse"
             if not self._has_said(rule):
-                shown = _show_call(callee.path, args)
+                shown = show_call(callee.path, args)
                 self.record(rule, f"calls {callee.path}, but {problem}", at=at, detail=shown)
             return Made(callee.path)
         if (callee.module, callee.name) == NEWOBJ:
-            return self.call(args[0], args[1:], at=at, depth=depth + 1) if args else Made("")
+            if not args:
+                return Made("")
+            return self.call(args[0], args[1:], at=at, depth=depth + 1, new=True)
         if 1 in rebuild.functions and len(args) > 1:
             self._use_up(args[1], at)
         return self._rebuild(callee, rebuild, args, at)
 
     def _check_module(self, callee: Global, rebuild: Rebuild, args: tuple[Value, ...]) -> str:
         """Return what is wrong with the class that Cython's functions make an instance of."""
-        if rebuild.gives is not FIRST or rebuild.classes or args[0].module == callee.module:
+        if not rebuild.same_module or args[0].module == callee.module:
             return ""
         return "its first argument is no class of the same module"
 
@@ -303,7 +336,7 @@ class Judge:
         strangers = [arg for arg in args[: rebuild.classes] if arg.use is Use.UNKNOWN]
         for stranger in strangers:
             self._called_paths.add(stranger.path)
-            if not _is_dotted(stranger):
+            if not is_dotted(stranger):
                 path = printable(stranger.path)
                 self._record_unknown("unknown-call", f"makes an instance of {path}", stranger, at)
         path = rebuild.gives or callee.path
@@ -320,9 +353,29 @@ class Judge:
             made.args = args[0]
         elif callee.path == "torch.storage._load_from_bytes":
             self._note_nested(args, at)
+        elif callee.name == "_ufunc_reconstruct":
+            return self._find_ufunc(callee, args, at)
         elif (callee.module, callee.name) == GETATTR:
-            return self.reference(*ZONE, protocol=_NAMES_PROTOCOL, at=at)
+            return self._get_attribute(args, at)
         return made
+
+    def _find_ufunc(self, callee: Global, args: tuple[Value, ...], at: int) -> Value:
+        """Return the function that NumPy imports by name, if it is one of its own."""
+        pair = (to_text(args[0]) or "", to_text(args[1]) or "")
+        if classify(*pair) is Use.DATA:
+            return self.reference(*pair, protocol=_NAMES_PROTOCOL, at=at)
+        message = f"has NumPy import {printable('.'.join(pair))}"
+        self.record("dangerous-call", message, at=at, detail=show_call(callee.path, args))
+        return Made(callee.path)
+
+    def _get_attribute(self, args: tuple[Value, ...], at: int) -> Value:
+        """Return the attribute that a listed look-up gives."""
+        owner, name = args[0], to_text(args[1]) or ""
+        if isinstance(owner, Made):
+            return Made("bound method", trusted=True)
+        if owner.enum:
+            return owner.instance
+        return self.reference(owner.module, f"{owner.name}.{name}", protocol=_NAMES_PROTOCOL, at=at)
 
     def _note_nested(self, args: tuple[Value, ...], at: int) -> None:
         """Note the bytes that a listed function unpickles in turn."""
@@ -349,11 +402,19 @@ class Judge:
         elif isinstance(target, Persistent):
             self.record("persistent-id", f"{what} an object that the loader supplies", at=at)
 
-    def add_items(self, target: Value, kind: type[Items], *, at: int) -> None:
+    def add_items(
+        self, target: Value, kind: type[Items], *, at: int, items: list[Value] | None = None
+    ) -> None:
         """Judge APPEND, SETITEM, ADDITEMS and the like on anything but a plain container."""
         self.change(target, "adds items to", at=at)
         if not isinstance(target, Made) or not target.trusted or target.vouched:
             return
+        # Some of these classes look their items up as attributes.
+        keys = items[::2] if items and kind is DictItems else ()
+        for key, value in zip(keys, (items or ())[1::2], strict=False):
+            if type(key) is bytes and is_hook(key, value) and not self._has_said("misuse"):
+                message = f"adds the item {render(key)}, which others call or obey"
+                self.record("misuse", message, at=at)
         if not adds_items(target, kind) and not self._has_said("misuse"):
             message = f"adds items to an instance of {target.path}, which takes none"
             self.record("misuse", message, at=at)
@@ -385,7 +446,7 @@ class Judge:
             self._context.budget.spend_pickle_ops(count * _OPS_PER_VALUE)
         clear = count <= _MAX_VALUES and fits_state(target, state)
         parts = state if type(state) is tuple else (state,)
-        for part in parts:
+        for part in parts if target.path not in CARRIED else ():
             if not isinstance(part, DictItems):
                 continue
             clear = clear and not (part and part[-1] is UNSAFE)
@@ -396,11 +457,34 @@ class Judge:
                 if type(key) is bytes and not self._has_said("misuse"):
                     message = f"sets the attribute {render(key)}, which others call or obey"
                     self.record("misuse", message, at=at)
+        if holds_template(target.path) and target.trusted and not target.vouched:
+            clear = self._judge_template(parts, at) and clear
         if target.path in ARRAYS and clear and state is not None:
             measure_dtype(state[2])
         if not clear and target.trusted and not target.vouched:
             message = f"gives {target.path} a state that pickles do not give to it"
             self._record_unlisted(message, at, state)
+
+    def _judge_template(self, parts: tuple[Value, ...], at: int) -> bool:
+        """Judge the source code in a state; return whether all attributes of it are known."""
+        clear = True
+        for part in parts:
+            if not isinstance(part, DictItems):
+                continue
+            clear = clear and not part.more
+            for key, value in zip(part[::2], part[1::2], strict=False):
+                if key != TEMPLATE or (type(value) is bytes and is_template(value)):
+                    continue
+                if isinstance(value, Blob):
+                    self.templates.append(value)
+                else:
+                    self.record_template(value, at)
+        return clear
+
+    def record_template(self, value: Value, at: int) -> None:
+        """Record source code that a listed class would execute."""
+        message = "has a distribution of SciPy execute code that is not SciPy's"
+        self.record("dangerous-call", message, at=at, detail=f"exec({render(value)})")
 
     # -- the loader's part -----------------------------------------------------------------------
 
@@ -498,6 +582,7 @@ class Judge:
             self.named,
             (len(self.storages), len(self._globals), len(self._found)),
             len(self.nested),
+            len(self.templates),
         )
 
     def rollback(self, to: Checkpoint) -> None:
@@ -508,6 +593,7 @@ class Judge:
             while len(table) > size:
                 table.popitem()
         del self.nested[to.nested :]
+        del self.templates[to.templates :]
         self._open.clear()
 
     def _record_references(self) -> None:
@@ -519,7 +605,7 @@ class Judge:
             if name.use is Use.DANGEROUS:
                 message = f"gets hold of {path}"
                 self.record("dangerous-name", message, at=name.offset, detail=name.path)
-            elif name.use in (Use.UNKNOWN, Use.FOREIGN) and not _is_dotted(name):
+            elif name.use in (Use.UNKNOWN, Use.FOREIGN) and not is_dotted(name):
                 self._record_unknown("unknown-name", f"refers to {path}", name, name.offset)
 
     def conclude(self) -> tuple[Finding, ...]:
@@ -530,28 +616,5 @@ class Judge:
         left_out = sum(self._left_out.values())
         if left_out:
             fails = self._left_out[Answer.FAIL] > 0
-            findings.append(
-                Finding(
-                    rule_id=PICKLE_RULES["limit"].rule_id,
-                    answer=Answer.FAIL if fails else Answer.UNKNOWN,
-                    severity=Severity.HIGH if fails else Severity.MEDIUM,
-                    location=self._at,
-                    message=f"A limit was met: {left_out:,} more findings are not listed.",
-                )
-            )
+            findings.append(tell_left_out(self._at, left_out, fails=fails))
         return tuple(findings)
-
-
-def _is_dotted(name: Global) -> bool:
-    return "." in name.name and name.use in (Use.UNKNOWN, Use.FOREIGN)
-
-
-def _show_call(path: str, args: Value) -> str:
-    shown = render(args)
-    return f"{path}{shown}" if isinstance(args, tuple) and args else f"{path}({_inner(args)})"
-
-
-def _inner(args: Value) -> str:
-    if args == () or args is None:
-        return ""
-    return f"*{render(args)}" if isinstance(args, Items) else render(args)

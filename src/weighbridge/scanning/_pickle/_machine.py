@@ -464,7 +464,7 @@ class Machine:
 
     def _extend(self, target: Value, items: list[Value], kind: type[Items], at: int) -> None:
         if not isinstance(target, Items):
-            self._judge.add_items(target, kind, at=at)
+            self._judge.add_items(target, kind, at=at, items=items)
         elif type(target) is kind:
             target.add(items, self._kept_items)
         else:
@@ -498,13 +498,14 @@ class Machine:
         self._unspent += _OPS_PER_ACT
         cls = self._refer(*arg, at)
         args = tuple(self._pop_mark())
-        self._stack.append(self._judge.call(cls, args, at=at))
+        # Without arguments a class is made as by NEWOBJ, unless it has __getinitargs__.
+        self._stack.append(self._judge.call(cls, args, at=at, new=not args))
 
     def _obj(self, _: PickleArg, at: int) -> None:
         self._unspent += _OPS_PER_ACT
         items = self._pop_mark()
-        cls = items[0]
-        self._stack.append(self._judge.call(cls, tuple(items[1:]), at=at))
+        cls, args = items[0], tuple(items[1:])
+        self._stack.append(self._judge.call(cls, args, at=at, new=not args))
 
     def _reduce(self, _: PickleArg, at: int) -> None:
         self._unspent += _OPS_PER_ACT
@@ -514,14 +515,14 @@ class Machine:
     def _newobj(self, _: PickleArg, at: int) -> None:
         self._unspent += _OPS_PER_ACT
         args = self._stack.pop()
-        self._stack[-1] = self._judge.call(self._stack[-1], args, at=at)
+        self._stack[-1] = self._judge.call(self._stack[-1], args, at=at, new=True)
 
     def _newobj_ex(self, _: PickleArg, at: int) -> None:
         self._unspent += _OPS_PER_ACT
         kwargs, args = self._stack.pop(), self._stack.pop()
         if not (isinstance(kwargs, DictItems) and not kwargs):
             args = (args, kwargs)
-        self._stack[-1] = self._judge.call(self._stack[-1], args, at=at)
+        self._stack[-1] = self._judge.call(self._stack[-1], args, at=at, new=True)
 
     def _build(self, _: PickleArg, at: int) -> bool:
         self._unspent += _OPS_PER_ACT

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weighbridge.formats import Blob
+from weighbridge.scanning._pickle._allow_tables import TABLE_DATA
 from weighbridge.scanning._pickle._dtype import measure_dtype
 from weighbridge.scanning._pickle._shapes import (
     ARRAY,
@@ -23,15 +24,26 @@ from weighbridge.scanning._pickle._shapes import (
     TENSORS,
     is_array,
     is_constant,
+    is_kept_function,
     is_list,
     is_made,
+    is_value,
 )
-from weighbridge.scanning._pickle._values import Global, Items, Persistent, Use, Value, to_text
+from weighbridge.scanning._pickle._values import (
+    DictItems,
+    Global,
+    Items,
+    Made,
+    Persistent,
+    Use,
+    Value,
+    to_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FIRST", "GETATTR", "NEWOBJ", "ZONE", "Rebuild", "find_rebuild"]
+__all__ = ["FIRST", "GETATTR", "NEWOBJ", "Rebuild", "find_rebuild"]
 
 Args = tuple[Value, ...]
 
@@ -66,6 +78,7 @@ class Rebuild:
         state: Index of an argument that is a state, as for BUILD; -1 without.
         functions: Indexes of arguments that are functions, which it calls; the first with the
             third argument, the second with the first.
+        same_module: Whether the class must be of the function's own module.
     """
 
     check: Callable[[Args], str]
@@ -73,6 +86,7 @@ class Rebuild:
     classes: int = 0
     state: int = -1
     functions: tuple[int, ...] = ()
+    same_module: bool = False
 
 
 def _is_class(value: Value) -> bool:
@@ -141,20 +155,88 @@ def _array(args: Args) -> str:
     return _constants(args[1:]) if right else "its first argument is not array.array"
 
 
-def _zone_method(args: Args) -> str:
-    right = (
-        len(args) == _ZONE_ARGS
-        and isinstance(args[0], Global)
-        and args[0].path == "zoneinfo.ZoneInfo"
-        and to_text(args[1]) == "_unpickle"
-    )
-    return "" if right else "it looks up an attribute"
-
-
 def _zone(args: Args) -> str:
     key = to_text(args[0]) if len(args) == _ZONE_ARGS else None
     right = key is not None and _ZONE_KEY.fullmatch(key) and is_constant(args[1])
     return "" if right else "its arguments are not the name of a time zone"
+
+
+_LOOKS_UP = "it looks up an attribute"
+_MEMBER = re.compile(r"[A-Z][A-Z0-9_]*")
+_METHOD = re.compile(r"_[a-z0-9]+(_[a-z0-9]+)*")
+_METHODS = frozenset(
+    {ZONE}
+    | {
+        (module, f"KDTree.{name}")
+        for module in ("scipy.spatial.kdtree", "scipy.spatial._kdtree")
+        for name in ("innernode", "leafnode", "node")
+    }
+) | {
+    (module, name) for module, names in TABLE_DATA.items() for name in names.split() if "." in name
+}
+
+
+def _attribute(args: Args) -> str:
+    """Let through what picklers look up: members of enumerations, and a few listed methods."""
+    if len(args) != _ZONE_ARGS or not (name := to_text(args[1])):
+        return _LOOKS_UP
+    owner = args[0]
+    right = False
+    if isinstance(owner, Global) and owner.enum:
+        right = _MEMBER.fullmatch(name) is not None
+    elif isinstance(owner, Global):
+        right = (owner.module, f"{owner.name}.{name}") in _METHODS
+    elif isinstance(owner, Made):
+        # NumPy's vectorize in distributions of SciPy holds methods of them.
+        known = owner.trusted and owner.path.startswith("scipy.stats._")
+        right = known and _METHOD.fullmatch(name) is not None
+    return "" if right else _LOOKS_UP
+
+
+def _partial(args: Args) -> str:
+    # It only keeps them; the result cannot be called without a finding.
+    if not args or not is_kept_function(args[0]):
+        return "its first argument is no listed class or function"
+    return "" if all(is_value(arg) for arg in args[1:]) else "an argument is none that is known"
+
+
+def _getter(args: Args) -> str:
+    return "" if args and all(map(is_constant, args)) else "its arguments are not constants"
+
+
+def _named_getter(args: Args) -> str:
+    names = [to_text(arg) for arg in args]
+    right = names and all(name and "__" not in name for name in names)
+    return "" if right else "it reaches into objects"
+
+
+def _method_caller(args: Args) -> str:
+    right = args and not (to_text(args[0]) or "_").startswith("_") and all(map(is_constant, args))
+    return "" if right else "its arguments are not the name of a method and constants"
+
+
+# -- pandas ----------------------------------------------------------------------------------------
+
+
+def _is_class_of_pandas(value: Value) -> bool:
+    return _is_class(value) and value.module.partition(".")[0] == "pandas"
+
+
+def _new_index(args: Args) -> str:
+    # (class, keyword arguments)
+    if len(args) < 2 or not _is_class_of_pandas(args[0]) or "Index" not in args[0].name:  # noqa: PLR2004
+        return "its first argument is no class of indexes"
+    for given in args[1:]:
+        values = given[1::2] if isinstance(given, DictItems) else [given]
+        if not all(is_value(value) for value in values):
+            return "an argument is none that indexes have"
+    return ""
+
+
+def _pandas_array(args: Args) -> str:
+    if not args or not _is_class_of_pandas(args[0]):
+        return "its first argument is no class of pandas"
+    return _constants(args[1:])
 
 
 # -- NumPy -----------------------------------------------------------------------------------------
@@ -189,6 +271,12 @@ def _buffer(args: Args) -> str:
     return _constants(args[2:])
 
 
+def _ufunc(args: Args) -> str:
+    # It imports the module that the first names; which names those may be is judged by the list.
+    right = len(args) == 2 and all(to_text(arg) for arg in args)  # noqa: PLR2004
+    return "" if right else "its arguments are not the name of a function of NumPy"
+
+
 def _bit_generator(args: Args) -> str:
     right = not args or to_text(args[0]) is not None
     right = right or (isinstance(args[0], Global) and args[0].path in _BIT_GENERATORS)
@@ -210,7 +298,7 @@ def _generator(args: Args) -> str:
 
 def _cython(args: Args) -> str:
     # newObj(class), __pyx_unpickle_Name(class, checksum, state)
-    if not args or not _is_class(args[0]):
+    if not args or not (_is_class(args[0]) or _is_one_of(args[0], frozenset())):
         return "its first argument is no listed class"
     return _constants(args[1:2])
 
@@ -283,17 +371,79 @@ _STORED = Rebuild(_storage_first, TENSOR)
 _FROM_TENSOR = Rebuild(_tensor_first, TENSOR)
 _FROM_PARTS = Rebuild(_parts, TENSOR)
 _NEW_ARRAY = Rebuild(_new_array, FIRST, classes=1)
-_CYTHON = Rebuild(_cython, FIRST, state=2)
+_PANDAS_ARRAY = Rebuild(_pandas_array, FIRST, classes=1, state=2)
+_CYTHON = Rebuild(_cython, FIRST, classes=1, state=2, same_module=True)
 
 REBUILDERS: dict[tuple[str, str], Rebuild] = {
     ("_codecs", "encode"): Rebuild(_latin1),
     ("array", "_array_reconstructor"): Rebuild(_array),
-    GETATTR: Rebuild(_zone_method),
+    GETATTR: Rebuild(_attribute),
     ZONE: Rebuild(_zone, "zoneinfo.ZoneInfo"),
     ("builtins", "type"): Rebuild(_singleton),
     NEWOBJ: Rebuild(lambda _: ""),  # judged as what it is: a call of its first argument
     ("copyreg", "_reconstructor"): Rebuild(_reconstructor, FIRST, classes=1),
     ("re", "_compile"): Rebuild(_constants),
+    ("functools", "partial"): Rebuild(_partial, "functools.partial", classes=1),
+    **{
+        (module, name): Rebuild(check, f"operator.{name}")
+        for module in ("operator", "_operator")
+        for name, check in (
+            ("attrgetter", _named_getter),
+            ("itemgetter", _getter),
+            ("methodcaller", _method_caller),
+        )
+    },
+    **{
+        (module, name): Rebuild(_new_index, FIRST, classes=1)
+        for module, name in (
+            ("pandas.core.index", "_new_Index"),
+            ("pandas.core.indexes.base", "_new_Index"),
+            ("pandas.core.indexes.datetimes", "_new_DatetimeIndex"),
+            ("pandas.core.indexes.interval", "_new_IntervalIndex"),
+            ("pandas.core.indexes.period", "_new_PeriodIndex"),
+            ("pandas.core.indexes.timedeltas", "_new_TimedeltaIndex"),
+            ("pandas.indexes.base", "_new_Index"),
+            ("pandas.tseries.index", "_new_DatetimeIndex"),
+            ("pandas.tseries.period", "_new_PeriodIndex"),
+        )
+    },
+    ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): _PANDAS_ARRAY,
+    ("pandas._libs.tslibs.period", "__pyx_unpickle_PeriodMixin"): _PANDAS_ARRAY,
+    **{
+        (f"numpy.{core}", "_ufunc_reconstruct"): Rebuild(_ufunc)
+        for core in ("core", "_core", "core._internal")
+    },
+    **{
+        ("sklearn._loss._loss", f"__pyx_unpickle_{name}"): _CYTHON
+        for name in [
+            "CyAbsoluteError",
+            "CyExponentialLoss",
+            "CyHalfBinomialLoss",
+            "CyHalfGammaLoss",
+            "CyHalfMultinomialLoss",
+            "CyHalfPoissonLoss",
+            "CyHalfSquaredError",
+            "CyHalfTweedieLoss",
+            "CyHalfTweedieLossIdentity",
+            "CyHuberLoss",
+            "CyLossFunction",
+            "CyPinballLoss",
+        ]
+    },
+    **{
+        (f"sklearn.{module}", "newObj"): _CYTHON
+        for module in (
+            "metrics._dist_metrics",
+            "neighbors._ball_tree",
+            "neighbors._dist_metrics",
+            "neighbors._kd_tree",
+            "neighbors.ball_tree",
+            "neighbors.dist_metrics",
+            "neighbors.kd_tree",
+        )
+    },
+    ("scipy.spatial.ckdtree", "new_object"): _CYTHON,
+    ("pandas._libs.interval", "__pyx_unpickle_IntervalMixin"): _PANDAS_ARRAY,
     ("numpy.core.multiarray", "_reconstruct"): _NEW_ARRAY,
     ("numpy._core.multiarray", "_reconstruct"): _NEW_ARRAY,
     ("numpy.core.multiarray", "scalar"): Rebuild(_scalar, SCALAR),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from weighbridge.errors import LimitExceededError, ParseError
 from weighbridge.formats import Blob, MemorySource, PickleOpcode, SliceSource
 from weighbridge.scanning._context import PickleScan
-from weighbridge.scanning._pickle._joblib import find_array_end, measure_array
+from weighbridge.scanning._pickle._joblib import find_array_end, may_act, measure_array
 from weighbridge.scanning._pickle._judge import Judge
 from weighbridge.scanning._pickle._machine import Machine
 from weighbridge.scanning._pickle._machine_parts import Outcome
+from weighbridge.scanning._pickle._templates import MAX_TEMPLATE_BYTES, is_template
 from weighbridge.scanning._pickle._torch_storage import TORCH_MAGIC, find_storages_end
 from weighbridge.scanning._pickle._values import KEPT_ITEMS, Made
 from weighbridge.scanning._rules._pickle import PICKLE_RULES
@@ -35,6 +36,7 @@ _CHUNK_BYTES = 1 << 17
 _MAX_PROBES = 4_096
 # The legacy format of PyTorch: magic number, protocol, system, the object, keys of its storages.
 _TORCH_PICKLES = 5
+_MAX_BLANKS = 64
 _MAX_KEYS = 1_000_000
 # What beginning a pickle costs, in opcodes.
 _OPS_PER_PICKLE = 1_600
@@ -89,20 +91,24 @@ class _Run:
         self._first: Machine | None = None
         self._copied = 0
         self._listings: list[ListingBuilder] = []
+        self._twins: list[tuple[Machine, Judge, int]] = []
 
     def scan(self, start: int) -> PickleScan | None:
         """Follow pickles as far as they go."""
         size = self._source.size_bytes
         end, counted = self._follow_row(start)
         if self._pickles and not self._problem and end < size and not self._legacy:
-            end = self._search(end)
+            end = size if self._is_blank(end) else self._search(end)
         counted = counted or self._judge.acted > 0
         if not counted and (self._problem or end != size or not self._pickles):
             return None
         if self._problem and self._judge.acted and not self._unknown:
             message = f"breaks off after it acted: {self._problem}"
             self._judge.record("broken", message, at=end)
+        for twin, judge, position in self._twins:
+            self._follow_otherwise(twin, judge, position)
         self._scan_nested()
+        self._check_templates()
         if not self._problem and not self._note and end < size:
             self._note = f"{size - end:,} bytes from byte {end} on are no pickle"
         if self._context.tracer is not None:
@@ -125,6 +131,11 @@ class _Run:
             return finding
         name = _OPCODES.get(self._source.read_at(offset, 1), "")
         return replace(finding, opcode=name)
+
+    def _is_blank(self, end: int) -> bool:
+        """Return whether nothing but a few ends of lines, blanks or zeros follow."""
+        rest = self._source.size_bytes - end
+        return rest <= _MAX_BLANKS and not self._source.read_at(end, rest).strip(b"\r\n \0")
 
     @property
     def _legacy(self) -> bool:
@@ -245,18 +256,29 @@ class _Run:
         if not layout.objects:
             end = find_array_end(self._source, outcome.end, layout)
             if end is None:
-                return replace(outcome, problem="holds an array that is cut off or padded oddly")
+                return replace(outcome, problem="holds an array that is cut off")
+            if may_act(self._source, outcome.end, end) and not self._follow_later(machine, outcome):
+                problem = "holds too many arrays that could be opcodes for its size"
+                return replace(outcome, problem=problem, unknown=True)
             return replace(outcome, end=end)
         if depth >= self._context.limits.max_nesting:
             return replace(outcome, problem="holds arrays of objects inside each other too deeply")
+        if not self._follow_later(machine, outcome):
+            return replace(outcome, problem="holds too many arrays of objects for its size")
+        return self._follow(outcome.end, depth + 1)
+
+    def _follow_later(self, machine: Machine, outcome: Outcome) -> bool:
+        """Keep the machine's state, to see at the end what a reader makes of it that is not joblib.
+
+        Not at once: containers are shared, and what the twin does to them must not change what the
+        machine itself sees.
+        """
         self._copied += machine.memo_size
         if self._copied > _MAX_COPIED:
-            return replace(outcome, problem="holds too many arrays of objects for its size")
+            return False
         judge = Judge(self._at, self._context)
-        twin = machine.fork(judge)
-        nested = self._follow(outcome.end, depth + 1)
-        self._follow_otherwise(twin, judge, outcome.end)
-        return nested
+        self._twins.append((machine.fork(judge), judge, outcome.end))
+        return True
 
     def _follow_otherwise(self, machine: Machine, judge: Judge, position: int) -> None:
         """Follow a pickle as it is for a reader whose memo still has what came before.
@@ -315,6 +337,17 @@ class _Run:
                 self._judge.record("not-followed", message, at=blob.offset)
             if scan is not None:
                 self._judge.adopt(scan.findings)
+
+    def _check_templates(self) -> None:
+        """Look at the source code that listed classes execute."""
+        for blob in {blob.offset: blob for blob in self._judge.templates}.values():
+            size_bytes = min(blob.size_bytes, MAX_TEMPLATE_BYTES)
+            text = self._source.read_at(blob.offset, size_bytes)
+            if blob.kind == "escaped":  # protocol 0: each end of a line is six bytes there
+                text = self._source.read_at(blob.offset, MAX_TEMPLATE_BYTES).split(b"\n")[0]
+                text = text.replace(b"\\u000a", b"\n")
+            if not is_template(text):
+                self._judge.record_template(blob, blob.offset)
 
     def _open_nested(self, blob: Blob) -> ByteSource | None:
         """Return the bytes that a constant stands for: itself, or its text as latin-1."""

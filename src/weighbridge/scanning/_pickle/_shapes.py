@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.scanning._pickle._dtype import DTYPE
+from weighbridge.scanning._pickle._dtype import DTYPE, RECORDS
 from weighbridge.scanning._pickle._values import (
     DictItems,
     Global,
@@ -18,6 +18,7 @@ from weighbridge.scanning._pickle._values import (
     Made,
     Rebuilder,
     SetItems,
+    Use,
     Value,
     is_plain,
     to_text,
@@ -42,8 +43,10 @@ __all__ = [
     "is_array",
     "is_constant",
     "is_harmless",
+    "is_kept_function",
     "is_list",
     "is_made",
+    "is_value",
 ]
 
 Args = tuple[Value, ...]
@@ -67,6 +70,9 @@ ARRAYS = frozenset(
         "numpy._core.records.recarray",
         "numpy.ma.MaskedArray",
         "numpy.ma.core.MaskedArray",
+        "pandas.core.base.FrozenNDArray",
+        "pandas.core.indexes.frozen.FrozenNDArray",
+        "pandas.indexes.frozen.FrozenNDArray",
     }
 )
 TENSORS = frozenset(
@@ -150,6 +156,13 @@ def is_harmless(value: Value) -> bool:
     return not isinstance(value, Rebuilder)
 
 
+def is_value(value: Value) -> bool:
+    """Return whether ``value`` may be an argument: judged, and neither a class nor a function."""
+    if isinstance(value, Global):
+        return value.use is Use.DATA
+    return is_harmless(value)
+
+
 def is_list(value: Value) -> bool:
     """Return whether ``value`` is a list, tuple, set or dict that the pickle writes down."""
     return isinstance(value, Items) or type(value) is tuple
@@ -194,8 +207,13 @@ def _factory(args: Args) -> bool:
 def _dtype(args: Args) -> bool:
     if not args or len(args) > _DTYPE_ARGS:
         return False
-    record = isinstance(args[0], Global) and args[0].path == "numpy.record"
+    record = isinstance(args[0], Global) and args[0].path in RECORDS
     return (record or to_text(args[0]) is not None) and _constants(args[1:])
+
+
+def _values(args: Args) -> bool:
+    """Constants, arrays and other listed values, none of which is a class or a function."""
+    return all(is_value(arg) for arg in args)
 
 
 SHAPES: dict[str, Callable[[Args], bool]] = {
@@ -207,6 +225,9 @@ SHAPES: dict[str, Callable[[Args], bool]] = {
     "dates": _dates,
     "factory": _factory,
     "dtype": _dtype,
+    "enum": _constants,
+    "instance": _none,
+    "values": _values,
 }
 
 # -- states ----------------------------------------------------------------------------------------
@@ -230,7 +251,7 @@ def _is_row(state: Value) -> bool:
     """Return whether a state is a tuple of constants, arrays and other listed values."""
     if type(state) is not tuple:
         return False
-    return all(is_harmless(item) and not isinstance(item, Global) for item in state)
+    return all(is_value(item) for item in state)
 
 
 # Classes whose __setstate__ takes a tuple, by module and class or by module.
@@ -242,9 +263,48 @@ _ROWS = frozenset(
         "sklearn.neighbors._kd_tree",
         "sklearn._loss._loss",
         "sklearn.linear_model._sgd_fast",
+        "_io",
+        "io",
         "random",
+        "torch.utils.hooks",
+        "scipy.spatial._ckdtree",
+        "scipy.interpolate._rbfinterp",
+        "sklearn.neighbors.ball_tree",
+        "sklearn.neighbors.kd_tree",
+        "sklearn.neighbors.dist_metrics",
+        "sklearn.neighbors._dist_metrics",
+        "scipy.spatial._kdtree",
+        "scipy.spatial.ckdtree",
+        "scipy.spatial.kdtree",
+        "scipy.spatial.transform._rotation",
     }
 )
+_PARTIAL_STATE = 4
+
+
+def _is_distribution_state(state: Value) -> bool:
+    # Before SciPy 1.6: (arguments of __init__, random state).
+    if type(state) is not tuple or len(state) != 2 or not isinstance(state[0], DictItems):  # noqa: PLR2004
+        return False
+    return all(map(is_constant, state[0])) and is_value(state[1])
+
+
+def is_kept_function(value: Value) -> bool:
+    """Return whether ``value`` is a listed class or function, or somebody's own, to be kept."""
+    if not isinstance(value, Global) or isinstance(value, Rebuilder):
+        return False
+    return value.use in (Use.CONSTRUCTOR, Use.DATA, Use.UNKNOWN)
+
+
+def _is_partial_state(state: Value) -> bool:
+    # (function, arguments, keyword arguments, attributes)
+    if type(state) is not tuple or len(state) != _PARTIAL_STATE or type(state[1]) is not tuple:
+        return False
+    function, args, kwargs, attributes = state
+    right = isinstance(kwargs, DictItems) and (
+        attributes is None or isinstance(attributes, DictItems)
+    )
+    return right and is_kept_function(function) and all(is_harmless(arg) for arg in args)
 
 
 def fits_state(target: Made, state: Value) -> bool:
@@ -258,16 +318,24 @@ def fits_state(target: Made, state: Value) -> bool:
         return True
     if target.path in ARRAYS:
         return _is_array_state(state)
+    if target.path == "functools.partial":
+        return _is_partial_state(state)
+    if isinstance(state, DictItems):
+        return True
+    return _is_tuple_state(target, state)
+
+
+def _is_tuple_state(target: Made, state: Value) -> bool:
     if target.path == BIT_GENERATOR:
-        return isinstance(state, DictItems) or (
+        return (
             type(state) is tuple
             and len(state) == 2  # noqa: PLR2004
             and isinstance(state[0], DictItems)
             and (state[1] is None or isinstance(state[1], Made))
         )
-    if isinstance(state, DictItems):
-        return True
-    if target.path.rpartition(".")[0] in _ROWS:
+    if target.path.startswith("scipy.stats."):
+        return _is_distribution_state(state)
+    if target.path.startswith("pandas.") or target.path.rpartition(".")[0] in _ROWS:
         return _is_row(state)
     return (
         type(state) is tuple
@@ -287,6 +355,16 @@ _ADDS: dict[type[Items], frozenset[str]] = {
             "collections.Counter",
             "collections.OrderedDict",
             "collections.defaultdict",
+            "lightning.fabric.utilities.data.AttributeDict",
+            "lightning.pytorch.utilities.parsing.AttributeDict",
+            "lightning_fabric.utilities.data.AttributeDict",
+            "nltk.probability.ConditionalFreqDist",
+            "nltk.probability.ConditionalProbDist",
+            "nltk.probability.FreqDist",
+            "pytorch_lightning.utilities.parsing.AttributeDict",
+            "scipy.optimize.OptimizeResult",
+            "scipy.optimize._optimize.OptimizeResult",
+            "scipy.optimize.optimize.OptimizeResult",
             "scipy.sparse._dok.dok_array",
             "scipy.sparse._dok.dok_matrix",
             "scipy.sparse.dok.dok_matrix",

@@ -145,6 +145,7 @@ class Global:
         offset: Where it was referenced first.
         instance: What calling it gives, when nobody needs to know the arguments.
         vouched: Whether the user vouches for it, so that its arguments and states are not judged.
+        enum: Whether it is a listed enumeration.
     """
 
     module: str
@@ -153,6 +154,7 @@ class Global:
     offset: int
     instance: Made
     vouched: bool = False
+    enum: bool = False
 
     @property
     def path(self) -> str:
@@ -204,7 +206,8 @@ def is_hook(key: Value, value: Value) -> bool:
     """Return whether an attribute of this name and value might be called or change its object."""
     if type(key) is not bytes:
         return True
-    return (key in _CALLED or key.startswith(b"__")) and not is_plain(value)
+    special = key.startswith(b"__") and key.endswith(b"__")
+    return (key in _CALLED or special) and not is_plain(value)
 
 
 def to_text(value: Value) -> str | None:
