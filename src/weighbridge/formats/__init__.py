@@ -11,6 +11,7 @@ from weighbridge._lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from weighbridge.formats._card import parse_card
+    from weighbridge.formats._decode import decode_text
     from weighbridge.formats._dvc import (
         DvcEntry,
         DvcFile,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         parse_path_list,
     )
     from weighbridge.formats._git_text import GitChange, parse_git_diff_text, parse_git_status_text
+    from weighbridge.formats._json_loose import read_json_loose
     from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
     from weighbridge.formats._notebook import Notebook, parse_notebook
     from weighbridge.formats._numpy import NpyHeader, read_npy_header
@@ -74,6 +76,8 @@ if TYPE_CHECKING:
     from weighbridge.formats._streams import expand_stream
     from weighbridge.formats._tar import TarEntry, read_tar
     from weighbridge.formats._text import Text, read_text
+    from weighbridge.formats._xml import XmlOutline, read_xml_outline
+    from weighbridge.formats._yaml_tree import YamlTag, YamlTree, read_yaml_tree
     from weighbridge.formats._zip import (
         ZIP_METHODS,
         ZipDirectory,
@@ -121,10 +125,14 @@ __all__ = [
     "StraceProblem",
     "TarEntry",
     "Text",
+    "XmlOutline",
+    "YamlTag",
+    "YamlTree",
     "ZipDirectory",
     "ZipEntry",
     "check_image_end",
     "compute_dvc_folder",
+    "decode_text",
     "expand_stream",
     "find_zip_gaps",
     "hash_dvc",
@@ -148,18 +156,25 @@ __all__ = [
     "parse_strace_file",
     "parse_strace_text",
     "read_gguf",
+    "read_json_loose",
     "read_npy_header",
     "read_pickle_ops",
     "read_safetensors",
     "read_strace",
     "read_tar",
     "read_text",
+    "read_xml_outline",
+    "read_yaml_tree",
     "read_zip_directory",
     "read_zip_entry",
     "sniff",
 ]
 
 _MODULES = {
+    "_yaml_tree": ("YamlTag", "YamlTree", "read_yaml_tree"),
+    "_xml": ("XmlOutline", "read_xml_outline"),
+    "_json_loose": ("read_json_loose",),
+    "_decode": ("decode_text",),
     "_card": ("parse_card",),
     "_dvc": (
         "DvcEntry",

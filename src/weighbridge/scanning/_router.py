@@ -20,6 +20,7 @@ from weighbridge.formats import (
 )
 from weighbridge.scanning._containers._streams import STREAM_FORMATS, examine_stream
 from weighbridge.scanning._containers._zip import Examiners, examine_zip
+from weighbridge.scanning._documents._names import check_name
 from weighbridge.scanning._documents._text import examine_text
 from weighbridge.scanning._examiners import find_examiner
 from weighbridge.scanning._notes import examined, found, inert, not_examined
@@ -75,6 +76,7 @@ def examine(source: ByteSource, at: Location, context: ScanContext) -> Notes:
         LimitExceededError: The budget of the file is spent; what was found so far was yielded.
         IncompleteError: There is no room to expand something.
     """
+    yield from check_name(at)
     if (row := _dismiss(source, at, context)) is not None:
         yield row
         return _NO_KEYS

@@ -18,7 +18,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "_code": (),
     "_containers": ("CMP", "TAR", "ZIP"),
     "_data": (),
-    "_documents": (),
+    "_documents": ("DOC", "HID", "REQ", "SEC", "XML"),
     "_general": ("ART", "BIN", "SCN"),
     "_graphs": (),
     "_keras": (),

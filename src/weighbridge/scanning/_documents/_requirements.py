@@ -1,0 +1,226 @@
+"""Requirements: packages that are fetched from elsewhere than an index everybody knows."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import TYPE_CHECKING
+
+from weighbridge.scanning._documents._document import show
+from weighbridge.scanning._notes import found
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weighbridge.core import Location
+    from weighbridge.scanning._notes import Note
+
+__all__ = ["check_requirements", "is_requirements", "judge_requirement"]
+
+_MAX_LINES = 20_000
+_MAX_FINDINGS = 50
+_FILE = re.compile(
+    r"(?:.*[-_.])?(?:requirements|constraints|reqs)(?:[-_.].*)?\.(?:txt|in|pip)|requirements/.*\.txt"
+    r"|pip\.conf|pip\.ini|\.pypirc|setup\.cfg|pipfile|pyproject\.toml|uv\.toml|environment\.ya?ml"
+    r"|\.condarc|\.npmrc|uv\.lock|poetry\.lock|pipfile\.lock|dependency_links\.txt|requires\.txt"
+)
+_INDEX_HOSTS_TEXT = (
+    "pypi.org pypi.python.org files.pythonhosted.org test.pypi.org download.pytorch.org"
+    " pypi.nvidia.com pypi.ngc.nvidia.com data.pyg.org storage.googleapis.com"
+    " abetlen.github.io pypi.anaconda.org pypi.tuna.tsinghua.edu.cn mirrors.aliyun.com"
+    " pypi.mirrors.ustc.edu.cn mirror.baidu.com mirrors.cloud.tencent.com registry.npmjs.org"
+    " registry.yarnpkg.com www.piwheels.org piwheels.org wheels.vllm.ai dl.fbaipublicfiles.com"
+    " www.paddlepaddle.org.cn pkg.pytorch.org flashinfer.ai docs.vllm.ai"
+)
+_INDEX_HOSTS = frozenset(
+    _INDEX_HOSTS_TEXT.split()
+) - {"storage.googleapis.com"}
+_INDEX_ADDRESSES = (
+    "https://storage.googleapis.com/jax-releases/",
+    "https://storage.googleapis.com/libtpu-releases/",
+    "https://storage.googleapis.com/tensorflow/",
+)
+# Organisations whose repositories are what everybody installs from; such a line is only noted.
+_KNOWN_PROJECTS = re.compile(
+    r"(?:git\+)?(?:https|ssh|git)://(?:git@|www\.)?(?:github\.com|huggingface\.co|codeload\.github\.com)"
+    r"/(?:huggingface|pytorch|openai|facebookresearch|nvidia|nvidia-nemo|google|google-research"
+    r"|google-deepmind|microsoft|tensorflow|keras-team|scikit-learn|numpy|scipy|pandas-dev|explosion"
+    r"|dao-ailab|hazyresearch|vllm-project|lightning-ai|pytorchlightning|ultralytics|salesforce|apple"
+    r"|deepmind|allenai|modelscope|state-spaces|haotian-liu|stanfordnlp|rwightman|unslothai|mlfoundations"
+    r"|open-mmlab|casper-hansen|autogptq|panqiwei|ggerganov|ggml-org|abetlen|speechbrain|espnet|coqui-ai"
+    r"|rapidsai|dmlc|onnx|mlflow|iterative|gradio-app|bitsandbytes-foundation|timdettmers|jax-ml"
+    r"|thudm|qwenlm|deepseek-ai|mistralai|cohere-ai|anthropics|databricks|mosaicml|eleutherai"
+    r"|bigscience-workshop|laion-ai|compvis|stability-ai|patrick-kidger|suno-ai|snakers4)/",
+    re.IGNORECASE,
+)
+_SPACY = re.compile(r"https://github\.com/explosion/[\w-]+/releases/download/")
+_FILES = re.compile(r"https://files\.pythonhosted\.org/|https://download\.pytorch\.org/")
+_OPTION = re.compile(
+    r"""(?:^|[\s"'\[,])(?:--(extra-index-url|index-url|find-links|trusted-host|proxy|cert)|-([if])\b)"""
+    r"""[ \t=]+["']?([^\s"',\]]+)"""
+)
+_SETTING = re.compile(
+    r"^\s*(extra[-_]index[-_]url|index[-_]url|find[-_]links|trusted[-_]host|dependency_links|registry"
+    r"|repository|verify_ssl|strict-ssl)\s*[=:]\s*[\"'\[]*\s*([^\s\"',\]]+)",
+    re.IGNORECASE,
+)
+_URL = re.compile(
+    r"(?:(?:git|hg|svn|bzr)\+[a-z+]+|https?|ftp|git|ssh)://[^\s\"',;\])]+|git@[\w.-]+:[^\s\"',]+"
+)
+_LOCAL = re.compile(
+    r"^\s*(?:-e|--editable)\b|\bfile:|^\s*\.{0,2}[\\/]|@\s*\.{0,2}/|^\s*[\w./-]+\.(?:whl|tar\.gz|zip)\s*$"
+)
+_NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
+# Names that were registered to imitate or to replace others; each has been reported.
+_CONFUSING_TEXT = (
+    "torchtriton pytorch-torch torch-triton tensorfow tensorflw tenserflow numppy nunpy numpi"
+    " scikitlearn-learn sckit-learn pytroch py-torch pytorh huggingface-cli hugginface"
+    " hugging-face huggingfacehub tranformers transfomers trasnformers transformrs pandsa"
+    " pandass requestes requets reqeusts urlib3 python-sqlite colourama djanga"
+    " python3-dateutil jeilyfish ctx opeani onnx-runtime langchian beautifulsoup5 cryptograpyh"
+    " crypt0 sklearn-learn deepseeek deepseekai aliyun-ai-labs-snippets-sdk"
+    " ai-labs-snippets-sdk aliyun-ai-labs-sdk ultralytcs tokenziers acclerate peftt"
+)
+_CONFUSING = frozenset(
+    _CONFUSING_TEXT.split()
+)
+_SECTION = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
+# Where an address in a configuration is a page about the project and nothing that is fetched.
+_PAGES = re.compile(
+    r"^\s*[\"']?(?:url|home[-_ ]?page|documentation|repository|source|download[-_]url|project[-_]urls?"
+    r"|bug[-_ ]?tracker|issues?|changelog|docs|author|description|license|classifiers|funding)",
+    re.IGNORECASE,
+)
+_CONFIGURATIONS = ("pyproject.toml", "setup.cfg", "pipfile", "uv.toml", ".lock")
+
+
+def is_requirements(name: str, path: str) -> bool:
+    """Return whether a name, in small letters, is one that installers of packages read."""
+    return _FILE.fullmatch(name) is not None or (
+        "/requirements/" in f"/{path}" and name.endswith(".txt")
+    )
+
+
+def check_requirements(text: str, name: str, at: Location) -> Iterator[Note]:
+    """Yield what a list of packages, or a configuration of their installers, fetches from where."""
+    count = 0
+    configuration = name.endswith(_CONFIGURATIONS)
+    for number, line in enumerate(_list_lines(text, name)[:_MAX_LINES], 1):
+        bare = line.strip()
+        if not bare or bare.startswith(("#", "//", ";")):
+            continue
+        notes = _judge_line(line, at, number) if configuration else None
+        for note in notes if notes is not None else judge_requirement(line, at, number):
+            count += 1
+            yield note
+        if count >= _MAX_FINDINGS:
+            return
+
+
+def _list_lines(text: str, name: str) -> list[str]:
+    """Return lines with continuations joined; of ``pyproject.toml``, only what is fetched."""
+    if name == "pyproject.toml":
+        try:
+            return _list_project(tomllib.loads(text))
+        except (tomllib.TOMLDecodeError, RecursionError):
+            pass
+    return re.sub(r"\\\r?\n", " ", text).splitlines()
+
+
+def _list_project(document: dict[str, object]) -> list[str]:
+    """Return lines that stand for the requirements and sources of a ``pyproject.toml``."""
+    lines: list[str] = []
+    pending: list[tuple[str, object]] = [
+        (key, document.get(key)) for key in ("project", "build-system", "tool", "dependency-groups")
+    ]
+    while pending and len(lines) < _MAX_LINES:
+        key, value = pending.pop()
+        if isinstance(value, dict):
+            pending.extend(
+                (str(part), item) for part, item in value.items() if not _PAGES.match(str(part))
+            )
+            for source in ("git", "url"):
+                if isinstance(address := value.get(source), str):
+                    lines.append(f"x @ {address}" if source == "url" else f"git+{address}")
+        elif isinstance(value, list):
+            pending.extend((key, item) for item in value)
+        elif isinstance(value, str) and ("@" in value or "index" in key or "find-links" in key):
+            lines.append(f"{key} = {value}" if "index" in key or "links" in key else value)
+    return lines
+
+
+def _judge_line(line: str, at: Location, number: int) -> Iterator[Note]:
+    """Judge a line of a configuration: pages about a project are no sources of packages."""
+    if _PAGES.match(line) and "git+" not in line:
+        return
+    match = _SETTING.search(line)
+    if match:
+        yield from _judge_setting(match[1].lower().replace("_", "-"), match[2], at, number)
+        return
+    if "git+" in line or re.search(r"\bgit\s*=|@\s*\w+://|^\s*url\s*=", line) or "--" in line:
+        yield from judge_requirement(line, at, number)
+
+
+def judge_requirement(line: str, at: Location, number: int) -> Iterator[Note]:
+    """Judge one line of a list of requirements; ``number`` is from 1, or 0 where there is none."""
+    text = re.split(r"(?:^|\s)#", line[:4_000], maxsplit=1)[0]
+    where = f" (line {number})" if number else ""
+    options = list(_OPTION.finditer(text))
+    for match in options:
+        option = match[1] or {"i": "index-url", "f": "find-links"}[match[2]]
+        yield from _judge_setting(option, match[3], at, number)
+    if options:
+        return
+    if match := _SETTING.search(text):
+        yield from _judge_setting(match[1].lower().replace("_", "-"), match[2], at, number)
+    elif match := _URL.search(text):
+        yield _judge_address(match[0], at, where)
+    elif _LOCAL.search(text):
+        message = f"A package is taken from a path{where}: {show(text.strip())}."
+        yield found("WB-REQ-004", at, message, detail=show(text.strip()))
+    elif match := _NAME.match(text):
+        name = re.sub(r"[-_.]+", "-", match[1]).lower()
+        if name in _CONFUSING:
+            message = f"The package {show(match[1])} is a name that imitates another one{where}."
+            yield found("WB-REQ-005", at, message, detail=show(match[1]))
+
+
+def _judge_setting(option: str, value: str, at: Location, number: int) -> Iterator[Note]:
+    where = f" (line {number})" if number else ""
+    if option in {"trusted-host", "proxy", "cert"} or (
+        option in {"verify-ssl", "strict-ssl"} and value.lower() in {"false", "0", "no"}
+    ):
+        message = (
+            f"Packages are fetched without checking who sends them{where}: {option} {show(value)}."
+        )
+        yield found("WB-REQ-003", at, message, detail=show(value))
+    elif "://" in value:
+        if value.startswith("http://"):
+            message = f"Packages are fetched without encryption from {show(value)}{where}."
+            yield found("WB-REQ-003", at, message, detail=show(value))
+        elif _is_known_index(value):
+            message = f"Packages are also fetched from the well-known {show(_host(value))}{where}."
+            yield found("WB-REQ-004", at, message, detail=show(value))
+        else:
+            message = f"Packages are fetched from {show(_host(value))}{where}."
+            yield found("WB-REQ-001", at, message, detail=show(value))
+    elif option in {"index-url", "extra-index-url", "find-links"}:
+        message = f"Packages are fetched from {show(value)}{where}."
+        yield found("WB-REQ-004", at, message, detail=show(value))
+
+
+def _judge_address(address: str, at: Location, where: str) -> Note:
+    if _KNOWN_PROJECTS.match(address) or _SPACY.match(address) or _FILES.match(address):
+        message = f"A package is fetched from a repository of a well-known project{where}."
+        return found("WB-REQ-004", at, message, detail=show(address))
+    message = f"A package is fetched from {show(address)} instead of an index{where}."
+    return found("WB-REQ-002", at, message, detail=show(address))
+
+
+def _host(address: str) -> str:
+    return address.partition("://")[2].partition("/")[0].rpartition("@")[2]
+
+
+def _is_known_index(address: str) -> bool:
+    host = _host(address).partition(":")[0].lower()
+    return host in _INDEX_HOSTS or address.startswith(_INDEX_ADDRESSES)
