@@ -16,7 +16,7 @@ from weighbridge.core import printable
 from weighbridge.errors import ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 __all__ = ["YamlTag", "YamlTree", "read_yaml_tree"]
 
@@ -193,16 +193,12 @@ def read_yaml_tree(text: str, *, max_depth: int, max_values: int) -> YamlTree:
     return YamlTree(tuple(builder.documents), tags, builder.total)
 
 
-def _events(text: str, loader: type) -> Iterator[yaml.Event]:
+def _events(text: str, loader: type) -> Generator[yaml.Event]:
     yield from yaml.parse(text, Loader=loader)
 
 
-_CORE_TYPES_TEXT = (
-    "str int float bool null seq map binary timestamp omap pairs set merge value"
-)
-_CORE_TYPES = frozenset(
-    _CORE_TYPES_TEXT.split()
-)
+_CORE_TYPES_TEXT = "str int float bool null seq map binary timestamp omap pairs set merge value"
+_CORE_TYPES = frozenset(_CORE_TYPES_TEXT.split())
 
 
 def _is_core(name: str) -> bool:

@@ -51,33 +51,34 @@ class DocumentCheck:
     names: frozenset[str] = frozenset()
 
 
+_PARSED_NAMES_TEXT = (
+    "conda.yaml conda.yml environment.yaml environment.yml python_env.yaml mlmodel"
+    " .mcp.json mcp.json mcp_config.json claude_desktop_config.json"
+    " devcontainer.json .devcontainer.json"
+    " adapter_config.json"
+)
 _WORKFLOW_NAMES_TEXT = (
     "dvc.yaml dvc.lock docker-compose.yml docker-compose.yaml compose.yml compose.yaml"
     " .gitlab-ci.yml mlproject cog.yaml"
 )
-_WORKFLOW_NAMES = frozenset(
-    _WORKFLOW_NAMES_TEXT.split()
-)
+_WORKFLOW_NAMES = frozenset(_WORKFLOW_NAMES_TEXT.split())
 DOCUMENT_CHECKS: tuple[DocumentCheck, ...] = (
     DocumentCheck("_documents._objects", "check_keras", (b'"class_name"',)),
     DocumentCheck(
         "_documents._remote",
         "check_model_index",
-        (b'"_diffusers_version"',),
-        frozenset({"model_index.json"}),
+        names=frozenset({"model_index.json"}),
     ),
     DocumentCheck(
         "_documents._remote",
         "check_modules",
-        (b"sentence_transformers.",),
-        frozenset({"modules.json"}),
+        names=frozenset({"modules.json"}),
     ),
     DocumentCheck("_documents._tools", "check_package_scripts", names=frozenset({"package.json"})),
     DocumentCheck(
         "_documents._tools",
         "check_tasks",
-        (b"runOn",),
-        frozenset({"tasks.json", "settings.json", "settings.local.json", "hooks.json"}),
+        names=frozenset({"tasks.json", "settings.json", "settings.local.json", "hooks.json"}),
     ),
     DocumentCheck("_documents._tools", "check_commands", names=_WORKFLOW_NAMES),
 )
@@ -123,30 +124,28 @@ KEY_CHECKS: dict[str, tuple[str, str]] = {
 }
 """Checks of the value of one key, at any depth: ``check(value, link, key, at, context)``."""
 
-# Keys that occur in documents of many kinds: they are judged where the document was parsed anyway,
-# and in YAML of these names.
-_ENVIRONMENT_NAMES = frozenset(
-    ["conda.yaml", "conda.yml", "environment.yaml", "environment.yml", "python_env.yaml", "mlmodel"]
+DOCUMENT_NEEDLES: tuple[bytes, ...] = tuple(
+    dict.fromkeys(
+        (
+            b"auto_map",
+            b"trust_remote_code",
+            b"custom_pipeline",
+            b"chat_template",
+            b"_target_",
+            b"_component_",
+            b'"py/',
+            b"__reduce__",
+            *(needle for check in DOCUMENT_CHECKS for needle in check.needles),
+        )
+    )
 )
-_UNSEARCHED = frozenset({"channels", "dependencies", "build_dependencies", "pip"})
-_SHORT = {"chat_template": b"chat_template", "auto_mapping": b"auto_map"}
-_JOINED = (b"py/", b"Command", b"custom_pipeline", b"auto_map")
+"""What must occur in a text before it is parsed at all; the keys of ``KEY_CHECKS`` that loaders
+look for in files of any name."""
 
-
-def _list_needles() -> tuple[bytes, ...]:
-    keys = [key.encode() for key in KEY_CHECKS if key not in _UNSEARCHED]
-    plain = [key for key in keys if not any(part in key for part in _JOINED)]
-    joined = [b"auto_map", b"custom_pipeline", b'"py/', b"CreateCommand", b"StartCommand"]
-    joined += [b"AttachCommand", b"ContentCommand", b"initializeCommand"]
-    checks = [needle for check in DOCUMENT_CHECKS for needle in check.needles]
-    return tuple(dict.fromkeys([*joined, *plain, *checks]))
-
-
-DOCUMENT_NEEDLES = _list_needles()
-"""What must occur in a text before it is parsed at all."""
-
-PARSED_NAMES = frozenset().union(*(check.names for check in DOCUMENT_CHECKS)) | _ENVIRONMENT_NAMES
-"""Names of files that are parsed whatever occurs in them."""
+PARSED_NAMES = frozenset().union(
+    *(check.names for check in DOCUMENT_CHECKS), _PARSED_NAMES_TEXT.split()
+)
+"""Names of files that are parsed whatever occurs in them, for their tools take no other names."""
 
 
 def judge_document(document: Document, at: Location, context: ScanContext) -> Iterator[Note]:

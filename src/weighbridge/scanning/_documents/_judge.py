@@ -15,15 +15,17 @@ from weighbridge.scanning._documents._checks import (
 from weighbridge.scanning._documents._document import Document, show
 from weighbridge.scanning._documents._targets import is_dangerous
 from weighbridge.scanning._documents._words import (
+    YAML_MARKS,
     find_python,
     has_hidden_letters,
     has_yaml_tags,
     hides_yaml,
+    names_keys,
 )
 from weighbridge.scanning._notes import found, inert, not_examined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from weighbridge.core import Limits, Location
     from weighbridge.formats import Text, YamlTag, YamlTree
@@ -45,49 +47,44 @@ _BOMB_RATIO = 20
 _MAX_TAGS = 20
 _BUILDING = "tag:yaml.org,2002:python/"
 # Types of Python that are plain data, whoever builds them.
-_PLAIN_TYPES_TEXT = (
-    "tuple str int float bool list dict none unicode long complex bytes"
-)
-_PLAIN_TYPES = frozenset(
-    _PLAIN_TYPES_TEXT.split()
-)
+_PLAIN_TYPES_TEXT = "tuple str int float bool list dict none unicode long complex bytes"
+_PLAIN_TYPES = frozenset(_PLAIN_TYPES_TEXT.split())
 _NAMING = ("object/apply:", "object/new:", "object:", "name:", "module:", "object/")
 _ALL_NEEDLES = frozenset(DOCUMENT_NEEDLES)
 
 
 def judge_json(
-    text: Text, path: str, at: Location, context: ScanContext, *, named: bool
-) -> Iterator[Note]:
-    """Judge a text that is JSON by its beginning or its name; yields at least one row."""
+    text: Text, path: str, at: Location, context: ScanContext
+) -> Generator[Note, None, bool]:
+    """Judge a text that is JSON by its beginning or its name; False, in silence, if it is not."""
     name = path.rpartition("/")[2]
     names = text.found & _ALL_NEEDLES
     hidden = has_hidden_letters(text)
-    needed = bool(names) or hidden or name in PARSED_NAMES
+    marked = bool(text.found & set(YAML_MARKS))
+    needed = bool(names) or hidden or marked or name in PARSED_NAMES
     size = len(text.data)
     if not needed and (size > _PARSE_ALWAYS_BYTES or not context.budget.can_parse(size)):
         yield inert(at, "json", "names no code to load")
-        return
+        return True
     if not text.whole:
         yield not_examined(at, "json", f"it may name code to load ({_list(names) or 'by escapes'})")
-        return
+        return True
     lines = text.data.count(b"\n")
     context.budget.spend_parsed_bytes(size + _LINE_COST_BYTES * lines)
     try:
         value = _parse(text.data, context.limits, loose=needed)
     except ParseError as error:
-        if needed and (named or hidden or names):
-            reason = f"it may name code to load ({_list(names) or 'unreadable'}), and {error}"
-            yield not_examined(at, "json", reason)
-        elif find_python(text):
-            yield not_examined(at, "code", "source code is not examined yet")
-        else:
-            yield inert(at, "text", "begins like JSON, is not, and names no code to load")
-        return
+        if not needed or (marked and not names):
+            return False
+        reason = f"it may name code to load ({_list(names) or 'unreadable'}), and {error}"
+        yield not_examined(at, "json", reason)
+        return True
     if not needed:
         yield inert(at, "json", "names no code to load")
-        return
+        return True
     hits = _ALL_NEEDLES if hidden else names
     yield from judge_document(Document(name, path, "json", value, hits), at, context)
+    return True
 
 
 def _list(names: frozenset[bytes]) -> str:
@@ -155,7 +152,7 @@ def _judge_unreadable(
 ) -> Iterator[Note]:
     if find_python(text):
         yield not_examined(at, "code", "source code is not examined yet")
-    elif tagged or names or has_hidden_letters(text):
+    elif tagged or hides_yaml(text) or (names and names_keys(text)):
         why = "it has tags (!)" if tagged else f"it may name code to load ({_list(names)})"
         yield not_examined(at, "yaml", f"{why}, and {error}")
     else:

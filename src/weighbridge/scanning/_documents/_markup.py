@@ -36,13 +36,8 @@ _OBJECT_ROOTS = frozenset(
     {"java", "object-stream", "dynamic-proxy", "resourcedictionary", "objectdataprovider"}
 )
 # Documents that are programs, or that tell a tool what to run.
-_ACTING_ROOTS_TEXT = (
-    "stylesheet transform project target beans macros scriptlet component package script job"
-    " xul window application activity manifest configuration workflow-app process definitions"
-    " usercontrol page net pmml policy"
-)
 _ACTING_ROOTS = frozenset(
-    _ACTING_ROOTS_TEXT.split()
+    {"stylesheet", "transform", "beans", "scriptlet", "job", "xul", "workflow-app", "net", "pmml"}
 )
 MARKUP_NEEDLES = (b"<script", b"<?php", b"java.", b"ObjectDataProvider", b"xi:include", b"<!ENTITY")
 _OBJECTS = re.compile(

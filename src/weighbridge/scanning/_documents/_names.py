@@ -17,7 +17,8 @@ __all__ = ["check_name"]
 
 # Most names have nothing in them that any rule below looks at: asked first, for every member.
 _SUSPECT = re.compile(
-    r"[^\x20-\x7e]|(?:^|/)[._]|[:\\]|[ .](?:/|$)|(?i:custom\w{4,6}\.py|(?:^|/)(?:con|prn|aux|nul|com\d|lpt\d)"
+    r"[^\x20-\x7e]|(?:^|/)[._]|[:\\]|[ .](?:/|$)|(?i:customize\.py"
+    r"|(?:^|/)(?:con|prn|aux|nul|com\d|lpt\d)"
     r"(?:[./]|$)|autorun|desktop\.ini|\.(?:lnk|desktop|url|scf|pif|scr|exe|com|bat|cmd|vbs|vbe|js|jse|wsf|hta"
     r"|msi|ps1|sh|jar|dll|so|dylib|app|command|reg|inf|library-ms|settingcontent-ms|searchconnector-ms)$)"
 )

@@ -34,9 +34,7 @@ _DIFFUSERS_LIBRARIES_TEXT = (
     " stable_diffusion paint_by_example kandinsky deepfloyd_if audioldm2 shap_e wuerstchen"
     " latent_diffusion diffusers_modules sentencepiece schedulers k_diffusion"
 )
-_DIFFUSERS_LIBRARIES = frozenset(
-    _DIFFUSERS_LIBRARIES_TEXT.split()
-) - {"diffusers_modules"}
+_DIFFUSERS_LIBRARIES = frozenset(_DIFFUSERS_LIBRARIES_TEXT.split()) - {"diffusers_modules"}
 _CLASS = re.compile(r"[A-Za-z_]\w{0,200}")
 # Components of diffusers itself that its index names by the module inside ``diffusers.pipelines``.
 _DIFFUSERS_MODULE = re.compile(r"[a-z][a-z0-9_]{0,60}")

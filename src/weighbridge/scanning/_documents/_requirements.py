@@ -32,9 +32,7 @@ _INDEX_HOSTS_TEXT = (
     " registry.yarnpkg.com www.piwheels.org piwheels.org wheels.vllm.ai dl.fbaipublicfiles.com"
     " www.paddlepaddle.org.cn pkg.pytorch.org flashinfer.ai docs.vllm.ai"
 )
-_INDEX_HOSTS = frozenset(
-    _INDEX_HOSTS_TEXT.split()
-) - {"storage.googleapis.com"}
+_INDEX_HOSTS = frozenset(_INDEX_HOSTS_TEXT.split()) - {"storage.googleapis.com"}
 _INDEX_ADDRESSES = (
     "https://storage.googleapis.com/jax-releases/",
     "https://storage.googleapis.com/libtpu-releases/",
@@ -50,7 +48,7 @@ _KNOWN_PROJECTS = re.compile(
     r"|open-mmlab|casper-hansen|autogptq|panqiwei|ggerganov|ggml-org|abetlen|speechbrain|espnet|coqui-ai"
     r"|rapidsai|dmlc|onnx|mlflow|iterative|gradio-app|bitsandbytes-foundation|timdettmers|jax-ml"
     r"|thudm|qwenlm|deepseek-ai|mistralai|cohere-ai|anthropics|databricks|mosaicml|eleutherai"
-    r"|bigscience-workshop|laion-ai|compvis|stability-ai|patrick-kidger|suno-ai|snakers4)/",
+    r"|python-trio|mypyc|bigscience-workshop|laion-ai|compvis|stability-ai|patrick-kidger|suno-ai|snakers4)/",
     re.IGNORECASE,
 )
 _SPACY = re.compile(r"https://github\.com/explosion/[\w-]+/releases/download/")
@@ -72,22 +70,33 @@ _LOCAL = re.compile(
 )
 _NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 # Names that were registered to imitate or to replace others; each has been reported.
-_CONFUSING_TEXT = (
-    "torchtriton pytorch-torch torch-triton tensorfow tensorflw tenserflow numppy nunpy numpi"
-    " scikitlearn-learn sckit-learn pytroch py-torch pytorh huggingface-cli hugginface"
-    " hugging-face huggingfacehub tranformers transfomers trasnformers transformrs pandsa"
-    " pandass requestes requets reqeusts urlib3 python-sqlite colourama djanga"
-    " python3-dateutil jeilyfish ctx opeani onnx-runtime langchian beautifulsoup5 cryptograpyh"
-    " crypt0 sklearn-learn deepseeek deepseekai aliyun-ai-labs-snippets-sdk"
-    " ai-labs-snippets-sdk aliyun-ai-labs-sdk ultralytcs tokenziers acclerate peftt"
+_POPULAR_TEXT = (
+    "accelerate anthropic bitsandbytes colorama cryptography datasets deepseek diffusers django"
+    " evaluate fastapi gradio huggingface-hub joblib jellyfish langchain lightgbm lightning"
+    " matplotlib mlflow networkx nltk onnxruntime openai opencv-python pandas pillow protobuf"
+    " pydantic pytorch-lightning requests safetensors scikit-learn selenium sentence-transformers"
+    " sentencepiece sqlalchemy streamlit tensorflow tensorboard tiktoken tokenizers torchaudio"
+    " torchvision transformers ultralytics urllib3 xgboost xformers beautifulsoup4 setuptools"
 )
+_POPULAR = frozenset(_POPULAR_TEXT.split())
+_SQUATTED_CHARACTERS = 6
+# Names that were used to imitate or to replace others, and are further away from them.
 _CONFUSING = frozenset(
-    _CONFUSING_TEXT.split()
+    {
+        "torchtriton",
+        "huggingface-cli",
+        "python3-dateutil",
+        "deepseekai",
+        "pytorch-torch",
+        "py-torch",
+    }
 )
-_SECTION = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
+# Real ones, one letter away from another.
+_REAL_NEIGHBOURS = frozenset({"beautifulsoup", "tensorflow1", "tensorboardx", "urllib", "urllib2"})
 # Where an address in a configuration is a page about the project and nothing that is fetched.
 _PAGES = re.compile(
-    r"^\s*[\"']?(?:url|home[-_ ]?page|documentation|repository|source|download[-_]url|project[-_]urls?"
+    r"^\s*[\"']?(?:url|home[-_ ]?page|documentation|repository|source|download[-_]url"
+    r"|project[-_]urls?"
     r"|bug[-_ ]?tracker|issues?|changelog|docs|author|description|license|classifiers|funding)",
     re.IGNORECASE,
 )
@@ -139,9 +148,8 @@ def _list_project(document: dict[str, object]) -> list[str]:
             pending.extend(
                 (str(part), item) for part, item in value.items() if not _PAGES.match(str(part))
             )
-            for source in ("git", "url"):
-                if isinstance(address := value.get(source), str):
-                    lines.append(f"x @ {address}" if source == "url" else f"git+{address}")
+            addresses = (("x @ ", value.get("url")), ("git+", value.get("git")))
+            lines.extend(f"{way}{one}" for way, one in addresses if isinstance(one, str))
         elif isinstance(value, list):
             pending.extend((key, item) for item in value)
         elif isinstance(value, str) and ("@" in value or "index" in key or "find-links" in key):
@@ -171,18 +179,37 @@ def judge_requirement(line: str, at: Location, number: int) -> Iterator[Note]:
         yield from _judge_setting(option, match[3], at, number)
     if options:
         return
-    if match := _SETTING.search(text):
-        yield from _judge_setting(match[1].lower().replace("_", "-"), match[2], at, number)
-    elif match := _URL.search(text):
-        yield _judge_address(match[0], at, where)
+    if setting := _SETTING.search(text):
+        yield from _judge_setting(setting[1].lower().replace("_", "-"), setting[2], at, number)
+    elif address := _URL.search(text):
+        yield _judge_address(address[0], at, where)
     elif _LOCAL.search(text):
         message = f"A package is taken from a path{where}: {show(text.strip())}."
         yield found("WB-REQ-004", at, message, detail=show(text.strip()))
-    elif match := _NAME.match(text):
-        name = re.sub(r"[-_.]+", "-", match[1]).lower()
-        if name in _CONFUSING:
-            message = f"The package {show(match[1])} is a name that imitates another one{where}."
-            yield found("WB-REQ-005", at, message, detail=show(match[1]))
+    elif package := _NAME.match(text):
+        name = re.sub(r"[-_.]+", "-", package[1]).lower()
+        if name in _CONFUSING or _imitates(name):
+            message = f"The package {show(package[1])} has a name that imitates another one{where}."
+            yield found("WB-REQ-005", at, message, detail=show(package[1]))
+
+
+def _imitates(name: str) -> bool:
+    """Return whether a name is one slip of the hand away from a popular one."""
+    if len(name) < _SQUATTED_CHARACTERS or name in _POPULAR or name in _REAL_NEIGHBOURS:
+        return False
+    return any(abs(len(name) - len(one)) <= 1 and _is_slip(name, one) for one in _POPULAR)
+
+
+def _is_slip(name: str, other: str) -> bool:
+    """Return whether one letter is missing, added, changed, or swapped with its neighbour."""
+    start = 0
+    while start < min(len(name), len(other)) and name[start] == other[start]:
+        start += 1
+    rest, wanted = name[start:], other[start:]
+    if rest[1:] == wanted[1:]:
+        return True
+    swapped = rest[1:2] + rest[:1] + rest[2:]
+    return rest[1:] == wanted or rest == wanted[1:] or swapped == wanted
 
 
 def _judge_setting(option: str, value: str, at: Location, number: int) -> Iterator[Note]:
@@ -198,7 +225,7 @@ def _judge_setting(option: str, value: str, at: Location, number: int) -> Iterat
         if value.startswith("http://"):
             message = f"Packages are fetched without encryption from {show(value)}{where}."
             yield found("WB-REQ-003", at, message, detail=show(value))
-        elif _is_known_index(value):
+        elif _is_known_index(value) or _KNOWN_PROJECTS.match(value):
             message = f"Packages are also fetched from the well-known {show(_host(value))}{where}."
             yield found("WB-REQ-004", at, message, detail=show(value))
         else:

@@ -45,18 +45,14 @@ _PLAIN_NAMES_TEXT = (
     " builtins.bool builtins.list builtins.dict builtins.tuple builtins.set math.sqrt"
     " torch.cuda.is_available torch.manual_seed torch.set_float32_matmul_precision"
 )
-_PLAIN_NAMES = frozenset(
-    _PLAIN_NAMES_TEXT.split()
-)
+_PLAIN_NAMES = frozenset(_PLAIN_NAMES_TEXT.split())
 _SPELLING = re.compile(r"(?:[A-Za-z_]\w*\.)+[A-Z]\w*")
 _FUNCTIONS_THAT_RUN_TEXT = (
     "system popen exec eval compile __import__ spawn spawnl spawnv execv execve execl run"
     " call Popen check_output check_call getoutput loads load import_module run_path"
     " run_module rmtree unlink remove open"
 )
-_FUNCTIONS_THAT_RUN = frozenset(
-    _FUNCTIONS_THAT_RUN_TEXT.split()
-)
+_FUNCTIONS_THAT_RUN = frozenset(_FUNCTIONS_THAT_RUN_TEXT.split())
 _EXECUTING_BUILTINS = frozenset({"eval", "exec", "compile", "open", "getattr", "__import__"})
 # What a class of a plain package may still do: fetch, read, or call something by its arguments.
 _ACTS = re.compile(

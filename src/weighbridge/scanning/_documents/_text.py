@@ -19,10 +19,12 @@ from weighbridge.scanning._documents._words import (
     JSON_NEEDLES,
     JSON_START,
     JSON_SUFFIXES,
+    LARGE_JSON_NEEDLES,
     PATTERNS,
     PROSE_SUFFIXES,
     TABLE_SUFFIXES,
     TEXT_NEEDLES,
+    YAML_MARKS,
     YAML_SUFFIXES,
     find_python,
     has_yaml_tags,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["examine_text"]
 
 _MAX_WHOLE_BYTES = 32 * 1024 * 1024
+_LARGE_JSON_BYTES = 4 * 1024 * 1024
 _START_BYTES = 1024 * 1024
 _SECRETS = frozenset(SECRET_NEEDLES)
 _MARKUP = frozenset(MARKUP_NEEDLES)
@@ -48,7 +51,7 @@ _DOCUMENTS = frozenset(DOCUMENT_NEEDLES)
 _MARKUP_SUFFIXES = frozenset({"xml", "pmml", "xsl", "xslt", "xaml", "rdf", "dae", "urdf", "plist"})
 _SCRIPTS = (b"<script", b"<?php")
 _FORMULA = re.compile(
-    rb"(?:^|[,;\t\"'])\s*[=+@-]\s*(?:[A-Za-z ]{1,30}\|\s*'|(?:WEBSERVICE|HYPERLINK|IMPORT[A-Z]+)\()",
+    rb"(?:^|[,;\t\"'])\s*[=+@-]\s*(?:[A-Za-z ]{1,30}\|\s*'|(?:WEBSERVICE|HYPERLINK|IMPORT\w+)\()",
     re.MULTILINE,
 )
 # A line of a path file that Python executes at each start (``site.addpackage``).
@@ -74,7 +77,7 @@ def examine_text(
     is_json = begins_like_json or suffix in JSON_SUFFIXES
     text = read_text(
         source,
-        JSON_NEEDLES if is_json else TEXT_NEEDLES,
+        _choose_needles(source, is_json=is_json),
         max_whole_bytes=_MAX_WHOLE_BYTES,
         patterns=PATTERNS,
         spend=context.budget.spend_text_bytes,
@@ -88,10 +91,34 @@ def examine_text(
     elif suffix in JINJA_SUFFIXES or start.startswith((b"{%", b"{{", b"{#")):
         yield from examine_template(start.decode("utf-8", "replace"), at, context)
     elif is_json:
-        yield from judge_json(text, path, at, context, named=suffix in JSON_SUFFIXES)
+        if not (yield from judge_json(text, path, at, context)):
+            yield from _examine_like_json(source, path, at, context)
     else:
         yield from _judge_other(text, source, path, at, context)
     return True
+
+
+def _examine_like_json(
+    source: ByteSource, path: str, at: Location, context: ScanContext
+) -> Iterator[Note]:
+    """Examine what only begins like JSON, or is only named so, as any other text."""
+    text = read_text(
+        source,
+        TEXT_NEEDLES,
+        max_whole_bytes=_MAX_WHOLE_BYTES,
+        patterns=PATTERNS,
+        spend=context.budget.spend_text_bytes,
+    )
+    if text is None:
+        yield not_examined(at, "text", "it changed while it was read")
+    else:
+        yield from _judge_other(text, source, path, at, context)
+
+
+def _choose_needles(source: ByteSource, *, is_json: bool) -> tuple[bytes, ...]:
+    if not is_json:
+        return TEXT_NEEDLES
+    return JSON_NEEDLES if source.size_bytes <= _LARGE_JSON_BYTES else LARGE_JSON_NEEDLES
 
 
 def _examine_decoded(
@@ -148,8 +175,7 @@ def _may_be_yaml(text: Text) -> bool:
 
     A tag alone says so only if it is one of Python's: words may begin with an exclamation mark.
     """
-    marks = (b"!python", b"tag:yaml", b"%TAG")
-    if text.found & {*marks, *_DOCUMENTS}:
+    if text.found & {*YAML_MARKS, *_DOCUMENTS}:
         return True
     return text.matches(PATTERNS[1]) and has_yaml_tags(text)
 

@@ -19,35 +19,34 @@ if TYPE_CHECKING:
     from weighbridge.scanning._documents._document import Document, Link
     from weighbridge.scanning._notes import Note
 
-__all___TEXT = (
-    "check_channels check_commands check_dependencies check_lifecycle check_loader_module"
-    " check_package_scripts check_python_model check_servers check_tasks"
-)
-__all__ = __all___TEXT.split()
+__all__ = [
+    "check_channels",
+    "check_commands",
+    "check_dependencies",
+    "check_lifecycle",
+    "check_loader_module",
+    "check_package_scripts",
+    "check_python_model",
+    "check_servers",
+    "check_tasks",
+]
 
 # What npm runs without being asked once the package is installed.
-_NPM_HOOKS_TEXT = (
-    "preinstall install postinstall prepare prepublish prepack postpack dependencies"
-    " preprepare postprepare"
-)
-_NPM_HOOKS = frozenset(
-    _NPM_HOOKS_TEXT.split()
-)
+_NPM_HOOKS = frozenset({"preinstall", "install", "postinstall"})
 _OWN_LOADER = re.compile(r"mlflow\.[a-z_]+(?:\.(?:model|flavor|pyfunc|loaders)\w*)*")
 _CHANNELS_TEXT = (
     "conda-forge defaults pytorch pytorch-nightly nvidia nvidia/label/cuda anaconda main"
     " bioconda huggingface fastai r rapidsai intel microsoft xformers pyg dglteam nodefaults"
     " esri intel/label/dev salilab omnia open3d-admin fastchan apple free"
 )
-_CHANNELS = frozenset(
-    _CHANNELS_TEXT.split()
-)
+_CHANNELS = frozenset(_CHANNELS_TEXT.split())
 _CHANNEL_HOST = re.compile(
     r"https?://(?:conda\.anaconda\.org|repo\.anaconda\.com|repo\.continuum\.io|mirrors\.[\w.-]+)/"
 )
 _SETTINGS = re.compile(
     r"(?:^|/)\.(?:vscode|idea|cursor|devcontainer|claude|zed)/|devcontainer\.json"
 )
+_COMMAND_KEYS = ("cmd", "command", "entrypoint", "run")
 _RUN = re.compile(
     r"curl|wget|base64|/dev/tcp|powershell|mshta|\beval\b|\bexec\b|\|\s*(?:ba|z)?sh\b",
     re.IGNORECASE,
@@ -123,9 +122,8 @@ def check_commands(document: Document, at: Location, _: ScanContext) -> Iterator
     """
     texts: list[str] = []
     for _link, mapping in walk(document.value):
-        for key in ("cmd", "command", "entrypoint", "run"):
-            if text := _command(mapping.get(key)):
-                texts.append(text)
+        found_here = (_command(mapping.get(key)) for key in _COMMAND_KEYS)
+        texts.extend(text for text in found_here if text)
     fetching = [text for text in texts if _RUN.search(text)]
     if fetching and not _is_workflow(document.path):
         message = f"A command of this file fetches or hides what it runs: {show(fetching[0])}."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.scanning._documents._checks import DOCUMENT_NEEDLES
 from weighbridge.scanning._documents._markup import MARKUP_NEEDLES
-from weighbridge.scanning._documents._secrets import SECRET_NEEDLES
+from weighbridge.scanning._documents._secrets import COMMON_NEEDLES, SECRET_NEEDLES
 
 if TYPE_CHECKING:
     from weighbridge.formats import Text
@@ -19,15 +19,18 @@ __all__ = [
     "JSON_NEEDLES",
     "JSON_START",
     "JSON_SUFFIXES",
+    "LARGE_JSON_NEEDLES",
     "PATTERNS",
     "PROSE_SUFFIXES",
     "TABLE_SUFFIXES",
     "TEXT_NEEDLES",
+    "YAML_MARKS",
     "YAML_SUFFIXES",
     "find_python",
     "has_hidden_letters",
     "has_yaml_tags",
     "hides_yaml",
+    "names_keys",
 ]
 
 # How JSON may hide the letters of names: an escaped letter makes the search worthless.
@@ -35,16 +38,19 @@ _ESCAPES = (b"\\u00", b"\\/")
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:2[fF]|[4-6]|7[0-9aA])|\\/")
 _KEYWORDS = (b"import ", b"def ", b"class ")
 # Tags by which YAML builds objects, plain, in full, by a directive, and with escaped letters.
-_YAML_MARKS = (b"!python", b"tag:yaml", b"%TAG")
+YAML_MARKS = (b"!python", b"tag:yaml", b"%TAG")
 _YAML_HIDDEN_TAG = re.compile(rb"![^\s!%]{0,200}%[0-9A-Fa-f]{2}")
 # A program and its topic, as spreadsheets take them; or a function that sends a cell away.
 _FORMULAS = (b"|'", b"=WEBSERVICE(", b"=HYPERLINK(", b"=IMPORT")
-JSON_NEEDLES = (*DOCUMENT_NEEDLES, *_ESCAPES, *SECRET_NEEDLES)
+JSON_NEEDLES = (*DOCUMENT_NEEDLES, *_ESCAPES, *YAML_MARKS[:2], *SECRET_NEEDLES)
 """What JSON is searched for; each costs time, so they are few and short."""
+
+LARGE_JSON_NEEDLES = (*DOCUMENT_NEEDLES, *_ESCAPES, *YAML_MARKS[:2], *COMMON_NEEDLES)
+"""What JSON of many megabytes is searched for, which is a vocabulary or a table."""
 
 TEXT_NEEDLES = tuple(
     dict.fromkeys(
-        (*DOCUMENT_NEEDLES, *MARKUP_NEEDLES, *_KEYWORDS, *_YAML_MARKS, *_FORMULAS, *SECRET_NEEDLES)
+        (*DOCUMENT_NEEDLES, *MARKUP_NEEDLES, *_KEYWORDS, *YAML_MARKS, *_FORMULAS, *SECRET_NEEDLES)
     )
 )
 """What any other text is searched for."""
@@ -95,6 +101,19 @@ _YAML_ESCAPE = re.compile(rb"\\(?:x[2-7]|u00[2-7]|U000000[2-7]|\r?\n)")
 _YAML_ALIAS = re.compile(rb"[\[,:-][ \t]*\*[\w.-]+[ \t]*(?:[,\]\r\n#]|\Z)")
 
 
+_KEY = re.compile(
+    rb"(?:^|[\s{,\"'-])(?:"
+    + b"|".join(re.escape(n.strip(b'"')) for n in DOCUMENT_NEEDLES)
+    + rb")\w{0,20}[\"']?[ \t]*:",
+    re.MULTILINE,
+)
+
+
+def names_keys(text: Text) -> bool:
+    """Return whether one of the keys stands where a key of YAML or JSON could."""
+    return not text.whole or _KEY.search(text.data) is not None
+
+
 def find_python(text: Text) -> bool:
     """Return whether a text looks like Python, whatever its name."""
     if not text.found & set(_KEYWORDS):
@@ -114,7 +133,7 @@ def has_hidden_letters(text: Text) -> bool:
 def has_yaml_tags(text: Text) -> bool:
     """Return whether a text may have tags, if it is YAML."""
     return bool(
-        text.found & set(_YAML_MARKS)
+        text.found & set(YAML_MARKS)
         or text.matches(_YAML_HIDDEN_TAG)
         or _YAML_TAG.search(text.data)
     )

@@ -360,7 +360,7 @@ RULES: tuple[Rule, ...] = (
             "A package whose name has been used to imitate another one, or to replace one "
             "of a private index."
         ),
-        example="`torchtriton`, `tensorfow`",
+        example="`torchtriton`, `huggingface-cli`",
         fix="Write the name of the package that is meant.",
         cwe=(1357,),
         atlas=("AML.T0010",),
