@@ -10,11 +10,18 @@ from weighbridge.errors import ParseError
 __all__ = ["read_json_loose"]
 
 # A text is passed over whole, so that nothing in it counts as a comment or a bracket.
+# What is never closed ends with the text, so that nothing is looked at twice.
 _PARTS = re.compile(
-    r'"(?:[^"\\]|\\.)*+"|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])|#[^\n]*|[\[{]|[\]}]', re.DOTALL
+    r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|,(?=\s*+[}\]])|#[^\n]*+'
+    r"|[\[{]|[\]}]",
+    re.DOTALL,
 )
 # Names without quotes and texts in single quotes, as JSON5 and JavaScript have them.
-_LOOSE = re.compile(r""""(?:[^"\\]|\\.)*+"|'((?:[^'\\]|\\.)*+)'|([A-Za-z_$][\w$]*+)(?=\s*:)""")
+_LOOSE = re.compile(
+    r""""(?:[^"\\]|\\.)*+(?:"|\\?\Z)|'((?:[^'\\]|\\.)*+)(?:'|\\?\Z)"""
+    r"""|(?<![\w$])([A-Za-z_$][\w$]*+)(?=\s*+:)""",
+    re.DOTALL,
+)
 _EARLIER = "\0earlier"
 
 

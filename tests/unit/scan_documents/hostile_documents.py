@@ -154,7 +154,7 @@ _SECRETS = [
     _text("a.txt", f"ghp_{_MIXED[:36]}\n", "WB-SEC-001"),
     _text("a.yaml", f"openai: sk-{_MIXED[:48]}\n", "WB-SEC-001"),
     _text("a.env", f"ANTHROPIC=sk-ant-api03-{(_MIXED * 2)[:93]}AA\n", "WB-SEC-001"),
-    _text("a.txt", f"xoxb-123456789012-{_MIXED[:24]}\n", "WB-SEC-001"),
+    _text("a.txt", f"xoxb-902384756120-{_MIXED[:24]}\n", "WB-SEC-001"),
     _text("a.txt", f"key=AIza{_MIXED[:35]}\n", "WB-SEC-001"),
     _text("a.ini", f"WANDB_API_KEY={_HEX}\n", "WB-SEC-001"),
     _text("id.txt", f"-----BEGIN RSA PRIVATE {'KEY'}-----\n{_BODY}\n", "WB-SEC-002"),

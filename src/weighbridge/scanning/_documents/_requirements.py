@@ -100,7 +100,8 @@ _PAGES = re.compile(
     r"|bug[-_ ]?tracker|issues?|changelog|docs|author|description|license|classifiers|funding)",
     re.IGNORECASE,
 )
-_CONFIGURATIONS = ("pyproject.toml", "setup.cfg", "pipfile", "uv.toml", ".lock")
+_CONFIGURATIONS = ("pyproject.toml", "setup.cfg", "pipfile", "uv.toml")
+_SOURCE = re.compile(r"^\s*url\s*=\s*[\"'](https?://[^\"']+)")
 
 
 def is_requirements(name: str, path: str) -> bool:
@@ -113,13 +114,14 @@ def is_requirements(name: str, path: str) -> bool:
 def check_requirements(text: str, name: str, at: Location) -> Iterator[Note]:
     """Yield what a list of packages, or a configuration of their installers, fetches from where."""
     count = 0
-    configuration = name.endswith(_CONFIGURATIONS)
+    judge = _judge_lock if name.endswith(".lock") else judge_requirement
+    if name.endswith(_CONFIGURATIONS):
+        judge = _judge_line
     for number, line in enumerate(_list_lines(text, name)[:_MAX_LINES], 1):
         bare = line.strip()
         if not bare or bare.startswith(("#", "//", ";")):
             continue
-        notes = _judge_line(line, at, number) if configuration else None
-        for note in notes if notes is not None else judge_requirement(line, at, number):
+        for note in judge(line, at, number):
             count += 1
             yield note
         if count >= _MAX_FINDINGS:
@@ -159,6 +161,9 @@ def _list_project(document: dict[str, object]) -> list[str]:
 
 def _judge_line(line: str, at: Location, number: int) -> Iterator[Note]:
     """Judge a line of a configuration: pages about a project are no sources of packages."""
+    if (source := _SOURCE.match(line)) and at.file.lower().endswith("pipfile"):
+        yield from _judge_setting("index-url", source[1], at, number)
+        return
     if _PAGES.match(line) and "git+" not in line:
         return
     match = _SETTING.search(line)
@@ -167,6 +172,14 @@ def _judge_line(line: str, at: Location, number: int) -> Iterator[Note]:
         return
     if "git+" in line or re.search(r"\bgit\s*=|@\s*\w+://|^\s*url\s*=", line) or "--" in line:
         yield from judge_requirement(line, at, number)
+
+
+def _judge_lock(line: str, at: Location, number: int) -> Iterator[Note]:
+    """Judge a line of a lock file: every address in it is where a package was found."""
+    for match in _URL.finditer(line[:4_000]):
+        if not _is_known_index(match[0]) and not _KNOWN_PROJECTS.match(match[0]):
+            yield _judge_address(match[0], at, f" (line {number})")
+            return
 
 
 def judge_requirement(line: str, at: Location, number: int) -> Iterator[Note]:
@@ -237,7 +250,8 @@ def _judge_setting(option: str, value: str, at: Location, number: int) -> Iterat
 
 
 def _judge_address(address: str, at: Location, where: str) -> Note:
-    if _KNOWN_PROJECTS.match(address) or _SPACY.match(address) or _FILES.match(address):
+    known = _KNOWN_PROJECTS.match(address) or _SPACY.match(address) or _FILES.match(address)
+    if known or (address.startswith("https://") and _is_known_index(address)):
         message = f"A package is fetched from a repository of a well-known project{where}."
         return found("WB-REQ-004", at, message, detail=show(address))
     message = f"A package is fetched from {show(address)} instead of an index{where}."

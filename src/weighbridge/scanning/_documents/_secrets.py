@@ -51,7 +51,7 @@ def _kind(needle: str, pattern: str, what: str, rule: str = "001", bits: float =
     return _Kind(needle.encode(), re.compile(pattern.encode()), what, f"WB-SEC-{rule}", bits)
 
 
-_KEY_BODY = r"((?:[A-Za-z0-9+/=:,. -]|\\n|\s){100,20000})"
+_KEY_BODY = r"((?:[A-Za-z0-9+/=:,. -]|\\n|\s){100,20000}+)"
 _AWS = r"[\"']?\s*[=:]\s*[\"']?([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
 _WANDB = r"[\"']?\]?\s*[=:(]\s*[\"']?([0-9a-f]{40})(?![0-9a-f])"
 _USER = r"://[^\s/:@\"'<>{}$%()\[\]|\\`,;]{1,80}:"
@@ -96,7 +96,7 @@ _KINDS = (
     _token("eyJ", r"[\w-]{10,2000}\.eyJ[\w-]{10,4000}\.[\w-]{40,1000}", "a signed web token", 3.5),
     _kind(
         "PRIVATE KEY",
-        r"PRIVATE KEY(?: BLOCK)?-----(?:\\n|\s|\\r)*" + _KEY_BODY,
+        r"PRIVATE KEY(?: BLOCK)?-----(?:\\n|\s|\\r){0,200}+" + _KEY_BODY,
         "a private key",
         "002",
         3.5,
