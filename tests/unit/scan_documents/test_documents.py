@@ -19,6 +19,8 @@ ORDINARY: list[tuple[str, str]] = [
     ("modules.json", '[{"path": "", "type": "sentence_transformers.models.Transformer"}]'),
     ("h.yaml", "_target_: torch.optim.AdamW\nlr: 0.1\n"),
     ("h.yaml", "m: {_target_: nemo.collections.asr.modules.ConvASREncoder}\n"),
+    ("v1-inference.yaml", "model:\n  target: ldm.models.diffusion.ddpm.X\n  params: {a: 1}\n"),
+    ("h.yaml", "build:\n  target: x86.linux\n"),
     ("h.yaml", "a: &a {x: 1}\nb: {<<: *a}\nc: *a\n"),
     ("h.yaml", "a: !!float 1\nb: !!python/tuple [1, 2]\n"),
     ("MLmodel", "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n"),

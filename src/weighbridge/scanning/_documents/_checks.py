@@ -63,6 +63,7 @@ _WORKFLOW_NAMES_TEXT = (
 )
 _WORKFLOW_NAMES = frozenset(_WORKFLOW_NAMES_TEXT.split())
 DOCUMENT_CHECKS: tuple[DocumentCheck, ...] = (
+    DocumentCheck("_documents._targets", "check_config_targets", (b"target:", b'"target"')),
     DocumentCheck("_documents._objects", "check_keras", (b'"class_name"',)),
     DocumentCheck(
         "_documents._remote",
@@ -93,6 +94,7 @@ KEY_CHECKS: dict[str, tuple[str, str]] = {
     "base_model_name_or_path": ("_documents._remote", "check_base_model"),
     "chat_template": ("_documents._templates", "check_template"),
     "_target_": ("_documents._targets", "check_target"),
+    "class_path": ("_documents._targets", "check_target"),
     "_component_": ("_documents._targets", "check_target"),
     "py/object": ("_documents._objects", "check_jsonpickle"),
     "py/reduce": ("_documents._objects", "check_jsonpickle"),
@@ -133,6 +135,7 @@ DOCUMENT_NEEDLES: tuple[bytes, ...] = tuple(
             b"chat_template",
             b"_target_",
             b"_component_",
+            b"class_path",
             b'"py/',
             b"__reduce__",
             *(needle for check in DOCUMENT_CHECKS for needle in check.needles),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from weighbridge.scanning._documents._document import show, write_place
+from weighbridge.scanning._documents._document import show, walk, write_place
 from weighbridge.scanning._notes import found
 from weighbridge.scanning._pickle._danger import DANGEROUS_MODULES, DANGEROUS_NAMES
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from weighbridge.core import Location
     from weighbridge.scanning._context import ScanContext
-    from weighbridge.scanning._documents._document import Link
+    from weighbridge.scanning._documents._document import Document, Link
     from weighbridge.scanning._notes import Note
 
-__all__ = ["check_expression", "check_target", "is_dangerous", "judge_name"]
+__all__ = ["check_config_targets", "check_expression", "check_target", "is_dangerous", "judge_name"]
 
 # Modules under which a class may be built: it sets up a network, a loss, an optimizer, a transform
 # or a container, and does nothing else. A name counts only if it is a class by its spelling and
@@ -46,6 +46,8 @@ _PLAIN_NAMES_TEXT = (
     " torch.cuda.is_available torch.manual_seed torch.set_float32_matmul_precision"
 )
 _PLAIN_NAMES = frozenset(_PLAIN_NAMES_TEXT.split())
+_DIFFUSION_PACKAGES = ("ldm.m", "sgm.m", "ldm.lr_scheduler.", "cldm.", "taming.modules.")
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
 _SPELLING = re.compile(r"(?:[A-Za-z_]\w*\.)+[A-Z]\w*")
 _FUNCTIONS_THAT_RUN_TEXT = (
     "system popen exec eval compile __import__ spawn spawnl spawnv execv execve execl run"
@@ -62,6 +64,19 @@ _EXPRESSION = re.compile(
     r"__|\b(?:import|exec|eval|compile|open|globals|getattr|os|sys|subprocess|builtins|pickle"
     r"|socket|urllib|requests|shutil)\b"
 )
+
+
+def check_config_targets(document: Document, at: Location, _: ScanContext) -> Iterator[Note]:
+    """Judge ``target`` beside ``params``: latent diffusion and others import it and call it.
+
+    ``target`` alone is a word of many kinds of documents, and counts only if it is dangerous.
+    """
+    for link, mapping in walk(document.value):
+        name = mapping.get("target")
+        if not isinstance(name, str) or _DOTTED.fullmatch(name) is None:
+            continue
+        if is_dangerous(name) or ("params" in mapping and not name.startswith(_DIFFUSION_PACKAGES)):
+            yield from judge_name(name, write_place(link, "target"), at)
 
 
 def check_target(

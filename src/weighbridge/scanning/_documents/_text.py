@@ -20,6 +20,7 @@ from weighbridge.scanning._documents._words import (
     JSON_START,
     JSON_SUFFIXES,
     LARGE_JSON_NEEDLES,
+    LARGE_TEXT_NEEDLES,
     PATTERNS,
     PROSE_SUFFIXES,
     TABLE_SUFFIXES,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["examine_text"]
 
 _MAX_WHOLE_BYTES = 32 * 1024 * 1024
-_LARGE_JSON_BYTES = 4 * 1024 * 1024
+_LARGE_BYTES = 1024 * 1024
 _START_BYTES = 1024 * 1024
 _SECRETS = frozenset(SECRET_NEEDLES)
 _MARKUP = frozenset(MARKUP_NEEDLES)
@@ -116,9 +117,9 @@ def _examine_like_json(
 
 
 def _choose_needles(source: ByteSource, *, is_json: bool) -> tuple[bytes, ...]:
-    if not is_json:
-        return TEXT_NEEDLES
-    return JSON_NEEDLES if source.size_bytes <= _LARGE_JSON_BYTES else LARGE_JSON_NEEDLES
+    if source.size_bytes > _LARGE_BYTES:
+        return LARGE_JSON_NEEDLES if is_json else LARGE_TEXT_NEEDLES
+    return JSON_NEEDLES if is_json else TEXT_NEEDLES
 
 
 def _examine_decoded(

@@ -20,6 +20,7 @@ __all__ = [
     "JSON_START",
     "JSON_SUFFIXES",
     "LARGE_JSON_NEEDLES",
+    "LARGE_TEXT_NEEDLES",
     "PATTERNS",
     "PROSE_SUFFIXES",
     "TABLE_SUFFIXES",
@@ -45,8 +46,8 @@ _FORMULAS = (b"|'", b"=WEBSERVICE(", b"=HYPERLINK(", b"=IMPORT")
 JSON_NEEDLES = (*DOCUMENT_NEEDLES, *_ESCAPES, *YAML_MARKS[:2], *SECRET_NEEDLES)
 """What JSON is searched for; each costs time, so they are few and short."""
 
-LARGE_JSON_NEEDLES = (*DOCUMENT_NEEDLES, *_ESCAPES, *YAML_MARKS[:2], *COMMON_NEEDLES)
-"""What JSON of many megabytes is searched for, which is a vocabulary or a table."""
+LARGE_JSON_NEEDLES = (*DOCUMENT_NEEDLES, *_ESCAPES, *COMMON_NEEDLES)
+"""What JSON of megabytes is searched for, which is a vocabulary or a table."""
 
 TEXT_NEEDLES = tuple(
     dict.fromkeys(
@@ -54,6 +55,12 @@ TEXT_NEEDLES = tuple(
     )
 )
 """What any other text is searched for."""
+
+LARGE_TEXT_NEEDLES = (
+    *(needle for needle in TEXT_NEEDLES if needle not in SECRET_NEEDLES),
+    *COMMON_NEEDLES,
+)
+"""The same for any other text."""
 
 # What follows a bracket decides, unless nothing but white space follows as far as we look.
 JSON_START = re.compile(
