@@ -48,7 +48,7 @@ _SETTINGS = re.compile(
 )
 _COMMAND_KEYS = ("cmd", "command", "entrypoint", "run")
 _RUN = re.compile(
-    r"curl|wget|base64|/dev/tcp|powershell|mshta|\beval\b|\bexec\b|\|\s*(?:ba|z)?sh\b",
+    r"curl|wget|base64|/dev/tcp|powershell|mshta|\beval\b|\bexec\b|\|\s*\w{0,2}sh\b",
     re.IGNORECASE,
 )
 

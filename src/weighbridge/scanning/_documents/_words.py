@@ -110,7 +110,7 @@ _YAML_ALIAS = re.compile(rb"[\[,:-][ \t]*\*[\w.-]+[ \t]*(?:[,\]\r\n#]|\Z)")
 
 _KEY = re.compile(
     rb"(?:^|[\s{,\"'-])(?:"
-    + b"|".join(re.escape(n.strip(b'"')) for n in DOCUMENT_NEEDLES)
+    + b"|".join(re.escape(n.strip(b'"')) for n in DOCUMENT_NEEDLES if b":" not in n)
     + rb")\w{0,20}[\"']?[ \t]*:",
     re.MULTILINE,
 )
