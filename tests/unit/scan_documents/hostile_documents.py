@@ -71,7 +71,7 @@ _OBJECTS = [
     _json("a.json", {"_target_": "src.models.Net"}, "WB-DOC-006"),
     _json("a.json", {"_target_": "torch.nn.Linear.load_state_dict"}, "WB-DOC-006"),
     _json("a.json", {"_target_": "UNet", "x": "$__import__('os').system('id')"}, "WB-DOC-005"),
-    _json("a.json", {"_target_": "UNet", "x": "$torch.device(0)"}, "WB-DOC-017"),
+    _json("a.json", {"_target_": "UNet", "x": "$open('x')"}, "WB-DOC-017"),
     _text("t.yaml", "model:\n  _component_: os.system\n", "WB-DOC-005"),
     _text("t.yaml", "model:\n  class_path: os.system\n  init_args: {}\n", "WB-DOC-005"),
     _text("t.yaml", "model:\n  target: os.system\n  params: {command: id}\n", "WB-DOC-005"),

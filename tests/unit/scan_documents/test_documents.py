@@ -20,6 +20,7 @@ ORDINARY: list[tuple[str, str]] = [
     ("h.yaml", "_target_: torch.optim.AdamW\nlr: 0.1\n"),
     ("h.yaml", "m: {_target_: nemo.collections.asr.modules.ConvASREncoder}\n"),
     ("v1-inference.yaml", "model:\n  target: ldm.models.diffusion.ddpm.X\n  params: {a: 1}\n"),
+    ("inference.json", '{"net": {"_target_": "UNet"}, "x": "$@net.y * 2"}'),
     ("h.yaml", "build:\n  target: x86.linux\n"),
     ("h.yaml", "a: &a {x: 1}\nb: {<<: *a}\nc: *a\n"),
     ("h.yaml", "a: !!float 1\nb: !!python/tuple [1, 2]\n"),

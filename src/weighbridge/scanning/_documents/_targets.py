@@ -23,8 +23,8 @@ __all__ = ["check_config_targets", "check_expression", "check_target", "is_dange
 # or a container, and does nothing else. A name counts only if it is a class by its spelling and
 # every part before it is a plain word.
 _PLAIN_PACKAGES_TEXT = (
-    "torch.nn. torch.optim. torchmetrics. torchvision.transforms. torchvision.models."
-    " torchaudio.transforms. nemo.collections. nemo.core. omegaconf. diffusers. timm.models."
+    "torch.nn. torch.optim. torchmetrics. torch.utils.data. torchvision.transforms."
+    " torchvision.models. torchaudio.transforms. nemo.collections. nemo.core. omegaconf. diffusers. timm.models."
     " timm.layers. timm.loss. timm.optim. transformers. sentence_transformers. peft."
     " pytorch_lightning. lightning.pytorch. lightning.fabric. pl_bolts.models. monai.networks."
     " monai.losses. monai.transforms. monai.metrics. monai.inferers. monai.optimizers."
@@ -48,6 +48,10 @@ _PLAIN_NAMES_TEXT = (
 _PLAIN_NAMES = frozenset(_PLAIN_NAMES_TEXT.split())
 _DIFFUSION_PACKAGES = ("ldm.m", "sgm.m", "ldm.lr_scheduler.", "cldm.", "taming.modules.")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
+# What only asks, in modules that do more: still unknown, and never a failure.
+_ASKING = re.compile(r"os\.(?:path\.\w+|getenv|getcwd|cpu_count|environ\.get)|sys\.getsizeof")
+# Only MONAI takes a name without a module, for a class of its own.
+_BARE_CLASS = re.compile(r"[A-Z]\w*")
 _SPELLING = re.compile(r"(?:[A-Za-z_]\w*\.)+[A-Z]\w*")
 _FUNCTIONS_THAT_RUN_TEXT = (
     "system popen exec eval compile __import__ spawn spawnl spawnv execv execve execl run"
@@ -58,12 +62,26 @@ _FUNCTIONS_THAT_RUN = frozenset(_FUNCTIONS_THAT_RUN_TEXT.split())
 _EXECUTING_BUILTINS = frozenset({"eval", "exec", "compile", "open", "getattr", "__import__"})
 # What a class of a plain package may still do: fetch, read, or call something by its arguments.
 _ACTS = re.compile(
-    r"(?:download|from_pretrained|load|save|exec|shell|command|subprocess)", re.IGNORECASE
+    r"(?:download|from_pretrained|load(?!er)|save|exec|shell|command|subprocess)", re.IGNORECASE
 )
 _EXPRESSION = re.compile(
-    r"__|\b(?:import|exec|eval|compile|open|globals|getattr|os|sys|subprocess|builtins|pickle"
-    r"|socket|urllib|requests|shutil)\b"
+    r"__import__|__\w+__|\b(?:exec|eval|compile|globals|getattr)\s*\(|\bos\.(?:system|popen|exec|spawn|remove)"
+    r"|\b(?:subprocess|builtins|pickle|socket|urllib|requests|shutil|ctypes|pty|runpy|importlib)\b"
 )
+# A reference, a number, an attribute: nothing is called.
+_PLAIN_EXPRESSION = re.compile(r"\$[@\w#.: +*/%<>=,'\"\[\]-]*")
+# Modules whose callables run, fetch, open or rebuild something, nearly all of them. Others of the
+# list for pickles (``functools``, ``logging``) stand in ordinary configurations: they are unknown.
+_HARMFUL_TEXT = (
+    "__builtin__ builtins os posix nt subprocess pty runpy importlib pickle _pickle dill"
+    " cloudpickle marshal shelve ctypes socket shutil webbrowser code codeop commands popen2 pdb bdb timeit"
+    " profile cProfile trace urllib urllib2 requests httpx aiohttp smtplib ftplib telnetlib"
+    " _posixsubprocess posixpath imp pkgutil zipimport sys site pip pexpect paramiko fabric invoke"
+    " numpy.f2py numpy.testing torch.hub torch.serialization torch._inductor IPython test"
+    " distutils setuptools pydoc doctest ensurepip venv zipapp py_compile compileall platform"
+    " asyncio multiprocessing jsonpickle operator _operator"
+)
+_HARMFUL = frozenset(_HARMFUL_TEXT.split())
 
 
 def check_config_targets(document: Document, at: Location, _: ScanContext) -> Iterator[Note]:
@@ -110,20 +128,21 @@ def is_dangerous(name: str) -> bool:
     parts = name.split(".")
     if len(parts) == 1:
         return name in _EXECUTING_BUILTINS
-    if name in _PLAIN_NAMES:
+    if name in _PLAIN_NAMES or _ASKING.fullmatch(name):
         return False
     for start in range(len(parts) - 1):
         for end in range(start + 1, len(parts)):
             module = ".".join(parts[start:end])
             if parts[end] in DANGEROUS_NAMES.get(module, ()):
                 return True
-            if module in DANGEROUS_MODULES and (start == 0 or parts[-1] in _FUNCTIONS_THAT_RUN):
-                return not (start == 0 and _is_plain(name))
+            runs = parts[-1] in _FUNCTIONS_THAT_RUN
+            if module in DANGEROUS_MODULES and (runs or (start == 0 and module in _HARMFUL)):
+                return True
     return False
 
 
 def _is_plain(name: str) -> bool:
-    if name in _PLAIN_NAMES:
+    if name in _PLAIN_NAMES or _BARE_CLASS.fullmatch(name):
         return True
     if _SPELLING.fullmatch(name) is None or "__" in name or _ACTS.search(name):
         return False
@@ -137,6 +156,8 @@ def check_expression(
     texts = value if isinstance(value, list) else [value]
     for text in texts:
         if not isinstance(text, str) or not text.startswith("$"):
+            continue
+        if _PLAIN_EXPRESSION.fullmatch(text) and "__" not in text and "import" not in text:
             continue
         place = write_place(link, key)
         if _EXPRESSION.search(text):
