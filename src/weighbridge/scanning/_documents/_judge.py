@@ -153,7 +153,11 @@ def _judge_unreadable(
     if find_python(text):
         yield not_examined(at, "code", "source code is not examined yet")
     elif tagged or hides_yaml(text) or (names and names_keys(text)):
-        why = "it has tags (!)" if tagged else f"it may name code to load ({_list(names)})"
+        why = (
+            "it has tags (!)"
+            if tagged
+            else f"it may name code to load ({_list(names) or 'by escapes or aliases'})"
+        )
         yield not_examined(at, "yaml", f"{why}, and {error}")
     else:
         yield inert(at, "text", "no YAML, and it names no code to load")

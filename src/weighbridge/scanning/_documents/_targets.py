@@ -24,8 +24,8 @@ __all__ = ["check_config_targets", "check_expression", "check_target", "is_dange
 # every part before it is a plain word.
 _PLAIN_PACKAGES_TEXT = (
     "torch.nn. torch.optim. torchmetrics. torch.utils.data. torchvision.transforms."
-    " torchvision.models. torchaudio.transforms. nemo.collections. nemo.core. omegaconf. diffusers. timm.models."
-    " timm.layers. timm.loss. timm.optim. transformers. sentence_transformers. peft."
+    " torchvision.models. torchaudio.transforms. nemo.collections. nemo.core. omegaconf. diffusers."
+    " timm.models. timm.layers. timm.loss. timm.optim. transformers. sentence_transformers. peft."
     " pytorch_lightning. lightning.pytorch. lightning.fabric. pl_bolts.models. monai.networks."
     " monai.losses. monai.transforms. monai.metrics. monai.inferers. monai.optimizers."
     " monai.apps. monai.handlers. monai.engines. monai.data. segmentation_models_pytorch."
@@ -74,8 +74,8 @@ _PLAIN_EXPRESSION = re.compile(r"\$[@\w#.: +*/%<>=,'\"\[\]-]*")
 # list for pickles (``functools``, ``logging``) stand in ordinary configurations: they are unknown.
 _HARMFUL_TEXT = (
     "__builtin__ builtins os posix nt subprocess pty runpy importlib pickle _pickle dill"
-    " cloudpickle marshal shelve ctypes socket shutil webbrowser code codeop commands popen2 pdb bdb timeit"
-    " profile cProfile trace urllib urllib2 requests httpx aiohttp smtplib ftplib telnetlib"
+    " cloudpickle marshal shelve ctypes socket shutil webbrowser code codeop commands popen2"
+    " pdb bdb timeit profile cProfile trace urllib urllib2 requests httpx aiohttp smtplib ftplib telnetlib"
     " _posixsubprocess posixpath imp pkgutil zipimport sys site pip pexpect paramiko fabric invoke"
     " numpy.f2py numpy.testing torch.hub torch.serialization torch._inductor IPython test"
     " distutils setuptools pydoc doctest ensurepip venv zipapp py_compile compileall platform"
