@@ -75,7 +75,8 @@ _PLAIN_EXPRESSION = re.compile(r"\$[@\w#.: +*/%<>=,'\"\[\]-]*")
 _HARMFUL_TEXT = (
     "__builtin__ builtins os posix nt subprocess pty runpy importlib pickle _pickle dill"
     " cloudpickle marshal shelve ctypes socket shutil webbrowser code codeop commands popen2"
-    " pdb bdb timeit profile cProfile trace urllib urllib2 requests httpx aiohttp smtplib ftplib telnetlib"
+    " pdb bdb timeit profile cProfile trace urllib urllib2 requests httpx aiohttp smtplib ftplib"
+    " telnetlib"
     " _posixsubprocess posixpath imp pkgutil zipimport sys site pip pexpect paramiko fabric invoke"
     " numpy.f2py numpy.testing torch.hub torch.serialization torch._inductor IPython test"
     " distutils setuptools pydoc doctest ensurepip venv zipapp py_compile compileall platform"
