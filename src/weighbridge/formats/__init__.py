@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from weighbridge.formats._arrow import looks_like_arrow, read_arrow_messages
     from weighbridge.formats._card import parse_card
     from weighbridge.formats._cursor import Cursor
+    from weighbridge.formats._decode import decode_text
     from weighbridge.formats._dvc import (
         DvcEntry,
         DvcFile,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         Hdf5Problem,
         Hdf5Type,
     )
+    from weighbridge.formats._json_loose import read_json_loose
     from weighbridge.formats._license_text import LicenseChoice, LicenseTerm, parse_license
     from weighbridge.formats._media import MEDIA_KINDS, find_media_end, sniff_media
     from weighbridge.formats._msgpack import (
@@ -125,6 +127,8 @@ if TYPE_CHECKING:
     from weighbridge.formats._text import Text, read_text
     from weighbridge.formats._textproto import TextField, parse_text_proto
     from weighbridge.formats._ubjson import UbjsonValue, looks_like_ubjson, read_ubjson
+    from weighbridge.formats._xml import XmlOutline, read_xml_outline
+    from weighbridge.formats._yaml_tree import YamlTag, YamlTree, read_yaml_tree
     from weighbridge.formats._zip import (
         ZIP_METHODS,
         ZipDirectory,
@@ -198,9 +202,13 @@ __all__ = [
     "Text",
     "TextField",
     "UbjsonValue",
+    "XmlOutline",
+    "YamlTag",
+    "YamlTree",
     "ZipDirectory",
     "ZipEntry",
     "compute_dvc_folder",
+    "decode_text",
     "expand_7z_folder",
     "expand_stream",
     "find_hdf5_start",
@@ -238,6 +246,7 @@ __all__ = [
     "read_arrow_messages",
     "read_gguf",
     "read_hdf5",
+    "read_json_loose",
     "read_msgpack",
     "read_msgpack_array",
     "read_npy_header",
@@ -250,6 +259,8 @@ __all__ = [
     "read_text",
     "read_ubjson",
     "read_varints",
+    "read_xml_outline",
+    "read_yaml_tree",
     "read_zip_directory",
     "read_zip_entry",
     "sniff",
@@ -258,6 +269,10 @@ __all__ = [
 
 _MODULES = {
     "_arrow": ("looks_like_arrow", "read_arrow_messages"),
+    "_yaml_tree": ("YamlTag", "YamlTree", "read_yaml_tree"),
+    "_xml": ("XmlOutline", "read_xml_outline"),
+    "_json_loose": ("read_json_loose",),
+    "_decode": ("decode_text",),
     "_card": ("parse_card",),
     "_dvc": (
         "DvcEntry",

@@ -9,6 +9,7 @@ from weighbridge.errors import LimitExceededError
 
 if TYPE_CHECKING:
     from weighbridge.core import Finding, Limits
+    from weighbridge.scanning._notes import Examine
     from weighbridge.scanning._pickle._trace import PickleTracer
 
 __all__ = ["Budget", "PickleScan", "ScanContext"]
@@ -135,6 +136,7 @@ class ScanContext:
         script: What the bytes are in a TorchScript archive: ``archive`` itself, ``code`` or
             ``data``; empty elsewhere, and in whatever is nested in a member.
         weights: Whether every tensor is read; otherwise a sample of each.
+        examine: The router, for what documents have packed inside them.
         tracer: Keeps what pickles do step by step, if somebody wants to read it.
     """
 
@@ -144,6 +146,7 @@ class ScanContext:
     nesting: int = 0
     script: Literal["", "archive", "code", "data"] = ""
     weights: bool = False
+    examine: Examine | None = None
     tracer: PickleTracer | None = None
 
 

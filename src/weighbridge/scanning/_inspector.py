@@ -68,7 +68,7 @@ def inspect(
     """Examine one file; see :func:`build_inspector`."""
     at = Location(source.name)
     budget = Budget(limits, source.name, source.size_bytes)
-    context = ScanContext(limits, budget, allowed, weights=weights, tracer=tracer)
+    context = ScanContext(limits, budget, allowed, weights=weights, tracer=tracer, examine=examine)
     findings: list[Finding] = []
     left_out: list[Finding] = []
     facts: list[Fact] = []

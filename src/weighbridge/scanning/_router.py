@@ -19,6 +19,7 @@ from weighbridge.formats import (
 )
 from weighbridge.scanning._containers._streams import STREAM_FORMATS, examine_stream
 from weighbridge.scanning._containers._zip import Examiners, examine_zip
+from weighbridge.scanning._documents._names import check_name
 from weighbridge.scanning._documents._text import examine_text
 from weighbridge.scanning._examiners import find_examiner
 from weighbridge.scanning._graphs._unmarked import examine_numbers, examine_unmarked
@@ -80,6 +81,7 @@ def examine(source: ByteSource, at: Location, context: ScanContext) -> Notes:
         LimitExceededError: The budget of the file is spent; what was found so far was yielded.
         IncompleteError: There is no room to expand something.
     """
+    yield from check_name(at)
     if (row := _dismiss(source, at, context)) is not None:
         yield row
         return _NO_KEYS
@@ -191,7 +193,7 @@ def _examine_body(
         knew = yield from _examine_format(whole, format_name, at, context)
         told = told or knew
     told = (yield from examine_unmarked(body, at, context, examine)) or told
-    if told or (yield from examine_text(body, at, context, examine)):
+    if told or (yield from examine_text(body, at, context)):
         return True
     return (yield from examine_numbers(body, at))
 

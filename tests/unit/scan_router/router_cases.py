@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from typing import TYPE_CHECKING
 
-from weighbridge.core import DEFAULT_LIMITS, FileScan, Limits
+from weighbridge.core import DEFAULT_LIMITS, FileScan, Limits, Severity
 from weighbridge.formats import MemorySource
 from weighbridge.scanning import build_inspector
 
@@ -41,6 +41,14 @@ def rows(result: FileScan) -> dict[str, tuple[str, str]]:
 
 def statuses(result: FileScan) -> set[str]:
     return {row.status.value for row in result.coverage}
+
+
+def gates(result: FileScan) -> bool:
+    """Return whether something keeps a scan from exiting with 0."""
+    return "not-examined" in statuses(result) or any(
+        finding.answer != "pass" and finding.severity.rank >= Severity.MEDIUM.rank
+        for finding in result.findings
+    )
 
 
 def build_zip(

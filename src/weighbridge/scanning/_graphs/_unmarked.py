@@ -23,10 +23,6 @@ __all__ = ["examine_unmarked"]
 
 # Core ML's weights: a count, version 2, and at the first entry a mark.
 _COREML_WEIGHTS = re.compile(rb".{4}\x02\0\0\0.{56}\xef\xbe\xad\xde", re.DOTALL)
-_XML_ROOT = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE[^>\[]*"
-    rb"(?:\[[^\]]*\]\s*)?>\s*|<\?(?!xml\s)[^>]*\?>\s*)*<(net|PMML|(?:\w+:)PMML)[\s/>]"
-)
 _DATA_NAME = re.compile(r".*\.data-\d{5}-of-\d{5}(?:\.tempstate\d+)?")
 _WEIGHTS_NAME = re.compile(
     r".*\.(?:bin|data|weights|weight|onnx_data|onnx\.data|wts|pdata|raw|params)"
@@ -76,12 +72,6 @@ def examine_numbers(source: ByteSource, at: Location) -> Generator[Note, None, b
 
 
 def _examine_text(scene: Scene, head: bytes) -> Generator[Note, None, bool]:
-    if (root := _XML_ROOT.match(head)) is not None:
-        from weighbridge.scanning._graphs._xml import check  # noqa: PLC0415 - when met
-
-        name = root.group(1).decode().rpartition(":")[2]
-        yield from check(name, scene.source, scene.at, scene.context)
-        return True
     from weighbridge.scanning._graphs._text import check_text_graph  # noqa: PLC0415 - when met
 
     yield from check_text_graph(scene, head)

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.scanning._context import ScanContext
     from weighbridge.scanning._notes import Note
 
-__all__ = ["XML_ROOTS", "check"]
-
-XML_ROOTS = frozenset({"net", "PMML"})
-"""Names of root elements that :func:`check` knows."""
+__all__ = ["check"]
 
 _CHUNK_BYTES = 64 * 1024
 _MAX_DEPTH = 1000
@@ -134,17 +131,18 @@ def check(root_tag: str, source: ByteSource, at: Location, context: ScanContext)
     """Yield what a model in XML does besides computing.
 
     Args:
-        root_tag: The name of its root, one of ``XML_ROOTS``.
+        root_tag: The name of its root: ``net`` or ``PMML``, perhaps with a prefix.
         source: The document.
         at: Where.
         context: Limits and budget.
     """
-    name = "openvino" if root_tag == "net" else "pmml"
-    reader = _OpenVino(at, context) if root_tag == "net" else _Pmml(at, context)
+    is_net = root_tag.rpartition(":")[2].lower() == "net"
+    name = "openvino" if is_net else "pmml"
+    reader = _OpenVino(at, context) if is_net else _Pmml(at, context)
     problem = _read(source, context, reader)
     yield from reader.findings[:_MAX_FINDINGS]
     if problem:
-        rule_id = "WB-OVN-002" if root_tag == "net" else "WB-PMM-003"
+        rule_id = "WB-OVN-002" if is_net else "WB-PMM-003"
         yield found(rule_id, at, f"The document cannot be read as XML: {problem}.")
         yield not_examined(at, name, problem)
     elif isinstance(reader, _OpenVino) and not reader.layers:

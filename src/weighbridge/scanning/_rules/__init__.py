@@ -18,7 +18,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "_code": (),
     "_containers": ("CMP", "SVZ", "TAR", "TSC", "ZIP"),
     "_data": ("ARW", "BST", "MSG", "RDS", "SKO"),
-    "_documents": (),
+    "_documents": ("DOC", "HID", "REQ", "SEC", "XML"),
     "_general": ("ART", "BIN", "SCN"),
     "_graphs": ("CAF", "CML", "MXN", "ONX", "OVN", "PDL", "PMM", "TFG", "TFL"),
     "_keras": ("HDF", "KER"),

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weighbridge.core import Location
+    from weighbridge.scanning._context import ScanContext
+    from weighbridge.scanning._documents._document import Document
     from weighbridge.scanning._facts import Fact
 
-__all__ = ["list_wishes"]
+__all__ = ["check_wishes", "list_wishes"]
 
 _MAX_SHARDS = 1_000_000
 # How wide a row of the table of embeddings is; models that have the first do not mean the last.
@@ -37,3 +39,8 @@ def list_wishes(document: object, at: Location) -> Iterator[Fact]:
         known = tuple((key, size) for key, size in sizes.items() if type(size) is int and size > 0)
         if known:
             yield ShapeWish(at.file, known)
+
+
+def check_wishes(document: Document, at: Location, _: ScanContext) -> Iterator[Fact]:
+    """Yield what a JSON document says about tensors in other files."""
+    yield from list_wishes(document.value, at)
