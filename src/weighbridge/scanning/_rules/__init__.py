@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["FAMILIES", "find_rule", "list_rules"]
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "_code": (),
+    "_code": ("COD", "NBK", "TPL"),
     "_containers": ("CMP", "TAR", "ZIP"),
     "_data": (),
     "_documents": (),
