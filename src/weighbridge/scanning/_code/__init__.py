@@ -26,7 +26,9 @@ _ENCODINGS = re.compile(
     r"utf-?8(?:-sig)?|latin-?1|iso-?8859-?\d+|ascii|us-ascii|cp\d+|windows-\d+|big5|gbk|gb2312|"
     r"gb18030|shift-?jis|sjis|euc-?\w+|koi8-?\w|mac-?roman|utf-?8-unix|mbcs|tis-?620"
 )
-_SHEBANG = re.compile(r"#!\s*\S*?(?:env\s+(?:-S\s+)?)?(python|bash|sh|zsh|dash|node|perl|ruby|php|lua)[\d.]*\b")
+_SHEBANG = re.compile(
+    r"#!\s*\S*?(?:env\s+(?:-S\s+)?)?(python|bash|sh|zsh|dash|node|perl|ruby|php|lua)[\d.]*\b"
+)
 _SHEBANGS = {"python": "py", "node": "js", "perl": "pl", "ruby": "rb", "dash": "sh"}
 
 
@@ -110,7 +112,11 @@ def _examine_python(text: str, at: Location, *, problem: str = "") -> Iterator[N
 
     report = judge_python(text)
     for rule, message, detail, line in report.found:
-        shown = f"line {line}: {detail}" if line and detail else detail or (f"line {line}" if line else "")
+        shown = (
+            f"line {line}: {detail}"
+            if line and detail
+            else detail or (f"line {line}" if line else "")
+        )
         yield found(rule, at, message, detail=shown)
     reason = problem or report.problem
     yield not_examined(at, "python", reason) if reason else examined(at, "python")

@@ -80,9 +80,11 @@ _SURE = tuple(
         ),
         (r":\(\)\s*\{\s*:\|:", "it is a fork bomb"),
         (r"\b(?:mkfs\b|dd\s[^\n]*of=/dev/[sh]d)", "it overwrites a disk"),
-        (r">>?\s*[\"']?\S*(?:\.bashrc|\.zshrc|\.profile|\.bash_profile|authorized_keys|/etc/cron"
-         r"|/etc/rc\.local|/etc/ld\.so\.preload|/etc/passwd|/etc/sudoers|sitecustomize)",
-         "it writes to a place that is run at the next start"),
+        (
+            r">>?\s*[\"']?\S*(?:\.bashrc|\.zshrc|\.profile|\.bash_profile|authorized_keys|/etc/cron"
+            r"|/etc/rc\.local|/etc/ld\.so\.preload|/etc/passwd|/etc/sudoers|sitecustomize)",
+            "it writes to a place that is run at the next start",
+        ),
         (r"\bcrontab\b(?!\s+-l\s*$)", "it installs a job that runs later"),
         (r"powershell[^\n]*\s-(?:e|en|enc|enco\w*)\s", "it runs encoded commands"),
         (r"\b(?:iex|invoke-expression)\b", "it runs what it computes"),
@@ -90,20 +92,31 @@ _SURE = tuple(
         (r"\b(?:bitsadmin|mshta|regsvr32|rundll32)\b", "it runs what it downloads"),
         (r"\bcertutil\b[^\n]*(?:urlcache|decode)", "it runs what it downloads"),
         (r"\breg\s+add\b[^\n]*\\run\b|\bschtasks\b[^\n]*/create", "it runs at the next start"),
-        (r"(?:curl|wget)\b[^\n]*(?:-d|-F|--data\S*|-T|--post-\w+|--upload-file)[= ]?[\"']?\S*"
-         r"(?:@|\$\(|`|/etc/|\.ssh|\.aws|\$\w*(?:TOKEN|KEY|SECRET|PASS))",
-         "it sends data of this machine away"),
-        (r"(?:curl|wget)\b[^\n]*(?:\$\((?:whoami|id|hostname|env|cat|uname)|`(?:whoami|id|hostname"
-         r"|env|cat))", "it sends data of this machine away"),
+        (
+            r"(?:curl|wget)\b[^\n]*(?:-d|-F|--data\S*|-T|--post-\w+|--upload-file)[= ]?[\"']?\S*"
+            r"(?:@|\$\(|`|/etc/|\.ssh|\.aws|\$\w*(?:TOKEN|KEY|SECRET|PASS))",
+            "it sends data of this machine away",
+        ),
+        (
+            r"(?:curl|wget)\b[^\n]*(?:\$\((?:whoami|id|hostname|env|cat|uname)|`(?:whoami|id|hostname"
+            r"|env|cat))",
+            "it sends data of this machine away",
+        ),
         (r"\beval\b[^\n]*(?:curl|wget|base64|xxd)", "it runs what it computes"),
-        (r"(?:sh|bash|python3?)\s+(?:-c\s+)?[\"']?(?:<\(|\$\(|`)\s*(?:curl|wget|base64|echo)",
-         "it runs what it downloads"),
+        (
+            r"(?:sh|bash|python3?)\s+(?:-c\s+)?[\"']?(?:<\(|\$\(|`)\s*(?:curl|wget|base64|echo)",
+            "it runs what it downloads",
+        ),
         (r"\bLD_PRELOAD=(?!\S*(?:tcmalloc|jemalloc|libiomp|libgomp|libstdc))", "it loads code"),
         (r"\bxmrig\b|stratum\+tcp|\bminerd\b", "it mines coins"),
-        (r"\b(?:cat|cp|tar|zip|scp|less|type)\b[^\n]*(?:\.ssh/|/etc/shadow|\.aws/|id_rsa)",
-         "it reads secrets"),
-        (r"(?:curl|wget)\b[^\n]*(?:\s-[oO]\s*|>\s*)(\S+)[\s\S]{0,400}\bchmod\b[^\n]*\+?x[\s\S]{0,400}",
-         "it makes what it downloads runnable"),
+        (
+            r"\b(?:cat|cp|tar|zip|scp|less|type)\b[^\n]*(?:\.ssh/|/etc/shadow|\.aws/|id_rsa)",
+            "it reads secrets",
+        ),
+        (
+            r"(?:curl|wget)\b[^\n]*(?:\s-[oO]\s*|>\s*)(\S+)[\s\S]{0,400}\bchmod\b[^\n]*\+?x[\s\S]{0,400}",
+            "it makes what it downloads runnable",
+        ),
     )
 )
 _UNKNOWN = tuple(
@@ -111,20 +124,31 @@ _UNKNOWN = tuple(
     for pattern, why in (
         (r"\beval\b", "it runs what it computes"),
         (r"\b(?:nc|ncat|netcat|telnet|socat)\b", "it opens a connection"),
-        (r"(?:curl|wget)\b[^\n]*\s(?:-d|-F|--data\S*|--form|-T|--post-\w+)\b", "it sends data away"),
-        (r"https?://(?:\d{1,3}\.){3}\d{1,3}\b(?<!127\.0\.0\.1)(?<!0\.0\.0\.0)",
-         "it names a machine by its number"),
-        (r"\bpython3?\s+-c\b[^\n]*(?:exec|urllib|requests|socket|base64|subprocess|os\.system)",
-         "it runs code from its arguments"),
-        (r"\bpip3?\s+install\b[^\n]*(?:--index-url|--extra-index-url|-i|git\+|https?:)\s*"
-         r"(?!\S*(?:pytorch\.org|pypi\.org|github\.com/(?:huggingface|openai|pytorch)|nvidia\.com|"
-         r"github\.com|huggingface\.co|tsinghua|aliyun))",
-         "it installs from elsewhere"),
+        (
+            r"(?:curl|wget)\b[^\n]*\s(?:-d|-F|--data\S*|--form|-T|--post-\w+)\b",
+            "it sends data away",
+        ),
+        (
+            r"https?://(?:\d{1,3}\.){3}\d{1,3}\b(?<!127\.0\.0\.1)(?<!0\.0\.0\.0)",
+            "it names a machine by its number",
+        ),
+        (
+            r"\bpython3?\s+-c\b[^\n]*(?:exec|urllib|requests|socket|base64|subprocess|os\.system)",
+            "it runs code from its arguments",
+        ),
+        (
+            r"\bpip3?\s+install\b[^\n]*(?:--index-url|--extra-index-url|-i|git\+|https?:)\s*"
+            r"(?!\S*(?:pytorch\.org|pypi\.org|github\.com/(?:huggingface|openai|pytorch)|nvidia\.com|"
+            r"github\.com|huggingface\.co|tsinghua|aliyun))",
+            "it installs from elsewhere",
+        ),
         (r"\bsystemctl\s+(?:enable|start)|launchctl\s+load|\bat\s+now\b", "it starts services"),
         (r"\$\{?IFS\b|\\x[0-9a-f]{2}\\x", "it hides its words"),
         (r"\b(?:ssh|scp|rsync|ftp|sftp)\b[^\n]*@", "it connects to another machine"),
-        (r"\b(?:useradd|usermod|passwd|chattr|insmod|modprobe|iptables)\s+-?[a-z]",
-         "it changes the system"),
+        (
+            r"\b(?:useradd|usermod|passwd|chattr|insmod|modprobe|iptables)\s+-?[a-z]",
+            "it changes the system",
+        ),
     )
 )
 _SPLIT = re.compile(r"\|\||&&|[;\n|&]")
@@ -197,8 +221,11 @@ def _find_piped(text: str) -> str:
         name = _name(words)
         if mark != "|":
             sources = set()
-        elif re.fullmatch(r"(?:python|perl|ruby|sh|bash|zsh|dash|ksh|node|php|pwsh|powershell|iex|"
-                          r"fish|cmd)[\d.]*", name) and _reads_input(name, words):
+        elif re.fullmatch(
+            r"(?:python|perl|ruby|sh|bash|zsh|dash|ksh|node|php|pwsh|powershell|iex|"
+            r"fish|cmd)[\d.]*",
+            name,
+        ) and _reads_input(name, words):
             if sources & _FETCHERS:
                 return "it runs what it downloads"
             if sources & _DECODERS:

@@ -32,11 +32,15 @@ _KNOWN_EXTENSIONS = frozenset(
     ["autoreload", "tensorboard", "dotenv", "cython", "rpy2.ipython", "google.colab.data_table"]
     + ["jupyter_black", "nb_black", "line_profiler", "memory_profiler", "watermark", "cudf.pandas"]
 )
-_SCRIPT = re.compile(r"<script\b|\bon\w+\s*=\s*[\"']|javascript:|<iframe\b|<object\b|<embed\b", re.IGNORECASE)
+_SCRIPT = re.compile(
+    r"<script\b|\bon\w+\s*=\s*[\"']|javascript:|<iframe\b|<object\b|<embed\b", re.IGNORECASE
+)
 _ORDINARY_SCRIPT = re.compile(
     r"Plotly\.newPlot|plotly|google\.colab|Bokeh|bokeh|dataTable|colab-df|vega-embed|MathJax|require\(",
 )
-_STEALING = re.compile(r"fetch\(\s*[\"']http|XMLHttpRequest|document\.cookie|kernel\.execute|eval\(|sendBeacon|atob\(")
+_STEALING = re.compile(
+    r"fetch\(\s*[\"']http|XMLHttpRequest|document\.cookie|kernel\.execute|eval\(|sendBeacon|atob\("
+)
 _MAX_CELLS = 5000
 
 
@@ -125,7 +129,9 @@ def _judge_magic(mark: str, rest: str, at: Location) -> Iterator[Note | str]:
         command = rest if name in {"pip", "conda", "mamba", "uv"} else options
         yield from _judge_shell(command, at)
     elif name in _LINE_PYTHON:
-        for rule, message, detail, _ in judge_python(re.sub(r"^(?:-\w+\s*\d*\s+)*", "", options)).found:
+        for rule, message, detail, _ in judge_python(
+            re.sub(r"^(?:-\w+\s*\d*\s+)*", "", options)
+        ).found:
             yield found(rule, at, message, detail=detail)
     elif name in _LINE_LOADS and options.strip() not in _KNOWN_EXTENSIONS:
         yield found("WB-NBK-003", at, f"The cell loads code with %{name}.", detail=options[:200])

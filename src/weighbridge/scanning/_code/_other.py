@@ -17,19 +17,51 @@ if TYPE_CHECKING:
 __all__ = ["COMPILED", "MARKUP", "SCRIPTS", "SHELLS", "judge_markup", "judge_script", "judge_shell"]
 
 SHELLS = frozenset(
-    ["sh", "bash", "zsh", "fish", "bat", "cmd", "ps1", "dockerfile", "containerfile", "makefile", "mk"]
+    [
+        "sh",
+        "bash",
+        "zsh",
+        "fish",
+        "bat",
+        "cmd",
+        "ps1",
+        "dockerfile",
+        "containerfile",
+        "makefile",
+        "mk",
+    ]
     + ["jenkinsfile", "vbs"]
 )
 MARKUP = frozenset({"html", "htm", "xhtml", "svg", "xml"})
-SCRIPTS = frozenset({"js", "mjs", "cjs", "ts", "jsx", "tsx", "php", "rb", "pl", "lua", "r", "jl", "rakefile"})
+SCRIPTS = frozenset(
+    {"js", "mjs", "cjs", "ts", "jsx", "tsx", "php", "rb", "pl", "lua", "r", "jl", "rakefile"}
+)
 COMPILED = frozenset(
-    ["c", "h", "cc", "cpp", "cxx", "hpp", "cu", "cuh", "java", "kt", "scala", "go", "rs", "swift", "sql"]
+    [
+        "c",
+        "h",
+        "cc",
+        "cpp",
+        "cxx",
+        "hpp",
+        "cu",
+        "cuh",
+        "java",
+        "kt",
+        "scala",
+        "go",
+        "rs",
+        "swift",
+        "sql",
+    ]
     + ["cmake", "pyx", "pxd", "metal", "cl"]
 )
 _MAX_SHELL = 256 * 1024
 _MAX_LINE = 3000
 _RUN = re.compile(r"(?im)^\s*(?:RUN|CMD|ENTRYPOINT|SHELL)\s+((?:[^\n\\]|\\.|\\\n)*)")
-_RECIPE = re.compile(r"(?m)^\t[@+-]*([^\n]*(?:\\\n[^\n]*)*)|\$\(shell ([^\n]*)\)|^\w+\s*!=\s*([^\n]*)")
+_RECIPE = re.compile(
+    r"(?m)^\t[@+-]*([^\n]*(?:\\\n[^\n]*)*)|\$\(shell ([^\n]*)\)|^\w+\s*!=\s*([^\n]*)"
+)
 _ACTIVE = re.compile(
     r"<script\b|<\?php|\bon(?:load|error|click|mouse\w+|focus|begin|animation\w*|toggle)\s*=|javascript:|"
     r"<iframe\b|<object\b|<embed\b|<foreignObject\b|<!ENTITY|<!DOCTYPE[^>]*\[|xml-stylesheet|"
@@ -45,8 +77,11 @@ _SCRIPT_HARM = re.compile(
     r"run\(`|download\.file|ccall|\\x[0-9a-f]{2}\\x[0-9a-f]{2}\\x|WScript|ActiveXObject",
     re.IGNORECASE,
 )
-_VBS = re.compile(r"CreateObject|WScript\.Shell|Invoke-|DownloadString|FromBase64String|Start-Process|"
-                  r"Net\.WebClient|Add-Type|-EncodedCommand|New-Object|\[Convert\]|\[Reflection", re.IGNORECASE)
+_VBS = re.compile(
+    r"CreateObject|WScript\.Shell|Invoke-|DownloadString|FromBase64String|Start-Process|"
+    r"Net\.WebClient|Add-Type|-EncodedCommand|New-Object|\[Convert\]|\[Reflection",
+    re.IGNORECASE,
+)
 
 
 def judge_shell(text: str, at: Location, language: str) -> Iterator[Note]:
@@ -58,7 +93,9 @@ def judge_shell(text: str, at: Location, language: str) -> Iterator[Note]:
         body = "\n".join("".join(parts) for parts in _RECIPE.findall(text))
         body = re.sub(r"\$[({]\w+[)}]", "make", body)
     if len(body) > _MAX_SHELL or max(map(len, body.replace("\\\n", " ").split("\n"))) > _MAX_LINE:
-        yield found("WB-COD-002", at, "The script is too long, or has lines too long, to be judged.")
+        yield found(
+            "WB-COD-002", at, "The script is too long, or has lines too long, to be judged."
+        )
         yield not_examined(at, "shell script", "it is too long to be judged")
         return
     strict = language not in {"makefile", "mk", "ps1", "bat", "cmd", "fish"}

@@ -43,8 +43,10 @@ _DECODING = ("base64.", "zlib.", "binascii.", "codecs.decode", "bz2.", "lzma.", 
 _DECODING_MORE = ("marshal.", "cryptography.", "Crypto.", "builtins.bytes.fromhex")
 _FETCHING = ("requests.", "urllib.", "httpx.", "urllib2.", "http.client", "socket.", "aiohttp.")
 _HARMLESS_IMPORTS = re.compile(r"[\w.]*\Z")
-_SETUP_HOOKS = re.compile(r"(?:setuptools|distutils)\.command\.(?:install|develop|egg_info|build|"
-                          r"sdist|build_py|install_lib|bdist_egg|install_scripts|editable_wheel)\b")
+_SETUP_HOOKS = re.compile(
+    r"(?:setuptools|distutils)\.command\.(?:install|develop|egg_info|build|"
+    r"sdist|build_py|install_lib|bdist_egg|install_scripts|editable_wheel)\b"
+)
 _WORDS_OF_DANGER = re.compile(
     r"\b(?:exec|eval|__import__|subprocess|os\s*\.\s*(?:system|popen)|socket|marshal|ctypes|base64|"
     r"pty|urllib2?|requests|importlib|builtins|getattr)\b"
@@ -204,7 +206,16 @@ class _Judge:
 
     def _bind_all(self, module: str) -> None:
         if module in {"os", "subprocess", "socket", "shutil", "ctypes", "pickle", "builtins"}:
-            for name in ("system", "popen", "execv", "run", "Popen", "call", "check_output", "socket"):
+            for name in (
+                "system",
+                "popen",
+                "execv",
+                "run",
+                "Popen",
+                "call",
+                "check_output",
+                "socket",
+            ):
                 if find_kind(f"{module}.{name}") or name == "socket":
                     self.names.bind(name, f"{module}.{name}")
             for name in ("rmtree", "CDLL", "loads", "load", "create_connection", "environ"):
@@ -277,9 +288,11 @@ class _Judge:
                 self._add("012", message, node.attr, node)
         if not isinstance(node.ctx, ast.Load) or id(node) in self.called:
             return
-        if isinstance(node, ast.Name) and node.id not in self.names.bindings and node.id not in {
-            "exec", "eval", "__import__"
-        }:
+        if (
+            isinstance(node, ast.Name)
+            and node.id not in self.names.bindings
+            and node.id not in {"exec", "eval", "__import__"}
+        ):
             return
         for name in self.names.names(node):
             kind = find_kind(name)
@@ -336,14 +349,19 @@ class _Judge:
                 self.facts.add("cmdclass")
 
     def _names_of_call(self, node: ast.Call) -> tuple[str, ...]:
-        for part in ast.walk(node.func):
+        part: ast.expr = node.func
+        self.called.add(id(part))
+        while isinstance(part, ast.Attribute):
+            part = part.value
             self.called.add(id(part))
         return self.names.names(node.func)
 
     def _look_command(self, name: str, node: ast.Call) -> None:
         given = node.args[0] if node.args else next((k.value for k in node.keywords), None)
         words = self._text_of(given) if given is not None else ""
-        if name.startswith(("os.exec", "os.spawn", "pty.", "os.posix", "asyncio.create_subprocess_exec")):
+        if name.startswith(
+            ("os.exec", "os.spawn", "pty.", "os.posix", "asyncio.create_subprocess_exec")
+        ):
             words = " ".join(filter(None, (self._text_of(argument) for argument in node.args)))
         judged = judge_command(words)
         shell = name.startswith(("pty.", "os.exec", "os.spawn")) and re.search(r"sh\b|cmd", words)
@@ -406,7 +424,9 @@ class _Judge:
 
     def _look_loading(self, name: str, kind: str, node: ast.Call) -> None:
         if kind == "native":
-            self._add("016", f"It loads or builds native code with {name}.", self._first(node), node)
+            self._add(
+                "016", f"It loads or builds native code with {name}.", self._first(node), node
+            )
             return
         hidden = any(self._mentions(a, _DECODING + _FETCHING) for a in node.args)
         constant = node.args and isinstance(self.names.constant(node.args[0]), bytes)
@@ -445,6 +465,10 @@ class _Judge:
             ):
                 message = f"It takes a function of {bases[0]} by a name that it computes."
                 self._add("012", message, "", node)
+        elif name in {"operator.attrgetter", "operator.methodcaller"}:
+            given = str(self._first(node)).rpartition(".")[2]
+            if given in {"system", "popen", "spawn", "exec", "eval"} or given.startswith("__"):
+                self._add("012", f"It hides that it takes {given}.", given, node)
         elif name in TREES:
             self._look_deletion(name, node)
         elif name in {"torch.load", "joblib.load", "numpy.load", "pandas.read_pickle"}:
@@ -454,7 +478,9 @@ class _Judge:
         elif name in {"socket.socket", "socket.socket()"}:
             self.facts.add("socket")
         elif name.startswith("yaml.load") and any(
-            "nsafe" in n or n == "yaml.Loader" for k in node.keywords for n in self.names.names(k.value)
+            "nsafe" in n or n == "yaml.Loader"
+            for k in node.keywords
+            for n in self.names.names(k.value)
         ):
             self._add("014", "It reads YAML that may build any object.", "", node)
         elif name == "builtins.open" or name.endswith((".write_text", ".write_bytes")):
@@ -482,7 +508,9 @@ class _Judge:
         value = self.names.constant(node.args[0])
         home = self._mentions(node.args[0], ("os.path.expanduser", "pathlib.Path.home"), top=True)
         if isinstance(value, str) and name == "shutil.rmtree":
-            home = home or bool(re.fullmatch(r"[/~\\]|~/|/(?:home|etc|usr|var|root|bin)/?|[A-Z]:\\+", value))
+            home = home or bool(
+                re.fullmatch(r"[/~\\]|~/|/(?:home|etc|usr|var|root|bin)/?|[A-Z]:\\+", value)
+            )
         if home and name == "shutil.rmtree":
             self._add("011", f"It deletes the files of whoever runs it, with {name}.", "", node)
         elif name == "shutil.rmtree":
@@ -521,7 +549,11 @@ class _Judge:
             if node.args and isinstance(self.names.constant(node.args[0]), str):
                 self._add("002", f"It runs a command with .{name}().", self._first(node), node)
         elif name in {"write_text", "write_bytes"}:
-            value = [self.names.constant(part) for part in ast.walk(func.value) if isinstance(part, ast.expr)]
+            value = [
+                self.names.constant(part)
+                for part in ast.walk(func.value)
+                if isinstance(part, ast.expr)
+            ]
             if any(isinstance(item, str) and STARTUP.search(item) for item in value):
                 self._add("009", "It writes a file that runs at the next start.", "", node)
 
@@ -551,7 +583,9 @@ class _Judge:
                         return True
                 if isinstance(part, ast.Name) and depth < (1 if top else 4):
                     bound = self.names.bindings.get(part.id, ())
-                    pending.extend((value, depth + 1) for value in bound if isinstance(value, ast.expr))
+                    pending.extend(
+                        (value, depth + 1) for value in bound if isinstance(value, ast.expr)
+                    )
         return False
 
     def _first(self, node: ast.Call) -> str:

@@ -27,16 +27,41 @@ COMMANDS = frozenset(
     + [f"os.spawn{tail}" for tail in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")]
     + ["os.posix_spawn", "os.posix_spawnp", "pty.spawn", "pty.fork", "os.forkpty"]
     + [f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen")]
-    + ["subprocess.getoutput", "subprocess.getstatusoutput", "subprocess._posixsubprocess.fork_exec"]
+    + [
+        "subprocess.getoutput",
+        "subprocess.getstatusoutput",
+        "subprocess._posixsubprocess.fork_exec",
+    ]
     + ["_posixsubprocess.fork_exec", "commands.getoutput", "commands.getstatusoutput"]
     + ["asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell"]
     + ["asyncio.subprocess.create_subprocess_exec", "asyncio.subprocess.create_subprocess_shell"]
     + ["pexpect.spawn", "pexpect.run", "sh.bash", "sh.Command", "plumbum.local", "fabric.run"]
-    + ["invoke.run", "distutils.spawn.spawn", "setuptools._distutils.spawn.spawn", "_winapi.CreateProcess"]
+    + [
+        "invoke.run",
+        "distutils.spawn.spawn",
+        "setuptools._distutils.spawn.spawn",
+        "_winapi.CreateProcess",
+    ]
     + ["numpy.distutils.exec_command.exec_command", "test.support.script_helper.assert_python_ok"]
-    + ["multiprocessing.util.spawnv_passfds", "IPython.utils.process.system", "antigravity.webbrowser.open"]
-    + ["platform.popen", "webbrowser.get", "pydoc.pipepager", "pydoc.tempfilepager", "win32api.ShellExecute"]
-    + ["os.forkserver", "ensurepip.bootstrap", "pip.main", "pip._internal.main", "pip._internal.cli.main.main"]
+    + [
+        "multiprocessing.util.spawnv_passfds",
+        "IPython.utils.process.system",
+        "antigravity.webbrowser.open",
+    ]
+    + [
+        "platform.popen",
+        "webbrowser.get",
+        "pydoc.pipepager",
+        "pydoc.tempfilepager",
+        "win32api.ShellExecute",
+    ]
+    + [
+        "os.forkserver",
+        "ensurepip.bootstrap",
+        "pip.main",
+        "pip._internal.main",
+        "pip._internal.cli.main.main",
+    ]
     + ["idlelib.pyshell.main", "cgitb.lookup", "lib2to3.main", "venv.create"]
 )
 EVALUATORS = frozenset(
@@ -44,11 +69,21 @@ EVALUATORS = frozenset(
     + ["types.FunctionType", "code.InteractiveInterpreter", "code.InteractiveConsole"]
     + ["codeop.compile_command", "timeit.timeit", "timeit.repeat", "timeit.Timer", "cProfile.run"]
     + ["cProfile.runctx", "profile.run", "profile.runctx", "pdb.run", "pdb.runeval", "bdb.Bdb.run"]
-    + ["trace.Trace.run", "runpy.run_path", "runpy.run_module", "runpy._run_code", "imp.load_source"]
+    + [
+        "trace.Trace.run",
+        "runpy.run_path",
+        "runpy.run_module",
+        "runpy._run_code",
+        "imp.load_source",
+    ]
     + ["imp.load_module", "imp.load_compiled", "imp.load_dynamic", "numexpr.evaluate"]
     + ["importlib.util.spec_from_file_location", "importlib.machinery.SourceFileLoader"]
     + ["importlib.machinery.SourcelessFileLoader", "importlib.machinery.ExtensionFileLoader"]
-    + ["importlib.util.spec_from_loader", "importlib.util.module_from_spec", "zipimport.zipimporter"]
+    + [
+        "importlib.util.spec_from_loader",
+        "importlib.util.module_from_spec",
+        "zipimport.zipimporter",
+    ]
     + ["IPython.get_ipython", "IPython.embed", "builtins.execfile", "marshal.loads", "marshal.load"]
     + ["torch.hub._load_local", "torch.jit.CompilationUnit", "torch.package.PackageImporter"]
     + ["test.support.run_in_subinterp", "_xxsubinterpreters.run_string", "_interpreters.run_string"]
@@ -65,15 +100,35 @@ LOADERS = frozenset(
 NATIVE = frozenset(
     ["ctypes.CDLL", "ctypes.PyDLL", "ctypes.WinDLL", "ctypes.OleDLL", "ctypes.LibraryLoader"]
     + ["ctypes.cdll.LoadLibrary", "ctypes.windll.LoadLibrary", "ctypes.pydll.LoadLibrary"]
-    + ["ctypes.pythonapi", "ctypes.windll", "ctypes.CFUNCTYPE", "ctypes.cdll", "torch.ops.load_library"]
+    + [
+        "ctypes.pythonapi",
+        "ctypes.windll",
+        "ctypes.CFUNCTYPE",
+        "ctypes.cdll",
+        "torch.ops.load_library",
+    ]
     + ["torch.classes.load_library", "torch.utils.cpp_extension.load", "cffi.FFI", "_ctypes.dlopen"]
-    + ["torch.utils.cpp_extension.load_inline", "tensorflow.load_op_library", "tensorflow.load_library"]
-    + ["numpy.ctypeslib.load_library", "ctypes.util.find_library", "ctypes.memmove", "ctypes.string_at"]
+    + [
+        "torch.utils.cpp_extension.load_inline",
+        "tensorflow.load_op_library",
+        "tensorflow.load_library",
+    ]
+    + [
+        "numpy.ctypeslib.load_library",
+        "ctypes.util.find_library",
+        "ctypes.memmove",
+        "ctypes.string_at",
+    ]
     + ["tf.load_op_library", "cupy.RawModule", "cupy.RawKernel", "torch.cuda._compile_kernel"]
 )
 FETCHERS = frozenset(
     [f"requests.{name}" for name in ("get", "head", "Session", "session", "options")]
-    + ["urllib.request.urlopen", "urllib.request.urlretrieve", "urllib.urlretrieve", "urllib.urlopen"]
+    + [
+        "urllib.request.urlopen",
+        "urllib.request.urlretrieve",
+        "urllib.urlretrieve",
+        "urllib.urlopen",
+    ]
     + ["urllib2.urlopen", "urllib.request.Request", "urllib.request.build_opener"]
     + ["httpx.get", "httpx.stream", "wget.download", "gdown.download", "httpx.Client"]
     + ["torch.hub.download_url_to_file", "torch.hub.load_state_dict_from_url"]
@@ -85,10 +140,25 @@ SENDERS = frozenset(
     + [f"httpx.{name}" for name in ("post", "put", "patch", "request")]
     + ["socket.create_connection", "http.client.HTTPConnection", "http.client.HTTPSConnection"]
     + ["smtplib.SMTP", "smtplib.SMTP_SSL", "ftplib.FTP", "ftplib.FTP_TLS", "telnetlib.Telnet"]
-    + ["paramiko.SSHClient", "paramiko.Transport", "asyncio.open_connection", "websocket.WebSocketApp"]
-    + ["websocket.create_connection", "websockets.connect", "xmlrpc.client.ServerProxy", "socket.fromfd"]
+    + [
+        "paramiko.SSHClient",
+        "paramiko.Transport",
+        "asyncio.open_connection",
+        "websocket.WebSocketApp",
+    ]
+    + [
+        "websocket.create_connection",
+        "websockets.connect",
+        "xmlrpc.client.ServerProxy",
+        "socket.fromfd",
+    ]
     + ["imaplib.IMAP4", "imaplib.IMAP4_SSL", "poplib.POP3", "nntplib.NNTP", "dns.resolver.resolve"]
-    + ["httplib.HTTPConnection", "httplib.HTTPSConnection", "ssl.create_connection", "_socket.socket"]
+    + [
+        "httplib.HTTPConnection",
+        "httplib.HTTPSConnection",
+        "ssl.create_connection",
+        "_socket.socket",
+    ]
     + ["asyncio.start_server", "socketserver.TCPServer", "http.server.HTTPServer"]
     + ["socket.gethostbyname", "socket.getaddrinfo", "socket.gethostbyname_ex", "pycurl.Curl"]
     + ["multiprocessing.connection.Client", "multiprocessing.connection.Listener", "zmq.Context"]
@@ -96,21 +166,83 @@ SENDERS = frozenset(
 )
 TREES = frozenset({"shutil.rmtree", "os.removedirs", "os.remove", "os.unlink", "os.rmdir"})
 COLLECTORS = frozenset(
-    ["os.environ", "os.getlogin", "getpass.getuser", "socket.gethostname", "platform.node", "os.uname"]
-    + ["platform.uname", "os.getenv", "os.listdir", "os.walk", "builtins.open", "glob.glob", "uuid.getnode"]
-    + ["os.environb", "os.getcwd", "pwd.getpwall", "huggingface_hub.get_token", "os.path.expanduser"]
-    + ["huggingface_hub.HfFolder.get_token", "keyring.get_password", "platform.platform", "os.scandir"]
+    [
+        "os.environ",
+        "os.getlogin",
+        "getpass.getuser",
+        "socket.gethostname",
+        "platform.node",
+        "os.uname",
+    ]
+    + [
+        "platform.uname",
+        "os.getenv",
+        "os.listdir",
+        "os.walk",
+        "builtins.open",
+        "glob.glob",
+        "uuid.getnode",
+    ]
+    + [
+        "os.environb",
+        "os.getcwd",
+        "pwd.getpwall",
+        "huggingface_hub.get_token",
+        "os.path.expanduser",
+    ]
+    + [
+        "huggingface_hub.HfFolder.get_token",
+        "keyring.get_password",
+        "platform.platform",
+        "os.scandir",
+    ]
     + ["psutil.process_iter", "PIL.ImageGrab.grab", "pathlib.Path.home", "builtins.globals"]
 )
 MODULES = frozenset(
-    ["pynput", "keyboard", "pyautogui", "winreg", "_winreg", "browser_cookie3", "browsercookie", "pty"]
-    + ["discord_webhook", "dhooks", "scapy", "pyarmor_runtime", "pytransform", "win32crypt", "telnetlib"]
-    + ["pyperclip", "pexpect", "paramiko", "ftplib", "smtplib", "pyxhook", "mss", "pycurl", "antigravity"]
+    [
+        "pynput",
+        "keyboard",
+        "pyautogui",
+        "winreg",
+        "_winreg",
+        "browser_cookie3",
+        "browsercookie",
+        "pty",
+    ]
+    + [
+        "discord_webhook",
+        "dhooks",
+        "scapy",
+        "pyarmor_runtime",
+        "pytransform",
+        "win32crypt",
+        "telnetlib",
+    ]
+    + [
+        "pyperclip",
+        "pexpect",
+        "paramiko",
+        "ftplib",
+        "smtplib",
+        "pyxhook",
+        "mss",
+        "pycurl",
+        "antigravity",
+    ]
     + ["_posixsubprocess", "telebot", "sourcedefender", "pyminifier", "win32api", "win32clipboard"]
 )
 WALKS = frozenset(
     ["__subclasses__", "__globals__", "__builtins__", "__code__", "__closure__", "f_globals"]
-    + ["f_builtins", "f_locals", "gi_frame", "gi_code", "cr_frame", "func_globals", "func_code", "tb_frame"]
+    + [
+        "f_builtins",
+        "f_locals",
+        "gi_frame",
+        "gi_code",
+        "cr_frame",
+        "func_globals",
+        "func_code",
+        "tb_frame",
+    ]
     + ["__mro__", "__reduce_ex__", "co_code", "meta_path", "path_hooks", "addaudithook", "settrace"]
 )
 SECRET = re.compile(

@@ -38,23 +38,33 @@ _METHODS = frozenset(
     removeprefix removesuffix isdigit isspace format strftime isalpha isupper islower partition
     rpartition copy setdefault today now""".split()
 )
-_INSIDE = re.compile(r"__\w+__|^_\w*$|^(?:mro|func_globals|gi_frame|gi_code|cr_frame|f_globals|f_builtins"
-                     r"|tb_frame|func_code|im_func|co_code)$")
-_GLOBALS = frozenset(["self", "config", "request", "lipsum", "url_for", "get_flashed_messages", "g"])
+_INSIDE = re.compile(
+    r"__\w+__|^_\w*$|^(?:mro|func_globals|gi_frame|gi_code|cr_frame|f_globals|f_builtins"
+    r"|tb_frame|func_code|im_func|co_code)$"
+)
+_GLOBALS = frozenset(
+    ["self", "config", "request", "lipsum", "url_for", "get_flashed_messages", "g"]
+)
 _CALLED = frozenset(
     """range namespace raise_exception strftime_now dict loop joiner cycler caller tojson super
     raise_error""".split()
 )
 _ODD = re.compile(r"\{[^{}]*[.\[!][^{}]*\}|\{[^{}]*__")
-_LINK = re.compile(r"https?://(?!(?:\w+\.)*(?:w3\.org|json-schema\.org|example\.com|huggingface\.co))[\w.-]+|"
-                   r"<script\b|javascript:|<iframe\b|<img\b|onerror\s*=", re.IGNORECASE)
+_LINK = re.compile(
+    r"https?://(?!(?:\w+\.)*(?:w3\.org|json-schema\.org|example\.com|huggingface\.co))[\w.-]+|"
+    r"<script\b|javascript:|<iframe\b|<img\b|onerror\s*=",
+    re.IGNORECASE,
+)
 _HIDDEN = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
-_CODE_WORDS = re.compile(r"__(?:class|globals|builtins|import|subclasses|init|mro|base)__|os\.popen|"
-                         r"\bsubprocess\b.{0,30}\bPopen\b")
+_CODE_WORDS = re.compile(
+    r"__(?:class|globals|builtins|import|subclasses|init|mro|base)__|os\.popen|"
+    r"\bsubprocess\b.{0,30}\bPopen\b"
+)
 # Of what an instruction to a model has in common, whoever writes it: a sentence of this length.
 _MANY_WORDS = 5
-_CONTENT = frozenset({"content", "text", "query", "prompt", "user_message", "last_message", "input"})
-_PLAIN_MARK = re.compile(r"[<\[{|/#@*`\n]|^\W*\w*\W*$")
+_CONTENT = frozenset(
+    {"content", "text", "query", "prompt", "user_message", "last_message", "input"}
+)
 
 
 def judge_template(text: str, at: Location, context: ScanContext) -> Iterator[Note]:
@@ -83,7 +93,9 @@ def _parse(text: str) -> Any:
     if len(text) > _MAX_LETTERS:
         return f"it has more than {_MAX_LETTERS:,} letters"
     depth = blocks = 0
-    for match in re.finditer(r"[(\[{]|[)\]}]|\b(?:if|for|not|else|set|macro|call|filter|block)\b|[-+~]", text):
+    for match in re.finditer(
+        r"[(\[{]|[)\]}]|\b(?:if|for|not|else|set|macro|call|filter|block)\b|[-+~]", text
+    ):
         word = match.group()
         depth += 1 if word in "([{" else -1 if word in ")]}" else 0
         depth = max(depth, 0)
@@ -171,8 +183,10 @@ class _Judge:
     def _on_const(self, node: Any) -> None:
         value = node.value
         if isinstance(value, str):
-            if re.search(r"__(?:class|globals|builtins|import|subclasses|init|mro|bases?|dict|getitem|getattribute)__",
-                         value) or re.search(r"\\x5f\\x5f|\\u005f", value):
+            if re.search(
+                r"__(?:class|globals|builtins|import|subclasses|init|mro|bases?|dict|getitem|getattribute)__",
+                value,
+            ) or re.search(r"\\x5f\\x5f|\\u005f", value):
                 self.add("001", "The template holds names of the insides of objects.", node)
             self._check_output(value, node)
 
@@ -224,8 +238,8 @@ class _Judge:
         target, kind = node.node, type(node.node).__name__
         if kind == "Getattr":
             if target.attr not in _METHODS and not (
-                type(target.node).__name__ == "Name" and target.node.name in {"loop", "self"}
-                | self.bound
+                type(target.node).__name__ == "Name"
+                and target.node.name in {"loop", "self"} | self.bound
             ):
                 message = f"The template calls .{printable(str(target.attr), limit=40)}()."
                 self.add("002", message, node)
@@ -272,7 +286,7 @@ class _Judge:
         if not triggers:
             return
         for text in _outputs(node.body):
-            if len(re.findall(r"[^\W\d_]{2,}", text)) >= _MANY_WORDS or _LINK.search(text):
+            if _count_words(text) >= _MANY_WORDS or _LINK.search(text):
                 shown = printable(", ".join(triggers), limit=60)
                 said = printable(text.strip(), limit=120)
                 message = f'If what is said holds "{shown}", the template adds: {said}'
@@ -283,8 +297,10 @@ class _Judge:
         triggers = _find_triggers(node.test)
         if triggers:
             for text in _constants(node.expr1):
-                if len(re.findall(r"[^\W\d_]{2,}", text)) >= _MANY_WORDS:
-                    self.add("003", f'If what is said holds "{triggers[0][:60]}", it adds text.', node)
+                if _count_words(text) >= _MANY_WORDS:
+                    self.add(
+                        "003", f'If what is said holds "{triggers[0][:60]}", it adds text.', node
+                    )
 
 
 def _find_triggers(test: Any) -> list[str]:
@@ -297,16 +313,24 @@ def _find_triggers(test: Any) -> list[str]:
         kind = type(node).__name__
         if kind == "Compare" and any(op.op in {"in", "eq"} for op in node.ops):
             sides = [node.expr, *(op.expr for op in node.ops)]
-            if any(_is_content(side) for side in sides):
-                words += [v for side in sides for v in _constants(side)]
+            is_in = node.ops[0].op == "in" and type(sides[0]).__name__ in {
+                "Const",
+                "Name",
+                "Concat",
+            }
+            fits = _is_content(sides[1]) if is_in else any(_is_said(side) for side in sides)
+            if fits:
+                words += [v for side in sides for v in _constants(side) if v not in _CONTENT]
         elif kind == "Call" and type(node.node).__name__ == "Getattr":
             if node.node.attr in {"startswith", "endswith", "find", "count", "index"}:
                 words += [v for argument in node.args for v in _constants(argument)]
         elif kind == "Test" and node.name in {"in", "eq", "equalto", "=="}:
             words += [v for argument in node.args for v in _constants(argument)]
-    return [word for word in words if word.strip() and not _PLAIN_MARK.search(word) or
-            re.search(r"\w", word) and not re.search(r"[<\[{|/]", word) and len(word) > 2
-            and word not in _ROLES]
+    return [
+        word
+        for word in words
+        if re.search(r"\w\w", word) and not re.search(r"[<\[{|/_]", word) and word not in _ROLES
+    ]
 
 
 _ROLES = frozenset(
@@ -314,6 +338,17 @@ _ROLES = frozenset(
     object array number integer boolean tool_calls tool_call ipython observation model human gpt
     code_interpreter browser python none auto required true false high medium low type""".split()
 )
+
+
+def _is_said(node: Any) -> bool:
+    """Return whether an expression takes the content of a message."""
+    names = set(_constants(node))
+    pending = [node]
+    while pending:
+        part = pending.pop()
+        names.add(str(getattr(part, "attr", "")) or str(getattr(part, "name", "")))
+        pending.extend(part.iter_child_nodes())
+    return bool(names & {"content", "text"})
 
 
 def _is_content(node: Any) -> bool:
@@ -326,7 +361,11 @@ def _is_content(node: Any) -> bool:
             continue
         if kind == "Getattr" and part.attr in {"role", "type", "name"}:
             return False
-        if kind == "Getitem" and _constants(part.arg) and _constants(part.arg)[0] in {"role", "type", "name"}:
+        if (
+            kind == "Getitem"
+            and _constants(part.arg)
+            and _constants(part.arg)[0] in {"role", "type", "name"}
+        ):
             return False
         if kind in {"Getattr", "Getitem"}:
             return True
@@ -363,6 +402,12 @@ def _constants(node: Any) -> list[str]:
     return texts
 
 
+def _count_words(text: str) -> int:
+    """Count the words of a language, without the marks that models know."""
+    plain = re.sub(r"<[^<>\s]{1,60}>|\[/?[A-Z_]+\]|\w+_\w+", " ", text)
+    return len(re.findall(r"[^\W\d_]{2,}", plain))
+
+
 def _count(node: Any) -> int | None:
     kind = type(node).__name__
     if kind == "Const" and isinstance(node.value, int):
@@ -370,7 +415,11 @@ def _count(node: Any) -> int | None:
     if kind in {"Mul", "Pow"}:
         left, right = _count(node.left), _count(node.right)
         if left is not None and right is not None:
-            return _MAX_RANGE * _MAX_RANGE if kind == "Pow" and right > 4 and left > 1 else left * right
+            return (
+                _MAX_RANGE * _MAX_RANGE
+                if kind == "Pow" and right > 4 and left > 1
+                else left * right
+            )
     return None
 
 

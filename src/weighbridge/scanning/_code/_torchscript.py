@@ -21,15 +21,61 @@ __all__ = ["judge_torchscript"]
 # Of ``torch._C._jit_get_all_schemas()`` of PyTorch 2.13: what touches files, processes, other
 # devices' code or the network.
 _OUTSIDE = frozenset(
-    ["save", "load", "from_file", "_load_for_executorch", "manual_load", "import_ir_module", "CompilationUnit"]
-    + ["read_file", "write_file", "load_library", "PythonOp", "fork", "rpc_sync", "rpc_async", "rpc_remote"]
-    + ["_save", "_load", "from_file_size", "backend_load", "execute", "breakpoint", "py_call", "open", "exec"]
+    [
+        "save",
+        "load",
+        "from_file",
+        "_load_for_executorch",
+        "manual_load",
+        "import_ir_module",
+        "CompilationUnit",
+    ]
+    + [
+        "read_file",
+        "write_file",
+        "load_library",
+        "PythonOp",
+        "fork",
+        "rpc_sync",
+        "rpc_async",
+        "rpc_remote",
+    ]
+    + [
+        "_save",
+        "_load",
+        "from_file_size",
+        "backend_load",
+        "execute",
+        "breakpoint",
+        "py_call",
+        "open",
+        "exec",
+    ]
     + ["eval", "system", "popen", "__import__", "getattr", "compile", "_from_file"]
 )
 _FINE = frozenset(["fork"])
 _SPACES = frozenset(
-    ["aten", "prim", "prims", "quantized", "torchvision", "_quantized", "sparse", "mkldnn", "mkldnn_prepacked"]
-    + ["prepacked", "xnnpack", "cuda", "profiler", "quantized_decomposed", "torchaudio", "torchtext", "fb"]
+    [
+        "aten",
+        "prim",
+        "prims",
+        "quantized",
+        "torchvision",
+        "_quantized",
+        "sparse",
+        "mkldnn",
+        "mkldnn_prepacked",
+    ]
+    + [
+        "prepacked",
+        "xnnpack",
+        "cuda",
+        "profiler",
+        "quantized_decomposed",
+        "torchaudio",
+        "torchtext",
+        "fb",
+    ]
 )
 _UNSAFE_SPACE = re.compile(r"^(?:image|video_reader|loader|inductor|_inductor|aoti|io|rpc)$")
 _ROOTS = frozenset({"torch", "ops", "prim", "self", "__torch__"})
@@ -51,7 +97,13 @@ def judge_torchscript(text: str, at: Location) -> Iterator[Note]:
             problem = _judge_name(_dotted(node))
         elif isinstance(node, ast.Import | ast.ImportFrom):
             problem = "an import"
-        elif isinstance(node, ast.Name) and node.id in {"exec", "eval", "__import__", "open", "compile"}:
+        elif isinstance(node, ast.Name) and node.id in {
+            "exec",
+            "eval",
+            "__import__",
+            "open",
+            "compile",
+        }:
             problem = node.id
         if problem and problem not in seen and len(seen) < 50:  # noqa: PLR2004 - enough to read
             seen.add(problem)

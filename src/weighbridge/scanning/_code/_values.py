@@ -333,9 +333,7 @@ class Resolver:
         else:
             yield from self._compute(name, arguments, depth)
 
-    def _get_attribute(
-        self, name: str, arguments: list[ast.expr], depth: int
-    ) -> Iterator[Value]:
+    def _get_attribute(self, name: str, arguments: list[ast.expr], depth: int) -> Iterator[Value]:
         if name == "builtins.getattr" and len(arguments) > 1:
             bases, key = self.resolve(arguments[0], depth), self.constant(arguments[1], depth)
         else:

