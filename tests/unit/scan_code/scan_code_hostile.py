@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 
-__all__ = ["PYTHON", "TEMPLATES", "SHELL"]
+__all__ = ["PYTHON", "SHELL", "TEMPLATES"]
 
 _B64 = base64.b64encode(b"import os; os.system('id')").decode()
 _ZIP = zlib.compress(b"import os; os.system('id')")

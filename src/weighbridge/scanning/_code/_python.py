@@ -6,7 +6,6 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from weighbridge.core import printable
 from weighbridge.scanning._code._commands import Harm, judge_command
@@ -26,9 +25,6 @@ from weighbridge.scanning._code._values import (
     TooMuchWorkError,
     join_names,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["PythonReport", "judge_python", "parse_python"]
 
@@ -428,7 +424,7 @@ class _Judge:
                 "016", f"It loads or builds native code with {name}.", self._first(node), node
             )
             return
-        hidden = any(self._mentions(a, _DECODING + _FETCHING) for a in node.args)
+        hidden = any(self._mentions(a, _FETCHING) for a in node.args)
         constant = node.args and isinstance(self.names.constant(node.args[0]), bytes)
         if (hidden and name.endswith("loads")) or constant:
             message = f"It unpickles what it decodes, downloads or holds itself, with {name}."
@@ -569,7 +565,8 @@ class _Judge:
         self, node: ast.expr, names: tuple[str, ...], *, exact: bool = False, top: bool = False
     ) -> bool:
         """Return whether an expression, or what its names were bound to, uses one of ``names``."""
-        pending, seen = [(node, 0)], set()
+        seen: set[int] = set()
+        pending = [(node, 0)]
         while pending and len(seen) < 200:
             current, depth = pending.pop()
             if id(current) in seen:

@@ -22,21 +22,151 @@ _MAX_NODES = 200_000
 _MAX_BRACKETS = 100
 _MAX_RANGE = 100_000
 _FILTERS = frozenset(
-    """tojson trim length count join list string int float lower upper title capitalize first last
-    default d selectattr rejectattr select reject map unique sort dictsort items replace indent
-    safe escape e abs round max min sum reverse batch slice groupby format striptags wordcount
-    pprint truncate center urlencode from_json fromjson tojson_compact strftime dict""".split()
+    [
+        "tojson",
+        "trim",
+        "length",
+        "count",
+        "join",
+        "list",
+        "string",
+        "int",
+        "float",
+        "lower",
+        "upper",
+        "title",
+        "capitalize",
+        "first",
+        "last",
+        "default",
+        "d",
+        "selectattr",
+        "rejectattr",
+        "select",
+        "reject",
+        "map",
+        "unique",
+        "sort",
+        "dictsort",
+        "items",
+        "replace",
+        "indent",
+        "safe",
+        "escape",
+        "e",
+        "abs",
+        "round",
+        "max",
+        "min",
+        "sum",
+        "reverse",
+        "batch",
+        "slice",
+        "groupby",
+        "format",
+        "striptags",
+        "wordcount",
+        "pprint",
+        "truncate",
+        "center",
+        "urlencode",
+        "from_json",
+        "fromjson",
+        "tojson_compact",
+        "strftime",
+        "dict",
+    ]
 )
 _TESTS = frozenset(
-    """defined undefined none string mapping iterable sequence number integer float boolean true
-    false eq equalto ne in odd even divisibleby lt gt le ge lower upper sameas callable test filter
-    == != < > <= >= lessthan greaterthan startswith endswith contains""".split()
+    [
+        "defined",
+        "undefined",
+        "none",
+        "string",
+        "mapping",
+        "iterable",
+        "sequence",
+        "number",
+        "integer",
+        "float",
+        "boolean",
+        "true",
+        "false",
+        "eq",
+        "equalto",
+        "ne",
+        "in",
+        "odd",
+        "even",
+        "divisibleby",
+        "lt",
+        "gt",
+        "le",
+        "ge",
+        "lower",
+        "upper",
+        "sameas",
+        "callable",
+        "test",
+        "filter",
+        "==",
+        "!=",
+        "<",
+        ">",
+        "<=",
+        ">=",
+        "lessthan",
+        "greaterthan",
+        "startswith",
+        "endswith",
+        "contains",
+    ]
 )
 _METHODS = frozenset(
-    """append items keys values get strip lstrip rstrip split startswith endswith replace lower upper
-    title join extend pop insert rsplit splitlines count index find rfind capitalize update
-    removeprefix removesuffix isdigit isspace format strftime isalpha isupper islower partition
-    rpartition copy setdefault today now""".split()
+    [
+        "append",
+        "items",
+        "keys",
+        "values",
+        "get",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "split",
+        "startswith",
+        "endswith",
+        "replace",
+        "lower",
+        "upper",
+        "title",
+        "join",
+        "extend",
+        "pop",
+        "insert",
+        "rsplit",
+        "splitlines",
+        "count",
+        "index",
+        "find",
+        "rfind",
+        "capitalize",
+        "update",
+        "removeprefix",
+        "removesuffix",
+        "isdigit",
+        "isspace",
+        "format",
+        "strftime",
+        "isalpha",
+        "isupper",
+        "islower",
+        "partition",
+        "rpartition",
+        "copy",
+        "setdefault",
+        "today",
+        "now",
+    ]
 )
 _INSIDE = re.compile(
     r"__\w+__|^_\w*$|^(?:mro|func_globals|gi_frame|gi_code|cr_frame|f_globals|f_builtins"
@@ -46,8 +176,20 @@ _GLOBALS = frozenset(
     ["self", "config", "request", "lipsum", "url_for", "get_flashed_messages", "g"]
 )
 _CALLED = frozenset(
-    """range namespace raise_exception strftime_now dict loop joiner cycler caller tojson super
-    raise_error""".split()
+    [
+        "range",
+        "namespace",
+        "raise_exception",
+        "strftime_now",
+        "dict",
+        "loop",
+        "joiner",
+        "cycler",
+        "caller",
+        "tojson",
+        "super",
+        "raise_error",
+    ]
 )
 _ODD = re.compile(r"\{[^{}]*[.\[!][^{}]*\}|\{[^{}]*__")
 _LINK = re.compile(
@@ -175,7 +317,7 @@ class _Judge:
         kind = type(node.arg).__name__
         if kind in {"Concat", "Add", "Mod", "Filter"} and _constants(node.arg):
             joined = "".join(_constants(node.arg))
-            if "__" in joined or "_" == joined[:1]:
+            if "__" in joined or joined[:1] == "_":
                 self.add("001", "The template computes names of the insides of objects.", node)
             elif type(node.arg).__name__ != "Filter":
                 self.add("002", "The template computes the name of what it takes.", node)
@@ -334,9 +476,45 @@ def _find_triggers(test: Any) -> list[str]:
 
 
 _ROLES = frozenset(
-    """user system assistant tool developer function text image video audio content role string
-    object array number integer boolean tool_calls tool_call ipython observation model human gpt
-    code_interpreter browser python none auto required true false high medium low type""".split()
+    [
+        "user",
+        "system",
+        "assistant",
+        "tool",
+        "developer",
+        "function",
+        "text",
+        "image",
+        "video",
+        "audio",
+        "content",
+        "role",
+        "string",
+        "object",
+        "array",
+        "number",
+        "integer",
+        "boolean",
+        "tool_calls",
+        "tool_call",
+        "ipython",
+        "observation",
+        "model",
+        "human",
+        "gpt",
+        "code_interpreter",
+        "browser",
+        "python",
+        "none",
+        "auto",
+        "required",
+        "true",
+        "false",
+        "high",
+        "medium",
+        "low",
+        "type",
+    ]
 )
 
 

@@ -367,7 +367,7 @@ class Resolver:
     def _compute_plain(self, name: str, given: Any, arguments: list[ast.expr], depth: int) -> Any:
         try:
             if name in _DECODERS and isinstance(given, str | bytes):
-                return _DECODERS[name](given)  # type: ignore[operator]
+                return _DECODERS[name](given)  # type: ignore[arg-type]
             if name == "codecs.decode" and len(arguments) > 1:
                 return _decode(given, self.constant(arguments[1], depth))
             if name == "zlib.decompress" and isinstance(given, bytes):
@@ -444,7 +444,7 @@ def _decode(value: Any, encoding: Any) -> Any:
 
 def _text_method(base: Any, method: str, arguments: list[Any]) -> Any:
     if method == "join" and isinstance(base, str | bytes):
-        return base.join(arguments[0])  # type: ignore[arg-type]
+        return base.join(arguments[0])
     if isinstance(base, list):
         return base if method == "copy" else None
     if method == "replace" and len(arguments) > 1:
