@@ -25,6 +25,13 @@ from weighbridge.scanning._code._values import (
     TooMuchWorkError,
     join_names,
 )
+from weighbridge.scanning._code._words import (
+    DECODING,
+    DECODING_MORE,
+    FETCHING,
+    SETUP_HOOKS,
+    WORDS_OF_DANGER,
+)
 
 __all__ = ["PythonReport", "judge_python", "parse_python"]
 
@@ -32,21 +39,11 @@ _MAX_BYTES = 4 * 1024 * 1024
 _MAX_TOKENS = 400_000
 _MAX_BRACKETS = 100
 _MAX_INSIDE = 3
+# Parsers before Python 3.12 take the square of the fields of an f-string.
+_MAX_BRACES = 20_000
+_F_STRING = re.compile(r"[fF][rR]?[\"']")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200b\u2060\U000e0000-\U000e007f]")
 _BIDI_ONLY = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
-_DECODING = ("base64.", "zlib.", "binascii.", "codecs.decode", "bz2.", "lzma.", "gzip.")
-_DECODING_MORE = ("marshal.", "cryptography.", "Crypto.", "builtins.bytes.fromhex")
-_FETCHING = ("requests.", "urllib.", "httpx.", "urllib2.", "http.client", "socket.", "aiohttp.")
-_HARMLESS_IMPORTS = re.compile(r"[\w.]*\Z")
-_SETUP_HOOKS = re.compile(
-    r"(?:setuptools|distutils)\.command\.(?:install|develop|egg_info|build|"
-    r"sdist|build_py|install_lib|bdist_egg|install_scripts|editable_wheel)\b"
-)
-_WORDS_OF_DANGER = re.compile(
-    r"\b(?:exec|eval|__import__|subprocess|os\s*\.\s*(?:system|popen)|socket|marshal|ctypes|base64|"
-    r"pty|urllib2?|requests|importlib|builtins|getattr)\b"
-)
 
 
 @dataclass(slots=True)
@@ -67,6 +64,8 @@ def parse_python(text: str, *, mode: str = "exec") -> ast.AST | str:
     """Return the tree of a source, or why there is none; never recurses without bound."""
     if len(text) > _MAX_BYTES:
         return f"it has more than {_MAX_BYTES:,} letters"
+    if text.count("{") > _MAX_BRACES and _F_STRING.search(text):
+        return f"it has more than {_MAX_BRACES:,} braces and f-strings"
     depth = count = 0
     for match in _TOKEN.finditer(text):
         count += 1
@@ -96,7 +95,7 @@ def judge_python(text: str, *, inside: int = 0) -> PythonReport:
     tree = parse_python(text)
     if isinstance(tree, str):
         report.problem = tree
-        words = sorted(set(_WORDS_OF_DANGER.findall(text[:_MAX_BYTES])))
+        words = sorted(set(WORDS_OF_DANGER.findall(text[:_MAX_BYTES])))
         if words:
             message = "It cannot be parsed, and names what runs commands or code."
             report.add("WB-COD-004", message, ", ".join(words))
@@ -244,7 +243,7 @@ class _Judge:
         elif isinstance(node, ast.ClassDef):
             for base in node.bases:
                 for name in self.names.names(base):
-                    if _SETUP_HOOKS.match(name):
+                    if SETUP_HOOKS.match(name):
                         self._add("018", f"It changes what installing does ({name}).", "", node)
         elif isinstance(node, ast.Assign):
             self._look_assignment(node)
@@ -361,7 +360,7 @@ class _Judge:
             words = " ".join(filter(None, (self._text_of(argument) for argument in node.args)))
         judged = judge_command(words)
         shell = name.startswith(("pty.", "os.exec", "os.spawn")) and re.search(r"sh\b|cmd", words)
-        tainted = any(self._mentions(argument, _FETCHING + _DECODING) for argument in node.args)
+        tainted = any(self._mentions(argument, FETCHING + DECODING) for argument in node.args)
         if judged.harm is Harm.SURE:
             self._add("001", f"It runs a command with {name}: {judged.why}.", words, node)
         elif shell or tainted:
@@ -398,7 +397,7 @@ class _Judge:
                 self._add("004", f"It runs code that it computes, with {name}.", value, node)
             return
         hidden = argument is not None and self._mentions(
-            argument, _DECODING + _DECODING_MORE + _FETCHING
+            argument, DECODING + DECODING_MORE + FETCHING
         )
         if hidden and (name.startswith("builtins.") or name.startswith(("types.", "marshal."))):
             message = f"It runs code that it decodes or downloads, with {name}."
@@ -424,7 +423,7 @@ class _Judge:
                 "016", f"It loads or builds native code with {name}.", self._first(node), node
             )
             return
-        hidden = any(self._mentions(a, _FETCHING) for a in node.args)
+        hidden = any(self._mentions(a, FETCHING) for a in node.args)
         constant = node.args and isinstance(self.names.constant(node.args[0]), bytes)
         if (hidden and name.endswith("loads")) or constant:
             message = f"It unpickles what it decodes, downloads or holds itself, with {name}."
@@ -536,7 +535,7 @@ class _Judge:
             self._add("006", f"It opens a connection (socket.{name}).", self._first(node), node)
         elif name in {"exec_module", "load_module"}:
             self._add("004", f"It loads a module from a file ({name}).", "", node)
-        elif name in {"post", "put"} and self._mentions(func.value, _FETCHING, top=True):
+        elif name in {"post", "put"} and self._mentions(func.value, FETCHING, top=True):
             self.facts.update(("net", "send"))
             self._add("006", f"It sends data ({name}).", self._first(node), node)
         elif name in {"run_line_magic", "run_cell_magic", "run_cell"}:
