@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from dataclasses import dataclass, field
 
 from weighbridge.core import printable
 from weighbridge.scanning._code._commands import Harm, judge_command
+from weighbridge.scanning._code._parse import parse_python
 from weighbridge.scanning._code._tables import (
     COLLECTORS,
     MODULES,
@@ -33,16 +33,10 @@ from weighbridge.scanning._code._words import (
     WORDS_OF_DANGER,
 )
 
-__all__ = ["PythonReport", "judge_python", "parse_python"]
+__all__ = ["PythonReport", "judge_python"]
 
 _MAX_BYTES = 4 * 1024 * 1024
-_MAX_TOKENS = 400_000
-_MAX_BRACKETS = 100
 _MAX_INSIDE = 3
-# Parsers before Python 3.12 take the square of the fields of an f-string.
-_MAX_BRACES = 20_000
-_F_STRING = re.compile(r"[fF][rR]?[\"']")
-_TOKEN = re.compile(r"\w+|[^\w\s]")
 _BIDI_ONLY = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 
 
@@ -58,32 +52,6 @@ class PythonReport:
         entry = (rule, message, printable(detail, limit=300), line)
         if len(self.found) < 100 and all(old[:3] != entry[:3] for old in self.found):
             self.found.append(entry)
-
-
-def parse_python(text: str, *, mode: str = "exec") -> ast.AST | str:
-    """Return the tree of a source, or why there is none; never recurses without bound."""
-    if len(text) > _MAX_BYTES:
-        return f"it has more than {_MAX_BYTES:,} letters"
-    if text.count("{") > _MAX_BRACES and _F_STRING.search(text):
-        return f"it has more than {_MAX_BRACES:,} braces and f-strings"
-    depth = count = 0
-    for match in _TOKEN.finditer(text):
-        count += 1
-        letter = match.group()
-        if letter in "([{":
-            depth += 1
-            if depth > 20 * _MAX_BRACKETS:
-                return "its brackets are nested too deep"
-        elif letter in ")]}":
-            depth = max(0, depth - 1)
-    if count > _MAX_TOKENS:
-        return f"it has more than {_MAX_TOKENS:,} words"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text, mode=mode)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-        return f"no Python 3 that is understood ({type(error).__name__})"
 
 
 def judge_python(text: str, *, inside: int = 0) -> PythonReport:

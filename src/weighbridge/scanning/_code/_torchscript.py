@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from weighbridge.core import printable
-from weighbridge.scanning._code._python import parse_python
+from weighbridge.scanning._code._parse import parse_python
 from weighbridge.scanning._notes import examined, found, not_examined
 
 if TYPE_CHECKING:
