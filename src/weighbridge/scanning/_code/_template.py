@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core import printable
+from weighbridge.scanning._code._template_words import FILTERS, METHODS, TESTS
 from weighbridge.scanning._notes import examined, found, not_examined
 
 if TYPE_CHECKING:
@@ -21,153 +22,6 @@ _MAX_LETTERS = 1024 * 1024
 _MAX_NODES = 200_000
 _MAX_BRACKETS = 100
 _MAX_RANGE = 100_000
-_FILTERS = frozenset(
-    [
-        "tojson",
-        "trim",
-        "length",
-        "count",
-        "join",
-        "list",
-        "string",
-        "int",
-        "float",
-        "lower",
-        "upper",
-        "title",
-        "capitalize",
-        "first",
-        "last",
-        "default",
-        "d",
-        "selectattr",
-        "rejectattr",
-        "select",
-        "reject",
-        "map",
-        "unique",
-        "sort",
-        "dictsort",
-        "items",
-        "replace",
-        "indent",
-        "safe",
-        "escape",
-        "e",
-        "abs",
-        "round",
-        "max",
-        "min",
-        "sum",
-        "reverse",
-        "batch",
-        "slice",
-        "groupby",
-        "format",
-        "striptags",
-        "wordcount",
-        "pprint",
-        "truncate",
-        "center",
-        "urlencode",
-        "from_json",
-        "fromjson",
-        "tojson_compact",
-        "strftime",
-        "dict",
-    ]
-)
-_TESTS = frozenset(
-    [
-        "defined",
-        "undefined",
-        "none",
-        "string",
-        "mapping",
-        "iterable",
-        "sequence",
-        "number",
-        "integer",
-        "float",
-        "boolean",
-        "true",
-        "false",
-        "eq",
-        "equalto",
-        "ne",
-        "in",
-        "odd",
-        "even",
-        "divisibleby",
-        "lt",
-        "gt",
-        "le",
-        "ge",
-        "lower",
-        "upper",
-        "sameas",
-        "callable",
-        "test",
-        "filter",
-        "==",
-        "!=",
-        "<",
-        ">",
-        "<=",
-        ">=",
-        "lessthan",
-        "greaterthan",
-        "startswith",
-        "endswith",
-        "contains",
-    ]
-)
-_METHODS = frozenset(
-    [
-        "append",
-        "items",
-        "keys",
-        "values",
-        "get",
-        "strip",
-        "lstrip",
-        "rstrip",
-        "split",
-        "startswith",
-        "endswith",
-        "replace",
-        "lower",
-        "upper",
-        "title",
-        "join",
-        "extend",
-        "pop",
-        "insert",
-        "rsplit",
-        "splitlines",
-        "count",
-        "index",
-        "find",
-        "rfind",
-        "capitalize",
-        "update",
-        "removeprefix",
-        "removesuffix",
-        "isdigit",
-        "isspace",
-        "format",
-        "strftime",
-        "isalpha",
-        "isupper",
-        "islower",
-        "partition",
-        "rpartition",
-        "copy",
-        "setdefault",
-        "today",
-        "now",
-    ]
-)
 _INSIDE = re.compile(
     r"__\w+__|^_\w*$|^(?:mro|func_globals|gi_frame|gi_code|cr_frame|f_globals|f_builtins"
     r"|tb_frame|func_code|im_func|co_code)$"
@@ -344,7 +198,7 @@ class _Judge:
         if node.name == "attr":
             rule = "001" if any("_" in value for value in _constants(node)) else "002"
             self.add(rule, "The template takes an attribute by a computed name (attr).", node)
-        elif node.name not in _FILTERS:
+        elif node.name not in FILTERS:
             self.add("002", f"The template uses the filter {printable(node.name, limit=40)}.", node)
         if node.name in {"map", "selectattr", "rejectattr", "sort", "groupby", "unique", "sum"}:
             for value in [v for a in node.args for v in _constants(a)]:
@@ -366,7 +220,7 @@ class _Judge:
             self.add("001", "The template reaches the insides of objects by a format string.", node)
 
     def _on_test(self, node: Any) -> None:
-        if node.name not in _TESTS:
+        if node.name not in TESTS:
             self.add("002", f"The template uses the test {printable(node.name, limit=40)}.", node)
 
     def _on_name(self, node: Any) -> None:
@@ -379,7 +233,7 @@ class _Judge:
     def _on_call(self, node: Any) -> None:
         target, kind = node.node, type(node.node).__name__
         if kind == "Getattr":
-            if target.attr not in _METHODS and not (
+            if target.attr not in METHODS and not (
                 type(target.node).__name__ == "Name"
                 and target.node.name in {"loop", "self"} | self.bound
             ):
