@@ -392,7 +392,7 @@ class _Judge:
             )
             return
         hidden = any(self._mentions(a, FETCHING) for a in node.args)
-        constant = node.args and isinstance(self.names.constant(node.args[0]), bytes)
+        constant = node.args and _is_harmful_pickle(self.names.constant(node.args[0]))
         if (hidden and name.endswith("loads")) or constant:
             message = f"It unpickles what it decodes, downloads or holds itself, with {name}."
             self._add("003", message, self._first(node), node)
@@ -469,7 +469,12 @@ class _Judge:
         if not node.args:
             return
         value = self.names.constant(node.args[0])
-        home = self._mentions(node.args[0], ("os.path.expanduser", "pathlib.Path.home"), top=True)
+        given = node.args[0]
+        home = isinstance(given, ast.Call) and (
+            self._text_of(given.args[0]) in {"~", "~/"}
+            if given.args
+            else "pathlib.Path.home" in self.names.names(given.func)
+        )
         if isinstance(value, str) and name == "shutil.rmtree":
             home = home or bool(
                 re.fullmatch(r"[/~\\]|~/|/(?:home|etc|usr|var|root|bin)/?|[A-Z]:\\+", value)
@@ -567,6 +572,11 @@ class _Judge:
 
     def _add(self, number: str, message: str, detail: str, node: ast.AST) -> None:
         self.report.add(f"WB-COD-{number}", message, detail, _line(node))
+
+
+def _is_harmful_pickle(value: object) -> bool:
+    words = rb"\b(?:os|posix|nt|subprocess|builtins|system|eval|exec)\b"
+    return isinstance(value, bytes) and re.search(words, value) is not None
 
 
 def _line(node: ast.AST) -> int:

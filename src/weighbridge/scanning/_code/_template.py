@@ -53,7 +53,7 @@ _LINK = re.compile(
 )
 _HIDDEN = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 _CODE_WORDS = re.compile(
-    r"__(?:class|globals|builtins|import|subclasses|init|mro|base)__|os\.popen|"
+    r"__(?:globals|builtins|import|subclasses)__|os\.popen|"
     r"\bsubprocess\b.{0,30}\bPopen\b"
 )
 # Of what an instruction to a model has in common, whoever writes it: a sentence of this length.
