@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["FAMILIES", "find_rule", "list_rules"]
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "_code": (),
+    "_code": ("COD", "NBK", "TPL"),
     "_containers": ("CMP", "SVZ", "TAR", "TSC", "ZIP"),
     "_data": ("ARW", "BST", "MSG", "RDS", "SKO"),
     "_documents": ("DOC", "HID", "REQ", "SEC", "XML"),
