@@ -134,7 +134,7 @@ def write_dangerous(work: Path) -> Path:
 
 
 def find_benign(work: Path) -> Path:
-    """Real pickles, joblib files and checkpoints, as packages ship them and libraries write them."""
+    """Real pickles and checkpoints, as packages ship them and as libraries write them."""
     for script in ("samples", "train-samples"):
         subprocess.run([ROOT / "scripts" / script], check=True)
     target = work / "benign"
