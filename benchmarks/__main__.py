@@ -64,10 +64,11 @@ def find_space() -> str | None:
 def measure(case: _case.Case, data: Path, *, pairs: int) -> dict[str, object]:
     ratios, busy, ours, theirs = [], [], [], []
     turns = case.turns or pairs
-    for turn in range(turns + 1):
+    warm_up = turns > 1  # what takes minutes was written a moment ago
+    for turn in range(turns + warm_up):
         own = run(case.ours, data)
         other = run(case.reference, data) if case.reference else {case.unit: 1.0}
-        if turn == 0:
+        if warm_up and turn == 0:
             continue  # the first pair warms the page cache
         ours.append(own[case.unit])
         theirs.append(other[case.unit])
@@ -78,6 +79,8 @@ def measure(case: _case.Case, data: Path, *, pairs: int) -> dict[str, object]:
     met = case.is_met(median)
     limit = f"{'>=' if case.at_least else '<='} {case.limit:g}" if case.limit else "-"
     medians = case.describe(statistics.median(ours), statistics.median(theirs))
+    if case.reference and case.reference[0] == "peer":
+        medians += f", {own['peak_mib']:.0f} / {other['peak_mib']:.0f} MiB"
     if busy:  # what a machine that others use too does not blur as much
         medians += f", processor time {statistics.median(busy):.2f}"
     print(

@@ -34,7 +34,7 @@ class Case:
     limit: float | None
     at_least: bool = False
     unit: str = "seconds"
-    turns: int | None = None  # pairs of measurements, where the usual number takes too long
+    turns: int | None = None  # pairs of measurements; one is taken without warming up before it
     shares: int = 1  # what is measured is told for each of so many parts
 
     def ratio(self, ours: float, reference: float) -> float:
