@@ -241,6 +241,7 @@ CASES = (
         )
         for name in PEERS
     ),
+    # Of any kind that a loader takes. Fickling reads plain pickles, and says so of all others.
     Case(
         "flagged in vain: real files",
         BENIGN,
