@@ -7,48 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-BIN = Path(sys.executable).parent
-MIB = 1024 * 1024
-
-# Either ("job", NAME, ...), a function of _jobs timed inside its process, or a command timed whole.
-Job = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One line of the table.
-
-    ``ratio`` is ours / reference for costs that must stay low (``at_least`` False), and reference /
-    ours for speeds that must stay high. Without ``limit`` it is shown for orientation.
-    """
-
-    name: str
-    prepare: Callable[[Path], Path]
-    ours: Job
-    reference: Job | None
-    limit: float | None
-    at_least: bool = False
-    unit: str = "seconds"
-    shares: int = 1  # what is measured is told for each of so many parts
-
-    def ratio(self, ours: float, reference: float) -> float:
-        return reference / ours if self.at_least else ours / reference / self.shares
-
-    def is_met(self, ratio: float) -> bool:
-        if self.limit is None:
-            return True
-        return ratio >= self.limit if self.at_least else ratio <= self.limit
-
-    def describe(self, ours: float, reference: float) -> str:
-        if self.reference is None and self.unit == "seconds":
-            return f"{ours * 1000:.0f} ms"
-        if self.reference is None:
-            return f"{ours:.1f} MiB above the interpreter"
-        return f"{ours * 1000:.0f} ms / {reference * 1000:.0f} ms"
+from benchmarks import _scan_cases
+from benchmarks._case import IMPORT_CLICK, MIB, ROOT, WEIGHBRIDGE, Case, find_model
 
 
 def time_process(command: list[str]) -> dict[str, float]:
@@ -126,12 +88,6 @@ def write_small_file(work: Path) -> Path:
     file = work / "small.bin"
     file.write_bytes(os.urandom(1024))
     return file
-
-
-def find_model(_: Path) -> Path:
-    model = ROOT / ".cache" / "all-MiniLM-L6-v2"
-    subprocess.run([ROOT / "scripts" / "demo-model", model], check=True)
-    return model
 
 
 def with_key(prepare: Callable[[Path], Path]) -> Callable[[Path], Path]:
@@ -250,8 +206,6 @@ SMALL_FILES = write_tree("small", 50_000, 4096)
 SMALL = with_key(SMALL_FILES)
 LARGE = with_key(write_large_file)
 MANY = with_key(write_tree("many", 200_000, 16))
-WEIGHBRIDGE = str(BIN / "weighbridge")
-IMPORT_CLICK = (str(BIN / "python"), "-c", "import click")
 
 HASH, CHECK = ("job", "hash"), ("job", "check")
 AGAIN = ("job", "again")
@@ -373,4 +327,5 @@ CASES = (
         None,
         unit="peak_mib",
     ),
+    *_scan_cases.CASES,
 )

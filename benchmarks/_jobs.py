@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks import _scan_jobs
+
 if TYPE_CHECKING:
     from weighbridge.signing import PublicKey
 
@@ -360,6 +362,7 @@ JOBS = {
     "run-step": record_step,
     "run-promised": promise,
     "look-up": look_inputs_up,
+    **_scan_jobs.JOBS,
 }
 # Imported before the clock starts, so that what is timed is the work.
 IMPORTS = {
@@ -379,6 +382,7 @@ IMPORTS = {
     "step-enforced": "weighbridge.workflow._step_watch",
     "step-strace": "weighbridge.provenance._strace",
     "look-up": "weighbridge.workflow._step_inputs",
+    **_scan_jobs.IMPORTS,
 }
 
 
