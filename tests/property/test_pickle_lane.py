@@ -40,6 +40,7 @@ CHUNK_BYTES = 400
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lane, "_FIRST_BYTES", CHUNK_BYTES)
     monkeypatch.setattr(_lane, "_CHUNK_BYTES", CHUNK_BYTES)
     monkeypatch.setattr(_machine, "LANE_BYTES", 0)
 

@@ -50,6 +50,11 @@ _DIFFUSION_PACKAGES = ("ldm.m", "sgm.m", "ldm.lr_scheduler.", "cldm.", "taming.m
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
 # What only asks, in modules that do more: still unknown, and never a failure.
 _ASKING = re.compile(r"os\.(?:path\.\w+|getenv|getcwd|cpu_count|environ\.get)|sys\.getsizeof")
+# Operators of graphs and of expressions: they compute, and call nothing by its name.
+_COMPUTING = re.compile(
+    r"_?operator\.(?:add|sub|mul|truediv|floordiv|mod|pow|neg|pos|abs|eq|ne|lt|le|gt|ge|and_|or_|xor"
+    r"|not_|inv|invert|lshift|rshift|matmul|getitem|index|truth|is_|is_not|concat|contains)"
+)
 # Only MONAI takes a name without a module, for a class of its own.
 _BARE_CLASS = re.compile(r"[A-Z]\w*")
 _SPELLING = re.compile(r"(?:[A-Za-z_]\w*\.)+[A-Z]\w*")
@@ -129,7 +134,7 @@ def is_dangerous(name: str) -> bool:
     parts = name.split(".")
     if len(parts) == 1:
         return name in _EXECUTING_BUILTINS
-    if name in _PLAIN_NAMES or _ASKING.fullmatch(name):
+    if name in _PLAIN_NAMES or _ASKING.fullmatch(name) or _COMPUTING.fullmatch(name):
         return False
     for start in range(len(parts) - 1):
         for end in range(start + 1, len(parts)):

@@ -39,6 +39,8 @@ INERT_CLASSES = frozenset(
     }
 )
 
+# Most of what is tried is no pickle at all: the first chunk is small, and the next ones larger.
+_FIRST_BYTES = 1 << 12
 _CHUNK_BYTES = 1 << 20
 # Longer than any opcode that the regex takes: counted texts and numbers of up to 255 bytes.
 _MARGIN_BYTES = 300
@@ -93,11 +95,13 @@ def glide(source: ByteSource, start: int, *, frame_end: int, calls: bool) -> Gli
     size = source.size_bytes
     edge = frame_end if start < frame_end else _NO_EDGE
     base, data, position = start, b"", start
+    step_bytes = _FIRST_BYTES
     while True:
         near = position - base
         if len(data) - near < _MARGIN_BYTES and base + len(data) < size:
             base, near = position, 0
-            data = source.read_at(base, _CHUNK_BYTES)
+            data = source.read_at(base, step_bytes)
+            step_bytes = min(step_bytes * 8, _CHUNK_BYTES)
         found = match(data, near, min(len(data), edge - base))
         position = base + (found.end() if found is not None else near)
         if position == edge:
