@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from weighbridge.scanning._pickle._allow_names import CONSTRUCTORS, DATA, NUMBERS
+from weighbridge.scanning._pickle._allow_standard import STANDARD_CONSTRUCTORS, STANDARD_DATA
 from weighbridge.scanning._pickle._allow_tables import TABLE_CONSTRUCTORS, TABLE_DATA
 from weighbridge.scanning._pickle._danger import DANGEROUS_MODULES, DANGEROUS_NAMES, UNKNOWN_NAMES
 from weighbridge.scanning._pickle._rebuild import REBUILDERS
@@ -91,7 +92,7 @@ def _load_list() -> dict[tuple[str, str], Use]:
     """Join the tables and the generated lists: lines of ``use module: name name ...``."""
     listed: dict[tuple[str, str], Use] = dict.fromkeys(REBUILDERS, Use.REBUILD)
     listed.update(dict.fromkeys(_load_shapes(), Use.CONSTRUCTOR))
-    for module, names in (*DATA.items(), *TABLE_DATA.items()):
+    for module, names in (*STANDARD_DATA.items(), *DATA.items(), *TABLE_DATA.items()):
         listed.update(dict.fromkeys(((module, name) for name in names.split()), Use.DATA))
     for word, module, exact in _read_lines("allow-list.txt"):
         for name in exact:
@@ -115,7 +116,8 @@ def _load_shapes() -> dict[tuple[str, str], str]:
         if word == Use.CONSTRUCTOR.value:
             for name in exact:
                 shapes.pop((module, name), None)
-    for shape, modules in (*TABLE_CONSTRUCTORS.items(), *CONSTRUCTORS.items()):
+    tables = (STANDARD_CONSTRUCTORS, TABLE_CONSTRUCTORS, CONSTRUCTORS)
+    for shape, modules in (pair for table in tables for pair in table.items()):
         for module, listed in modules.items():
             shapes.update({(module, name): shape for name in listed.split()})
     return shapes

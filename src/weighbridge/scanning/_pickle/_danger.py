@@ -154,6 +154,14 @@ _BY_VALUE = frozenset(
     ]
 )
 UNKNOWN_NAMES: dict[str, frozenset[str]] = {
+    # Iterators over what they are given: they call nothing.
+    "itertools": frozenset(
+        {
+            *("batched", "chain", "combinations", "combinations_with_replacement", "compress"),
+            *("count", "cycle", "islice", "pairwise", "permutations", "product", "repeat"),
+            "zip_longest",
+        }
+    ),
     # What cloudpickle and dill write for code: see ``_by_value``.
     **dict.fromkeys(
         (
@@ -170,8 +178,8 @@ UNKNOWN_NAMES: dict[str, frozenset[str]] = {
         _BY_VALUE,
     ),
     # dill's word for the dict of the program.
-    "__builtin__": frozenset({"__main__"}),
-    "builtins": frozenset({"__main__"}),
+    "__builtin__": frozenset({"__main__", "enumerate", "iter", "reversed", "zip"}),
+    "builtins": frozenset({"enumerate", "iter", "reversed", "zip", "__main__"}),
     "dill": frozenset({"_dill"}),
     "dataclasses": frozenset({"Field", "_DataclassParams", "_MISSING_TYPE"}),
     "_collections": frozenset({"_tuplegetter"}),

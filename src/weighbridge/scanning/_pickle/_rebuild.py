@@ -33,6 +33,7 @@ from weighbridge.scanning._pickle._values import (
     DictItems,
     Global,
     Items,
+    ListItems,
     Made,
     Persistent,
     Use,
@@ -150,6 +151,47 @@ def _singleton(args: Args) -> str:
     return "it makes or looks up a class"
 
 
+def _generic(args: Args) -> str:
+    # How typing writes List[int]: an index into one of its own names.
+    if len(args) != 2 or not isinstance(args[0], Global):  # noqa: PLR2004
+        return "it takes an item of an object"
+    known = args[0].module in ("typing", "collections.abc", "types") and args[0].use is Use.DATA
+    return _types(args[1]) if known else "it takes an item of an object"
+
+
+def _alias(args: Args) -> str:
+    # list[int]: the class and what is in the brackets; nothing is called.
+    if len(args) != 2 or not _is_class(args[0]):  # noqa: PLR2004
+        return "its first argument is no listed class"
+    return _types(args[1])
+
+
+def _union(args: Args) -> str:
+    # int | str: the operator, and classes only, so that no object decides what it means.
+    operator = args[0] if len(args) == 2 else None  # noqa: PLR2004
+    if not isinstance(operator, Global) or operator.path != "_operator.or_":
+        return "it calls a function for each item"
+    return _types(args[1])
+
+
+def _types(value: Value) -> str:
+    """Return what is wrong with the parameters of a type: classes, constants, other such types."""
+    waiting, looked_at = [value], 0
+    while waiting:
+        item = waiting.pop()
+        looked_at += 1
+        if type(item) is tuple or isinstance(item, ListItems):
+            waiting.extend(item)
+        elif isinstance(item, Global):
+            if item.use not in (Use.DATA, Use.CONSTRUCTOR, Use.UNKNOWN):
+                return "a parameter of the type is a function"
+        elif not is_constant(item) and not is_made(item, _GENERIC, "builtins.type"):
+            return "a parameter of the type is an object"
+        if looked_at > _MAX_PARAMETERS:
+            return "the type has too many parameters"
+    return ""
+
+
 def _array(args: Args) -> str:
     right = args and isinstance(args[0], Global) and args[0].path == "array.array"
     return _constants(args[1:]) if right else "its first argument is not array.array"
@@ -161,6 +203,8 @@ def _zone(args: Args) -> str:
     return "" if right else "its arguments are not the name of a time zone"
 
 
+_GENERIC = "generic type"
+_MAX_PARAMETERS = 64
 _LOOKS_UP = "it looks up an attribute"
 _MEMBER = re.compile(r"[A-Z][A-Z0-9_]*")
 _METHOD = re.compile(r"_[a-z0-9]+(_[a-z0-9]+)*")
@@ -375,6 +419,10 @@ _PANDAS_ARRAY = Rebuild(_pandas_array, FIRST, classes=1, state=2)
 _CYTHON = Rebuild(_cython, FIRST, classes=1, state=2, same_module=True)
 
 REBUILDERS: dict[tuple[str, str], Rebuild] = {
+    ("_operator", "getitem"): Rebuild(_generic, _GENERIC),
+    ("_functools", "reduce"): Rebuild(_union, _GENERIC),
+    ("functools", "reduce"): Rebuild(_union, _GENERIC),
+    ("types", "GenericAlias"): Rebuild(_alias, _GENERIC),
     ("_codecs", "encode"): Rebuild(_latin1),
     ("array", "_array_reconstructor"): Rebuild(_array),
     GETATTR: Rebuild(_attribute),

@@ -266,6 +266,7 @@ _ROWS = frozenset(
         "_io",
         "io",
         "random",
+        "statistics",
         "torch.utils.hooks",
         "scipy.spatial._ckdtree",
         "scipy.interpolate._rbfinterp",
