@@ -96,7 +96,6 @@ class Call:
 
 HOSTILE = [
     Call(os.stat_result, Call(os.getcwd)),
-    Call(list.__class__.__getitem__, list, eval),
     Call(list.__class_getitem__, os.system),
     Call(ipaddress.IPv4Address, Call(eval, "1")),
     Call(itertools.chain, Call(os.listdir)),
