@@ -118,12 +118,12 @@ def test_without_a_policy_the_built_in_one_says_what_it_did_not_check(place: Pat
 
 
 def test_a_file_that_nobody_examined_makes_it_unknown(place: Path) -> None:
-    (place / "model" / "modeling.py").write_text("print('hello')\n")
+    (place / "model" / "extra.dat").write_bytes(bytes(range(1, 256)))
     run_cli("sign", "model", "--key", "release.key", cwd=place)
     done = check(place)
     assert done.returncode == 3
     assert "UNKNOWN" in done.stdout.splitlines()[0]
-    assert "modeling.py" in done.stdout
+    assert "extra.dat" in done.stdout
 
 
 def test_reports_are_written(place: Path) -> None:

@@ -11,9 +11,9 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Coverage
+from weighbridge.core import Coverage, Finding
 from weighbridge.scanning._documents._document import walk
-from weighbridge.scanning._notes import examined
+from weighbridge.scanning._notes import examined, inert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -180,12 +180,15 @@ PARSED_NAMES = frozenset().union(
 
 def judge_document(document: Document, at: Location, context: ScanContext) -> Iterator[Note]:
     """Yield what every check says about a parsed document, and one row at least."""
-    told = False
+    told = acts = False
     for note in _run(document, at, context):
         told = told or (isinstance(note, Coverage) and note.location == at)
+        acts = acts or isinstance(note, Finding)
         yield note
-    if not told:
+    if not told and acts:
         yield examined(at, document.syntax)
+    elif not told:
+        yield inert(at, document.syntax, "names no code to load")
 
 
 def _run(document: Document, at: Location, context: ScanContext) -> Iterator[Note]:
