@@ -228,6 +228,7 @@ def _make_code(args: Value, record: Callable[..., None], at: int) -> Made:
             at=at,
             detail=_show(names),
         )
+    record("unknown-call", "carries compiled code", at=at)
     return Made(CODE, args=names)
 
 
