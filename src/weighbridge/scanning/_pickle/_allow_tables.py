@@ -293,7 +293,10 @@ TABLE_DATA: dict[str, str] = {
     "_operator": _ARITHMETIC,
     "math": "ceil cos exp fabs floor inf log log10 log1p log2 pow sin sqrt tan tanh",
     "operator": _ARITHMETIC,
-    "builtins": "abs len max min pow round sorted sum "
+    # What classes by value inherit; a call of one fails.
+    "enum": "Enum.__new__ Flag.__new__ IntEnum.__new__ IntFlag.__new__ StrEnum.__new__",
+    "builtins": "abs len max min pow round sorted sum float.__new__ int.__new__ object.__new__"
+    " str.__new__ tuple.__new__ "
     + " ".join(
         f"str.{name}"
         for name in [
