@@ -17,7 +17,7 @@ from weighbridge.scanning._pickle._allow import (
 )
 from weighbridge.scanning._pickle._by_value import CARRIED, call_carried, is_maker, make_carried
 from weighbridge.scanning._pickle._dtype import DTYPE, measure_dtype, set_dtype_state
-from weighbridge.scanning._pickle._joblib import WRAPPER
+from weighbridge.scanning._pickle._joblib import OLD_WRAPPER, WRAPPER, names_file_beside
 from weighbridge.scanning._pickle._judge_parts import (
     CALL_RULES,
     Checkpoint,
@@ -434,6 +434,8 @@ class Judge:
                 self.record("not-followed", message, at=at)
             return
         self._judge_state(target, state, at)
+        if target.path == OLD_WRAPPER and not names_file_beside(state):
+            self.record("elsewhere", "takes array data from a file by its path", at=at)
         if target.path == WRAPPER:
             target.state = state if target.state is None else Made("several states")
 
