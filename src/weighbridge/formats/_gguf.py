@@ -10,6 +10,8 @@ from weighbridge.errors import ParseError
 from weighbridge.formats._cursor import Cursor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weighbridge.core import Limits
     from weighbridge.core.ports import ByteSource
 
@@ -96,6 +98,8 @@ class GgufHeader:
         tensors: As the table has them; none if the header has a problem.
         data_offset: Where their data begins.
         big_endian: Whether its numbers are.
+        gaps: (offset, bytes) of what belongs neither to the header nor to a tensor, be it padding;
+            not known if there are problems.
     """
 
     version: int
@@ -106,6 +110,7 @@ class GgufHeader:
     tensors: tuple[GgufTensor, ...] = ()
     data_offset: int = 0
     big_endian: bool = False
+    gaps: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +186,8 @@ def read_gguf(source: ByteSource, *, limits: Limits) -> GgufHeader:
     except ParseError as error:
         return GgufHeader(0, tuple(keys), 0, (GgufProblem("header", str(error)),))
     problems = _check_tensors(tensors, reader.cursor.offset, alignment, source.size_bytes)
+    data_offset = reader.cursor.offset + -reader.cursor.offset % alignment
+    gaps = _find_gaps(tensors, reader.cursor.offset, data_offset, source.size_bytes)
     return GgufHeader(
         version,
         tuple(keys),
@@ -188,8 +195,9 @@ def read_gguf(source: ByteSource, *, limits: Limits) -> GgufHeader:
         tuple(problems[:_MAX_PROBLEMS]),
         tuple(templates),
         tuple(tensors),
-        reader.cursor.offset + -reader.cursor.offset % alignment,
+        data_offset,
         order == ">",
+        () if problems else tuple(gaps),
     )
 
 
@@ -298,6 +306,20 @@ def _check_tensors(
             problems.append(GgufProblem("tensor", message))
         reached = max(reached, tensor.offset + size)
     return problems
+
+
+def _find_gaps(
+    tensors: list[GgufTensor], header_end: int, data_offset: int, file_bytes: int
+) -> Iterator[tuple[int, int]]:
+    """Yield (offset, bytes) of what lies behind the header, between tensors and behind them."""
+    reached = header_end
+    for tensor in sorted(tensors, key=lambda t: t.offset):
+        begin = data_offset + tensor.offset
+        if begin > reached:
+            yield reached, begin - reached
+        reached = max(reached, begin + (_size_bytes(tensor) or 0))
+    if file_bytes > reached:
+        yield reached, file_bytes - reached
 
 
 def _size_bytes(tensor: GgufTensor) -> int | None:

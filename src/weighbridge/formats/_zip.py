@@ -193,6 +193,9 @@ def _find_end_records(tail: bytes) -> list[int]:
 def _read_claims(source: ByteSource, at: int, raw: bytes) -> Iterator[_Claim]:
     """Yield each place where a reader of this end record would look for the directory."""
     _, _, _, _, count, size, offset, _ = _END.unpack(raw)
+    if (sound := _read_sound_zip64(source, at, (count, size, offset))) is not None:
+        yield sound
+        return
     # Some readers take the declared offset, others the place right before the end record.
     yield from _both_places(offset, size, at, count)
     locator = source.read_at(at - _LOCATOR.size, _LOCATOR.size) if at >= _LOCATOR.size else b""
@@ -204,6 +207,44 @@ def _read_claims(source: ByteSource, at: int, raw: bytes) -> Iterator[_Claim]:
         if len(raw64) == _END64.size and raw64.startswith(_END64_MARK):
             *_, count64, size64, offset64 = _END64.unpack(raw64)
             yield from _both_places(offset64, size64, end64, count64)
+
+
+def _read_sound_zip64(
+    source: ByteSource, at: int, declared: tuple[int, int, int]
+) -> _Claim | None:
+    """Return the only place for the directory if a zip64 end record fits in every way.
+
+    PyTorch writes one into each archive. Then "right before the end record" is no reading: Python
+    and Java look before the zip64 record, Go takes the declared offset where an entry can be read,
+    miniz and libzip do so in any case. All must agree, so all of it has to fit: the directory is
+    followed at once by the zip64 record, its locator and the end record, which say the same.
+
+    Source:
+        CPython ``zipfile._EndRecData64``, OpenJDK ``ZipFile.Source.findEND``, Go ``archive/zip``
+        ``readDirectoryEnd``, miniz ``mz_zip_reader_read_central_dir``.
+    """
+    end64 = at - _LOCATOR.size - _END64.size
+    if end64 < 0:
+        return None
+    raw = source.read_at(end64, _END64.size + _LOCATOR.size)
+    mark64, length64, _, _, *disks, count64, all64, size64, offset64 = _END64.unpack_from(raw)
+    locator = _LOCATOR.unpack_from(raw, _END64.size)
+    fits = mark64 == _END64_MARK and length64 == _END64.size - 12 and disks == [0, 0]
+    fits = fits and locator == (_LOCATOR_MARK, 0, end64, 1) and count64 == all64
+    fits = fits and offset64 + size64 == end64 and _has_plain_entry(source, offset64)
+    exact = zip(declared, (count64, size64, offset64), (_FULL16, _FULL32, _FULL32), strict=True)
+    if not fits or any(one not in (other, full) for one, other, full in exact):
+        return None
+    return _Claim(offset64, 0, end64, count64, size64)
+
+
+def _has_plain_entry(source: ByteSource, offset: int) -> bool:
+    """Return whether every reader can read a directory entry at ``offset``."""
+    raw = source.read_at(offset, _CENTRAL.size)
+    if len(raw) < _CENTRAL.size or not raw.startswith(_CENTRAL_MARK):
+        return False
+    fields = _CENTRAL.unpack(raw)
+    return _FULL32 not in (fields[8], fields[9], fields[16])
 
 
 def _both_places(offset: int, size: int, stop: int, count: int) -> Iterator[_Claim]:

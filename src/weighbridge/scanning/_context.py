@@ -18,6 +18,7 @@ __all__ = ["Budget", "PickleScan", "ScanContext"]
 _RATIO_COUNTS_FROM_BYTES = 64 * 1024 * 1024
 # What text packs to, and no more: searching costs more than expanding.
 _TEXT_RATIO = 4
+_SEARCHED_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class Budget:
     text_bytes: int = 0
     parsed_bytes: int = 0
     fields: int = 0
+    searched_bytes: int = 0
 
     def spend_pickle_ops(self, count: int) -> None:
         """Count opcodes.
@@ -118,6 +120,14 @@ class Budget:
         """Return whether :meth:`spend_parsed_bytes` would let ``count`` more bytes through."""
         limit = self.limits.max_parsed_bytes + self.size_bytes
         return self.parsed_bytes + count <= limit
+
+    def may_search(self, count: int) -> bool:
+        """Return whether ``count`` more bytes may be searched for what nothing leads to.
+
+        Such a search is more than anybody may expect, so that its end is no reason to complain.
+        """
+        self.searched_bytes += count
+        return self.searched_bytes <= _SEARCHED_BYTES
 
     def _check(self, name: str, limit: int, actual: int) -> None:
         if actual > limit:

@@ -24,6 +24,7 @@ from weighbridge.scanning._documents._text import examine_text
 from weighbridge.scanning._examiners import find_examiner
 from weighbridge.scanning._graphs._unmarked import examine_numbers, examine_unmarked
 from weighbridge.scanning._notes import examined, inert, not_examined
+from weighbridge.scanning._pickle._hidden import find_hidden_pickle
 from weighbridge.scanning._pickle._scan import scan_pickles
 from weighbridge.scanning._rules._pickle import PICKLE_RULES
 
@@ -102,6 +103,8 @@ def examine(source: ByteSource, at: Location, context: ScanContext) -> Notes:
         directory = ZipDirectory((), source.size_bytes, source.size_bytes, ())
     if directory is None:
         told = yield from _examine_body(source, source, at, context, told=told)
+        if pickle is None:
+            yield from find_hidden_pickle(source, at, context)
     else:
         examiners = Examiners(examine, _examine_raw)
         prefix_bytes = yield from examine_zip(source, directory, at, context, examiners)

@@ -98,6 +98,38 @@ def test_members_that_are_streamed_and_forced_to_zip64() -> None:
     assert list(gaps) == []
 
 
+def build_zip64(members: dict[str, bytes], *, wrong: bytes = b"", right: bytes = b"") -> bytes:
+    """Build an archive as PyTorch does: a zip64 end record that nobody would need."""
+    raw = build(members)
+    at = raw.rindex(b"PK\5\6")
+    count, _, size, offset = struct.unpack_from("<2H2L", raw, at + 8)
+    end64 = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 798, 45, 0, 0, count, count, size, offset)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at, 1)
+    return raw[:at] + (end64 + locator + raw[at:]).replace(right, wrong, 1)
+
+
+def test_a_zip64_record_that_fits_leaves_no_other_reading() -> None:
+    # The header of the first entry is as long as the two records of zip64: 46 + 30 bytes.
+    members = {"n" * 30: b"one", "b": b"two"}
+    assert contents(build_zip64(members)) == members
+    assert read(build_zip64(members)).disagreements == ()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (struct.pack("<Q", 44), struct.pack("<Q", 45)),
+        (struct.pack("<4sL", b"PK\6\7", 0), struct.pack("<4sL", b"PK\6\7", 1)),
+        (struct.pack("<2L2Q", 0, 0, 2, 2), struct.pack("<2L2Q", 0, 0, 2, 1)),
+        (b"PK\6\6", b"PK\6\5"),
+        (b"PK\5\6\0\0\0\0\2\0\2\0", b"PK\5\6\0\0\0\0\2\0\1\0"),
+    ],
+)
+def test_a_zip64_record_that_does_not_fit_leaves_both(right: bytes, wrong: bytes) -> None:
+    members = {"n" * 30: b"one", "b": b"two"}
+    assert read(build_zip64(members, right=right, wrong=wrong)).disagreements
+
+
 def test_more_than_65535_members() -> None:
     raw = build({f"{n}": b"" for n in range(65_600)})
     directory = read(raw, max_members=100_000)

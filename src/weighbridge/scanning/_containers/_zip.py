@@ -47,6 +47,7 @@ __all__ = ["Examiners", "examine_zip"]
 
 _CRC_BYTES = 4 * 1024 * 1024
 _MAX_LINK_BYTES = 4096
+_PADDING_BYTES = 64 * 1024
 _NO_KEYS: frozenset[str] = frozenset()
 
 
@@ -85,9 +86,22 @@ def examine_zip(
         behind = source.size_bytes - directory.end
         message = f"{behind:,} bytes lie behind the archive."
         yield found("WB-ZIP-009", at, message, offset=directory.end)
+        yield from _examine_behind(source, directory.end, at, context, examiners.whole)
     located = yield from _examine_entries(source, directory, archive, at, context, examiners)
     yield from _check_overlaps(located, at)
     return (yield from _examine_gaps(source, directory, located, at, context, examiners.whole))
+
+
+def _examine_behind(
+    source: ByteSource, end: int, at: Location, context: ScanContext, examine: Examine
+) -> Iterator[Note]:
+    """Examine what lies behind the archive, unless it is zeros or ends of lines."""
+    size = source.size_bytes - end
+    if size <= _PADDING_BYTES and not source.read_at(end, size).strip(b"\0\r\n "):
+        return
+    context.budget.spend_members(1)
+    place, inner = deeper(at, f"bytes@{end}", context)
+    yield from examine(SliceSource(place.member[-1], source, end, size), place, inner)
 
 
 def _examine_entries(

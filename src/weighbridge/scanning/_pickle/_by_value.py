@@ -14,7 +14,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core import printable
-from weighbridge.scanning._pickle._values import DictItems, Global, Items, Made, Value, to_text
+from weighbridge.scanning._pickle._values import (
+    DictItems,
+    Global,
+    Items,
+    Made,
+    Use,
+    Value,
+    is_plain,
+    to_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +125,10 @@ _PLAIN_TYPES = frozenset(
 _MAX_NAMES = 400
 _MAX_SHOWN = 12
 _SETATTR_ARGS = 3
+# What namedtuple gives the only global of its ``__new__``; code that has no other name can do no
+# more than call what the pickle put there, which was judged where it was met.
+_TUPLE_NAMES = (b"_tuple_new",)
+_TUPLE_MAKER = object()
 
 
 def is_maker(callee: Global) -> bool:
@@ -167,10 +180,20 @@ def call_carried(
         return None
     methods = callee.state if isinstance(callee.state, DictItems) else DictItems()
     run = _ON_NEW if new else _ON_CALL
-    if methods.more or any(key in run for key in methods[::2] if type(key) is bytes):
+    if methods.more:
         return None
+    for key, method in zip(methods[::2], methods[1::2], strict=False):
+        if type(key) is bytes and key in run and not _is_known_method(method):
+            return None
     record("unknown-call", "makes an instance of a class that it carries as code", at=at)
     return Made(INSTANCE)
+
+
+def _is_known_method(method: Value) -> bool:
+    """Return whether a method that is called at once is one of Python's own, or as harmless."""
+    if isinstance(method, Made):
+        return method.path in (FUNCTION, OTHER) and method.args is _TUPLE_MAKER
+    return is_plain(method) or (isinstance(method, Global) and method.use is Use.DATA)
 
 
 def _call_plain(callee: Made, args: Value) -> Made | None:
@@ -192,15 +215,20 @@ def _touch(callee: Global, args: tuple[Value, ...]) -> Made | None:
     first = args[0]
     if isinstance(first, Global) and first.path == "dill._dill" and callee.name == "getattr":
         return Made(OTHER, args="setattr") if to_text(args[1]) == "_setattr" else None
-    if not isinstance(first, Made) or first.path not in CARRIED:
-        return None
     name = to_text(args[1]) if len(args) > 1 else None
     if callee.name == "setattr":
         right = len(args) == _SETATTR_ARGS and name in _LABELS and type(args[2]) is bytes
-        return Made(OTHER) if right else None
+        known = isinstance(first, Made) and first.path in CARRIED
+        known = known or (isinstance(first, Global) and first.use is Use.UNKNOWN)
+        return Made(OTHER) if right and known else None
+    if not isinstance(first, Made) or first.path not in CARRIED:
+        return None
+    if callee.name == "getattr" and name == "__new__":
+        return Made(OTHER)  # a call of it fails
     if callee.name == "getattr":
         return Made(FUNCTION) if name and not name.startswith("__") else None
-    return Made(OTHER) if first.path == FUNCTION else None
+    # A static method or a method of a class.
+    return Made(OTHER, args=first.args) if first.path == FUNCTION else None
 
 
 def _set_class(args: tuple[Value, ...]) -> None:
@@ -228,7 +256,14 @@ def _make_code(args: Value, record: Callable[..., None], at: int) -> Made:
             at=at,
             detail=_show(names),
         )
-    return Made(CODE, args=names)
+    record("unknown-call", "carries compiled code", at=at)
+    return Made(CODE, args=names, state=_TUPLE_MAKER if _makes_tuples(args) else None)
+
+
+def _makes_tuples(args: Value) -> bool:
+    """Return whether the arguments of a code object, constants and names, are those of a tuple."""
+    tables = [arg for arg in args if type(arg) is tuple] if type(args) is tuple else []
+    return len(tables) > 1 and tables[1] == _TUPLE_NAMES and all(map(is_plain, tables[0]))
 
 
 def _make_function(args: tuple[Value, ...], record: Callable[..., None], at: int) -> Made:
@@ -239,7 +274,7 @@ def _make_function(args: tuple[Value, ...], record: Callable[..., None], at: int
     names: Any = code.args if isinstance(code, Made) and code.path == CODE else None
     shown = _show(names) if names else "names that cannot be told"
     record("unknown-call", f"carries the code of a function, which uses {shown}", at=at)
-    return Made(FUNCTION)
+    return Made(FUNCTION, args=code.state if isinstance(code, Made) else None)
 
 
 def _make_class(args: tuple[Value, ...], record: Callable[..., None], at: int) -> Made:

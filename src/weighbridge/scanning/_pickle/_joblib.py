@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,14 +10,25 @@ from weighbridge.errors import ParseError
 from weighbridge.formats import PickleOpcode, read_pickle_ops
 from weighbridge.scanning._pickle._dtype import measure_dtype
 from weighbridge.scanning._pickle._shapes import ARRAYS
-from weighbridge.scanning._pickle._values import DictItems, Global, Made, Value
+from weighbridge.scanning._pickle._values import DictItems, Global, Made, Value, to_text
 
 if TYPE_CHECKING:
     from weighbridge.core.ports import ByteSource
 
-__all__ = ["WRAPPER", "ArrayLayout", "find_array_end", "is_wrapper", "may_act", "measure_array"]
+__all__ = [
+    "OLD_WRAPPER",
+    "WRAPPER",
+    "ArrayLayout",
+    "find_array_end",
+    "is_wrapper",
+    "may_act",
+    "measure_array",
+    "names_file_beside",
+]
 
 WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
+OLD_WRAPPER = "joblib.numpy_pickle.NDArrayWrapper"
+_PLAIN_NAME = re.compile(r"\w[\w.-]{0,250}")
 _ACTING = frozenset(
     {
         PickleOpcode.GLOBAL,
@@ -47,6 +59,7 @@ _ACTING = frozenset(
 _ATTRIBUTES = frozenset(
     {b"subclass", b"shape", b"order", b"dtype", b"allow_mmap", b"numpy_array_alignment_bytes"}
 )
+_OLD_ATTRIBUTES = frozenset({b"subclass", b"filename", b"allow_mmap"})
 _MAX_TRIED_OPS = 1_000
 
 
@@ -63,6 +76,22 @@ class ArrayLayout:
     objects: bool
     size_bytes: int = 0
     padded: bool = False
+
+
+def names_file_beside(state: Value) -> bool:
+    """Return whether the state of an old wrapper names a file in the folder of the pickle.
+
+    That one is an array of its own, which is examined like any other file.
+
+    Source:
+        joblib 0.9 ``numpy_pickle.NDArrayWrapper.read``.
+    """
+    if not isinstance(state, DictItems) or state.more:
+        return False
+    known = all(type(key) is bytes and key in _OLD_ATTRIBUTES for key in state[::2])
+    subclass, name = state.find(b"subclass"), to_text(state.find(b"filename"))
+    right = isinstance(subclass, Global) and subclass.path in ARRAYS
+    return known and right and name is not None and _PLAIN_NAME.fullmatch(name) is not None
 
 
 def is_wrapper(value: Value) -> bool:

@@ -17,7 +17,7 @@ from weighbridge.scanning._pickle._allow import (
 )
 from weighbridge.scanning._pickle._by_value import CARRIED, call_carried, is_maker, make_carried
 from weighbridge.scanning._pickle._dtype import DTYPE, measure_dtype, set_dtype_state
-from weighbridge.scanning._pickle._joblib import WRAPPER
+from weighbridge.scanning._pickle._joblib import OLD_WRAPPER, WRAPPER, names_file_beside
 from weighbridge.scanning._pickle._judge_parts import (
     CALL_RULES,
     Checkpoint,
@@ -115,7 +115,7 @@ class Judge:
         self._found: dict[tuple[str, str], Finding] = {}
         self._left_out = dict.fromkeys(Answer, 0)
         self._said: dict[str, int] = {}
-        self._called_paths: set[str] = set()
+        self._called_paths: dict[str, None] = {}  # in order, to be forgotten from the end
         self._open: set[Rebuilder] = set()
         self._persistent_ids: set[Value] = set()
 
@@ -240,8 +240,10 @@ class Judge:
             return self._construct(callee, args, at, new=new)
         if callee.use is Use.REBUILD:
             return self._call_rebuilder(callee, args, at=at, depth=depth)
-        self._called_paths.add(callee.path)
         rule = CALL_RULES[callee.use]
+        if callee.use is Use.UNKNOWN and callee.path in self._called_paths:
+            return callee.instance  # what was said about the first call holds for each
+        self._called_paths[callee.path] = None
         if is_dotted(callee) or self._has_said(rule):
             return callee.instance
         path = printable(callee.path)
@@ -266,7 +268,7 @@ class Judge:
         for used in (callee, *args) if made is not None and type(args) is tuple else ():
             if isinstance(used, Global):
                 self._use_up(used, at)
-                self._called_paths.add(used.path)
+                self._called_paths[used.path] = None
         return made
 
     def _record_once(self, rule: str, message: str, *, at: int, detail: str = "") -> None:
@@ -335,7 +337,9 @@ class Judge:
         """Return what a listed function gives whose arguments are as they should be."""
         strangers = [arg for arg in args[: rebuild.classes] if arg.use is Use.UNKNOWN]
         for stranger in strangers:
-            self._called_paths.add(stranger.path)
+            if stranger.path in self._called_paths:
+                continue
+            self._called_paths[stranger.path] = None
             if not is_dotted(stranger):
                 path = printable(stranger.path)
                 self._record_unknown("unknown-call", f"makes an instance of {path}", stranger, at)
@@ -430,6 +434,8 @@ class Judge:
                 self.record("not-followed", message, at=at)
             return
         self._judge_state(target, state, at)
+        if target.path == OLD_WRAPPER and not names_file_beside(state):
+            self.record("elsewhere", "takes array data from a file by its path", at=at)
         if target.path == WRAPPER:
             target.state = state if target.state is None else Made("several states")
 
@@ -574,13 +580,25 @@ class Judge:
             for known in self._found.values()
         )
 
+    def has_rule(self, rule_ids: frozenset[str]) -> bool:
+        """Return whether one of these rules has found something, or would at the end."""
+        if any(finding.rule_id in rule_ids for finding in self._found.values()):
+            return True
+        dangerous = PICKLE_RULES["dangerous-name"].rule_id in rule_ids
+        return dangerous and any(n.use is Use.DANGEROUS for n in self._globals.values())
+
+    @property
+    def _tables(self) -> tuple[dict[Any, Any], ...]:
+        """Return what only grows."""
+        return self.storages, self._globals, self._found, self._called_paths
+
     def checkpoint(self) -> Checkpoint:
         """Return what ``rollback`` needs to forget everything after this moment."""
         return Checkpoint(
             self.acted,
             self.called,
             self.named,
-            (len(self.storages), len(self._globals), len(self._found)),
+            tuple(map(len, self._tables)),
             len(self.nested),
             len(self.templates),
         )
@@ -588,8 +606,7 @@ class Judge:
     def rollback(self, to: Checkpoint) -> None:
         """Forget what was met since ``to``: it was no pickle."""
         self.acted, self.called, self.named = to.acted, to.called, to.named
-        tables: tuple[dict[Any, Any], ...] = (self.storages, self._globals, self._found)
-        for table, size in zip(tables, to.sizes, strict=True):
+        for table, size in zip(self._tables, to.sizes, strict=True):
             while len(table) > size:
                 table.popitem()
         del self.nested[to.nested :]

@@ -31,7 +31,7 @@ class Checkpoint:
     acted: int
     called: int
     named: int
-    sizes: tuple[int, int, int]
+    sizes: tuple[int, ...]
     nested: int
     templates: int
 

@@ -337,6 +337,34 @@ def _generator(args: Args) -> str:
     return _bit_generator(args[:1])
 
 
+# -- Arrow -----------------------------------------------------------------------------------------
+
+
+def _arrow(args: Args) -> str:
+    right = all(_is_arrow(arg) for arg in args)
+    return "" if right else "an argument is none that Arrow's arrays have"
+
+
+def _is_arrow(value: Value, depth: int = 0) -> bool:
+    """Return whether a value is what Arrow's arrays are made of: bytes, types, arrays, lists."""
+    if type(value) is tuple or isinstance(value, ListItems):
+        return depth < _MAX_DEPTH and all(_is_arrow(item, depth + 1) for item in value)
+    if isinstance(value, Made):
+        return value.trusted and value.path in _ARROW_PARTS
+    return is_constant(value)
+
+
+# Their functions that take such things, and only such, to make one of them.
+_ARROW_NAMES = (
+    "_restore_array array binary chunked_array decimal128 decimal256 dictionary duration field"
+    " fixed_size_binary large_list list_ map_ py_buffer schema struct time32 time64 timestamp"
+    " type_for_alias"
+).split()
+_ARROW_PARTS = frozenset(
+    {"builtins.bytearray", "out-of-band buffer"} | {f"pyarrow.lib.{name}" for name in _ARROW_NAMES}
+)
+_MAX_DEPTH = 8
+
 # -- Cython ----------------------------------------------------------------------------------------
 
 
@@ -492,6 +520,8 @@ REBUILDERS: dict[tuple[str, str], Rebuild] = {
     },
     ("scipy.spatial.ckdtree", "new_object"): _CYTHON,
     ("pandas._libs.interval", "__pyx_unpickle_IntervalMixin"): _PANDAS_ARRAY,
+    **{("pyarrow.lib", name): Rebuild(_arrow) for name in _ARROW_NAMES},
+    ("numpy.core._internal", "_reconstruct"): _NEW_ARRAY,
     ("numpy.core.multiarray", "_reconstruct"): _NEW_ARRAY,
     ("numpy._core.multiarray", "_reconstruct"): _NEW_ARRAY,
     ("numpy.core.multiarray", "scalar"): Rebuild(_scalar, SCALAR),

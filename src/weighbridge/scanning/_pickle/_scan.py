@@ -13,6 +13,7 @@ from weighbridge.scanning._pickle._joblib import find_array_end, may_act, measur
 from weighbridge.scanning._pickle._judge import Judge
 from weighbridge.scanning._pickle._machine import Machine
 from weighbridge.scanning._pickle._machine_parts import Outcome
+from weighbridge.scanning._pickle._plain_text import is_text
 from weighbridge.scanning._pickle._templates import MAX_TEMPLATE_BYTES, is_template
 from weighbridge.scanning._pickle._torch_storage import TORCH_MAGIC, find_storages_end
 from weighbridge.scanning._pickle._values import KEPT_ITEMS, Made
@@ -43,6 +44,11 @@ _OPS_PER_PICKLE = 1_600
 # Slots of memos that are copied to see what pickles inside pickles are for other readers.
 _MAX_COPIED = 50_000_000
 _HARM = frozenset(PICKLE_RULES[rule].rule_id for rule in ("dangerous-call", "dangerous-name"))
+
+_ACTS = frozenset(
+    PICKLE_RULES[rule].rule_id
+    for rule in ("dangerous-call", "dangerous-name", "extension", "foreign-call")
+)
 
 # Findings whose offset is that of an opcode.
 _AT_OPCODES = frozenset(
@@ -102,6 +108,8 @@ class _Run:
         counted = counted or self._judge.acted > 0
         if not counted and (self._problem or end != size or not self._pickles):
             return None
+        if self._problem and not self._unknown and self._is_mere_text():
+            return None
         if self._problem and self._judge.acted and not self._unknown:
             message = f"breaks off after it acted: {self._problem}"
             self._judge.record("broken", message, at=end)
@@ -121,6 +129,18 @@ class _Run:
             reason=self._problem or self._note,
             storage_keys=frozenset(self._judge.storages),
         )
+
+    def _is_mere_text(self) -> bool:
+        """Return whether what broke off is a text whose letters only happened to be opcodes.
+
+        ``const {`` is the opcode GLOBAL with a name that nobody can import. An unpickler fails there
+        and does nothing before; so it is one only if a name that can be one was called, or a bad
+        one was met.
+        """
+        judge = self._judge
+        if self._pickles or (judge.called and judge.named) or judge.has_rule(_ACTS):
+            return False
+        return is_text(self._source)
 
     def _name_opcode(self, finding: Finding) -> Finding:
         """Add what stands at the offset, for findings about one opcode of these bytes."""

@@ -206,7 +206,8 @@ def is_hook(key: Value, value: Value) -> bool:
     """Return whether an attribute of this name and value might be called or change its object."""
     if type(key) is not bytes:
         return True
-    special = key.startswith(b"__") and key.endswith(b"__")
+    # Nobody looks for special names with capitals: they are a class's own.
+    special = key.startswith(b"__") and key.endswith(b"__") and key == key.lower()
     return (key in _CALLED or special) and not is_plain(value)
 
 

@@ -46,6 +46,20 @@ RULES: tuple[Rule, ...] = (
         atlas=(),
     ),
     Rule(
+        "WB-GGF-004",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Bytes in a GGUF file that belong to nothing",
+        what=(
+            "Behind the last tensor, between two or behind the header there is more than a padding "
+            "of zeros. No reader of GGUF reads it; other loaders may find an archive or a pickle."
+        ),
+        example="a pickle behind the last tensor",
+        fix="Convert the model again, or cut the file where its last tensor ends.",
+        cwe=(506,),
+        atlas=(),
+    ),
+    Rule(
         "WB-NPY-001",
         Answer.UNKNOWN,
         Severity.MEDIUM,

@@ -6,10 +6,16 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import ParseError
-from weighbridge.formats import TEMPLATE_KEY, read_gguf, read_npy_header, read_safetensors
+from weighbridge.formats import (
+    TEMPLATE_KEY,
+    SliceSource,
+    read_gguf,
+    read_npy_header,
+    read_safetensors,
+)
 from weighbridge.scanning._code import examine_template
 from weighbridge.scanning._facts import TensorEntry, TensorTable
-from weighbridge.scanning._notes import examined, found, inside, not_examined
+from weighbridge.scanning._notes import deeper, examined, found, inside, not_examined
 from weighbridge.scanning._pickle._scan import scan_pickles
 from weighbridge.scanning._tensors._values import Numbers, check_values, digest_tensors
 
@@ -27,6 +33,8 @@ __all__ = ["examine_gguf", "examine_npy", "examine_safetensors"]
 _SAFETENSORS_RULES = {"header": "WB-STN-001", "tensor": "WB-STN-002", "layout": "WB-STN-003"}
 # type id -> dtype as safetensors writes it, bytes of a number
 _GGUF_FLOATS = {0: ("F32", 4), 1: ("F16", 2), 28: ("F64", 8), 30: ("BF16", 2)}
+# The longest run of zeros that is taken for padding at once.
+_PADDING_BYTES = 64 * 1024
 _GGUF_RULES = {"header": "WB-GGF-001", "tensor": "WB-GGF-002", "type": "WB-GGF-003"}
 
 
@@ -66,9 +74,9 @@ def _look_at_tensors(
 
 
 def examine_gguf(
-    source: ByteSource, at: Location, context: ScanContext, _: Examine
+    source: ByteSource, at: Location, context: ScanContext, examine: Examine
 ) -> Generator[Note, None, bool]:
-    """Yield what is wrong with a GGUF file, and name the templates that it carries."""
+    """Yield what is wrong with a GGUF file and its templates, and what is in its gaps."""
     # How long the header is shows only when it was read.
     context.budget.spend_header_bytes(min(source.size_bytes, context.limits.max_header_bytes))
     header = read_gguf(source, limits=context.limits)
@@ -88,9 +96,27 @@ def examine_gguf(
         elif key == TEMPLATE_KEY or "." in key.removeprefix(TEMPLATE_KEY):
             reason = "it is no text, or one of more than 1 MiB"
             yield not_examined(inside(at, key), "jinja template", reason)
+    yield from _examine_gaps(source, header, at, context, examine)
     if not header.problems and not header.big_endian:
         yield from check_values(source, _list_floats(header), at, context)
     return True
+
+
+def _examine_gaps(
+    source: ByteSource, header: GgufHeader, at: Location, context: ScanContext, examine: Examine
+) -> Iterator[Note]:
+    """Examine what belongs to nothing, unless it is a padding of zeros."""
+    for begin, size in header.gaps:
+        head = source.read_at(begin, min(size, _PADDING_BYTES))
+        padding = len(head) - len(head.lstrip(b"\0"))
+        if padding == size:
+            continue
+        start, left = begin + padding, size - padding
+        message = f"{left:,} bytes belong neither to the header nor to a tensor."
+        yield found("WB-GGF-004", at, message, offset=start)
+        context.budget.spend_members(1)
+        place, inner = deeper(at, f"bytes@{start}", context)
+        yield from examine(SliceSource(place.member[-1], source, start, left), place, inner)
 
 
 def _list_floats(header: GgufHeader) -> list[Numbers]:
