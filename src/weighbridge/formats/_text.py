@@ -6,6 +6,8 @@ import codecs
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weighbridge.formats._needles import CONTROLS, find_needles, keep_rare
+
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable
@@ -16,8 +18,6 @@ __all__ = ["Text", "read_text"]
 
 _CHUNK_BYTES = 1024 * 1024
 _OVERLAP_BYTES = 1024
-# No text has these; tab, line feed, form feed, vertical tab, carriage return and delete are left.
-_CONTROLS = bytes([*range(9), *range(0x0E, 0x20)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ def read_text(
     offset = 0
     while offset < source.size_bytes:
         chunk = source.read_at(offset, _CHUNK_BYTES)
-        if not chunk or len(chunk.translate(None, _CONTROLS)) != len(chunk):
+        rare = keep_rare(chunk)
+        if not chunk or len(rare.translate(None, CONTROLS)) != len(rare):
             return None
         offset += len(chunk)
         try:
@@ -79,7 +80,7 @@ def read_text(
             return None
         spend(len(chunk))
         window = carry + chunk if carry else chunk
-        found.update(needle for needle in needles if needle not in found and needle in window)
+        find_needles(window, keep_rare(carry) + rare, needles, found)
         if whole or not kept:
             kept.append(chunk)
         if not whole:

@@ -38,6 +38,9 @@ __all__ = ["ENGINE", "build_inspector", "conclude", "inspect"]
 ENGINE = "weighbridge-scan 2; allow-list 3"
 """Name and version of the engine and of its allow-list: same engine, same bytes, same report."""
 
+# So many times the findings that are kept are counted before the rest of a file is left alone.
+_COUNTED_FINDINGS = 20
+
 
 def build_inspector(
     *, limits: Limits, allowed: frozenset[tuple[str, str]] = frozenset(), weights: bool = False
@@ -69,8 +72,7 @@ def inspect(
     at = Location(source.name)
     budget = Budget(limits, source.name, source.size_bytes)
     context = ScanContext(limits, budget, allowed, weights=weights, tracer=tracer, examine=examine)
-    findings: list[Finding] = []
-    left_out: list[Finding] = []
+    findings = _Findings(at, limits.max_findings)
     facts: list[Fact] = []
     rows = _Rows(at, limits.max_rows)
     try:
@@ -79,17 +81,51 @@ def inspect(
                 rows.add(note)
             elif not isinstance(note, Finding):
                 facts.append(note)
-            else:
-                (findings if len(findings) < limits.max_findings else left_out).append(note)
+            elif not findings.add(note):
+                reason = f"it has more than {findings.count - 1:,} findings; the rest was left"
+                rows.add(not_examined(at, "unknown", reason))
+                break
     except (ArtifactChangedError, OSError):
         raise  # not about content: the reader reports it
     except IncompleteError as error:
         rows.add(not_examined(at, "unknown", str(error)))
     except Exception as error:  # noqa: BLE001 - a fault of an examiner must never read as a pass
         rows.add(not_examined(at, "unknown", f"the examiner failed: {type(error).__name__}"))
-    if left_out:
-        findings.append(_sum_up(left_out, at))
-    return FileScan(tuple(findings), rows.conclude(source.size_bytes), tuple(facts))
+    return FileScan(findings.conclude(), rows.conclude(source.size_bytes), tuple(facts))
+
+
+class _Findings:
+    """Findings of one file: the first ones as they are, of the rest how many and how bad."""
+
+    def __init__(self, at: Location, limit: int) -> None:
+        self._at = at
+        self._limit = limit
+        self._kept: list[Finding] = []
+        self._worst: Finding | None = None
+        self.count = 0
+
+    def add(self, finding: Finding) -> bool:
+        """Take one; return False if there are so many that nobody needs to look further."""
+        self.count += 1
+        if len(self._kept) < self._limit:
+            self._kept.append(finding)
+            return True
+        worse = self._worst or finding
+        self._worst = replace(
+            worse,
+            answer=worst((worse.answer, finding.answer)),
+            severity=max(worse.severity, finding.severity, key=lambda one: one.rank),
+        )
+        return self.count <= _COUNTED_FINDINGS * self._limit
+
+    def conclude(self) -> tuple[Finding, ...]:
+        """Return them, and one as bad as the worst of those that are not kept."""
+        if self._worst is None:
+            return tuple(self._kept)
+        message = f"{self.count - len(self._kept):,} more findings are not listed."
+        more = found("WB-SCN-001", self._at, message)
+        more = replace(more, answer=self._worst.answer, severity=self._worst.severity)
+        return (*self._kept, more)
 
 
 class _Rows:
@@ -120,16 +156,6 @@ class _Rows:
                 self._kept[index] = replace(row, size_bytes=size_bytes)
                 break
         return (*self._kept, *summed)
-
-
-def _sum_up(left_out: list[Finding], at: Location) -> Finding:
-    """Return one finding as bad as the worst of those that are not kept."""
-    message = f"{len(left_out):,} more findings are not listed."
-    return replace(
-        found("WB-SCN-001", at, message),
-        answer=worst(tuple(finding.answer for finding in left_out)),
-        severity=max((finding.severity for finding in left_out), key=lambda s: s.rank),
-    )
 
 
 def conclude(

@@ -27,6 +27,7 @@ _ACTING = re.compile(
     rb"Rendition|Sound|Movie|OnInstantiate|Encrypt)(?![A-Za-z0-9_])"
 )
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
+_ESCAPED_NAME = re.compile(rb"/[^\s/#<>\[\](){}%]*+#[^\s/<>\[\](){}%]*+")
 # A stream of objects; only what its dictionary says about filters can be expanded here.
 _OBJECT_STREAM = re.compile(rb"/ObjStm\b")
 _STREAM = re.compile(rb"stream\r?\n")
@@ -71,10 +72,12 @@ def _find_action(data: bytes) -> str:
     match = _ACTING.search(data)
     if match is None and b"#" in data:
         # Names may be written with escaped letters.
-        plain = _ESCAPE.sub(lambda hit: bytes([int(hit[1], 16)]), data)
-        match = _ACTING.search(plain)
-        if len(_OBJECT_STREAM.findall(plain)) != len(_OBJECT_STREAM.findall(data)):
-            return "it hides objects behind escaped letters"
+        for name in _ESCAPED_NAME.finditer(data):
+            plain = _ESCAPE.sub(lambda hit: bytes([int(hit[1], 16)]), name[0])
+            if _OBJECT_STREAM.match(plain) and not _OBJECT_STREAM.match(name[0]):
+                return "it hides objects behind escaped letters"
+            if match := _ACTING.match(plain):
+                break
     return f"it has {match[0].decode()}, which may act when it is opened" if match else ""
 
 

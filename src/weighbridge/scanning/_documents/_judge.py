@@ -39,7 +39,7 @@ __all__ = ["judge_json", "judge_yaml"]
 # next to nothing.
 _PARSE_ALWAYS_BYTES = 32 * 1024
 # What beginning another document costs, where each line is one.
-_LINE_COST_BYTES = 4
+_LINE_COST_BYTES = 32
 # Events of YAML cost a microsecond each, in C; a byte may be one.
 _MAX_YAML_BYTES = 4 * 1024 * 1024
 _MAX_YAML_VALUES = 500_000

@@ -43,8 +43,13 @@ if TYPE_CHECKING:
 __all__ = ["Machine"]
 
 _OPS_BETWEEN_CHECKS = 1 << 14
-# What judging a call, a state or an id costs, in opcodes.
-_OPS_PER_ACT = 60
+# What costs more than a common opcode, in such opcodes, as measured: one that is not handled in
+# the loop of those; judging a call or an id; an instance and its state, which are looked at less; a
+# listed function that comes to the stack.
+_OPS_PER_READ = 7
+_OPS_PER_ACT = 80
+_OPS_PER_INSTANCE = 20
+_OPS_PER_PUSH = 24
 _NO_EDGE = 1 << 65
 _FRAME_BYTES = 9
 _SHORT_BYTES = 255
@@ -76,6 +81,7 @@ class Machine:
         self._split = False
         self._ops = 0
         self._unspent = 0
+        self._extra = 0
         self._containers = 0
         # Where the lane is tried next; what it did not take is taken op by op first.
         self._next_glide = 0
@@ -98,6 +104,7 @@ class Machine:
                 at = cursor.base + cursor.pos
                 op, arg, at = cursor.read()
                 self._unspent += 1
+                self._extra += _OPS_PER_READ
                 if at >= self._edge:
                     self._leave_frame(at)
                 handler = _HANDLERS[op]
@@ -282,8 +289,9 @@ class Machine:
 
     def _spend(self) -> None:
         ops, self._unspent = self._unspent, 0
+        extra, self._extra = self._extra, 0
         self._ops += ops
-        self._budget.spend_pickle_ops(ops)
+        self._budget.spend_pickle_ops(ops + extra)
         # Containers are held by others, or by the memo that picklers put them into.
         held = len(self._stack) + self._outer_size + len(self._outer)
         held += max(len(self._memo), self._containers)
@@ -376,6 +384,7 @@ class Machine:
 
     def _push_again(self, value: Value) -> None:
         if type(value) is Rebuilder:
+            self._extra += _OPS_PER_PUSH
             value = self._judge.push(value)
         self._stack.append(value)
 
@@ -495,48 +504,48 @@ class Machine:
         self._stack.append(self._judge.extension(arg, at=at))
 
     def _inst(self, arg: tuple[bytes, bytes], at: int) -> None:
-        self._unspent += _OPS_PER_ACT
+        self._extra += _OPS_PER_ACT
         cls = self._refer(*arg, at)
         args = tuple(self._pop_mark())
         # Without arguments a class is made as by NEWOBJ, unless it has __getinitargs__.
         self._stack.append(self._judge.call(cls, args, at=at, new=not args))
 
     def _obj(self, _: PickleArg, at: int) -> None:
-        self._unspent += _OPS_PER_ACT
+        self._extra += _OPS_PER_ACT
         items = self._pop_mark()
         cls, args = items[0], tuple(items[1:])
         self._stack.append(self._judge.call(cls, args, at=at, new=not args))
 
     def _reduce(self, _: PickleArg, at: int) -> None:
-        self._unspent += _OPS_PER_ACT
+        self._extra += _OPS_PER_ACT
         args = self._stack.pop()
         self._stack[-1] = self._judge.call(self._stack[-1], args, at=at)
 
     def _newobj(self, _: PickleArg, at: int) -> None:
-        self._unspent += _OPS_PER_ACT
+        self._extra += _OPS_PER_INSTANCE
         args = self._stack.pop()
         self._stack[-1] = self._judge.call(self._stack[-1], args, at=at, new=True)
 
     def _newobj_ex(self, _: PickleArg, at: int) -> None:
-        self._unspent += _OPS_PER_ACT
+        self._extra += _OPS_PER_ACT
         kwargs, args = self._stack.pop(), self._stack.pop()
         if not (isinstance(kwargs, DictItems) and not kwargs):
             args = (args, kwargs)
         self._stack[-1] = self._judge.call(self._stack[-1], args, at=at, new=True)
 
     def _build(self, _: PickleArg, at: int) -> bool:
-        self._unspent += _OPS_PER_ACT
+        self._extra += _OPS_PER_INSTANCE
         state = self._stack.pop()
         target = self._stack[-1]
         self._judge.build(target, state, at=at)
         return is_wrapper(target)
 
     def _persid(self, arg: PickleArg, at: int) -> None:
-        self._unspent += _OPS_PER_ACT
+        self._extra += _OPS_PER_ACT
         self._stack.append(self._judge.persistent(arg, at=at))
 
     def _binpersid(self, _: PickleArg, at: int) -> None:
-        self._unspent += _OPS_PER_ACT
+        self._extra += _OPS_PER_ACT
         self._stack.append(self._judge.persistent(self._stack.pop(), at=at))
 
     def _next_buffer(self, _: PickleArg, at: int) -> None:

@@ -28,6 +28,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 """Module -> the middle parts of the ids whose rules it holds."""
 
 
+@cache
 def find_rule(rule_id: str) -> Rule:
     """Return the rule ``rule_id``; a module of rules is loaded when one of them is first found."""
     family = rule_id.split("-")[1]
