@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     )
     from weighbridge.formats._notebook import Notebook, parse_notebook
     from weighbridge.formats._numpy import NpyHeader, read_npy_header
+    from weighbridge.formats._outlines import Outline, find_outline, sniff_outline
     from weighbridge.formats._parquet import ParquetFooter, read_parquet_footer
     from weighbridge.formats._pickle import (
         Blob,
@@ -177,6 +178,7 @@ __all__ = [
     "MsgpackExtension",
     "Notebook",
     "NpyHeader",
+    "Outline",
     "ParquetFooter",
     "PickleArg",
     "PickleCursor",
@@ -213,6 +215,7 @@ __all__ = [
     "expand_stream",
     "find_hdf5_start",
     "find_media_end",
+    "find_outline",
     "find_r_start",
     "find_zip_gaps",
     "hash_dvc",
@@ -265,6 +268,7 @@ __all__ = [
     "read_zip_entry",
     "sniff",
     "sniff_media",
+    "sniff_outline",
 ]
 
 _MODULES = {
@@ -338,6 +342,7 @@ _MODULES = {
         "NpyHeader",
         "read_npy_header",
     ),
+    "_outlines": ("Outline", "find_outline", "sniff_outline"),
     "_parquet": ("ParquetFooter", "read_parquet_footer"),
     "_pickle": (
         "Blob",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weighbridge.formats._arrow import looks_like_arrow
 from weighbridge.formats._media import sniff_media
 from weighbridge.formats._msgpack import looks_like_msgpack
+from weighbridge.formats._outlines import sniff_outline
 from weighbridge.formats._r import find_r_start
 from weighbridge.formats._tar import looks_like_tar
 from weighbridge.formats._ubjson import looks_like_ubjson
@@ -95,6 +96,7 @@ def _tests() -> dict[str, Callable[[bytes], object]]:
         "ubjson": looks_like_ubjson,
         "r": lambda head: find_r_start(head) is not None,
         "safetensors": _is_safetensors,
+        "outline": sniff_outline,
         "hdf5": lambda head: any(head.startswith(_HDF5, at) for at in _hdf5_offsets()),
     }
 

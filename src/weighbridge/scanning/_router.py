@@ -70,7 +70,19 @@ _CALLED = _NAMED | {PICKLE_RULES["unknown-call"].rule_id}
 _GLANCE_BYTES = 4 * 1024
 # Two bytes, which one storage of numbers in some ten thousand begins with.
 _CHANCE_FORMATS = frozenset(
-    {"pe", "gzip", "zlib", "lzma", "joblib-zfile", "media", "arrow", "msgpack", "ubjson", "r"}
+    {
+        "pe",
+        "gzip",
+        "zlib",
+        "lzma",
+        "joblib-zfile",
+        "media",
+        "arrow",
+        "msgpack",
+        "ubjson",
+        "r",
+        "outline",
+    }
 )
 _NO_KEYS: frozenset[str] = frozenset()
 

@@ -201,6 +201,7 @@ _XML = [
         "WB-DOC-010",
     ),
     _text("a.xml", '<java version="1" class="java.beans.XMLDecoder"/>', "WB-XML-002"),
+    _text("a.xml", '<set><a class="java.lang.ProcessBuilder"/></set>', "WB-XML-002"),
     _text("a.xaml", '<ResourceDictionary xmlns="x"/>', "WB-XML-002"),
     (
         "a.xml",

@@ -131,6 +131,7 @@ def test_a_vocabulary_of_many_megabytes_is_read_fast_and_a_name_in_it_is_found()
         ("requirements.txt", b"--index-url " * 200_000),
         ("markup.xml", b"<" * 1_000_000),
         ("comment.xml", b"<!--" + b"-" * 1_000_000),
+        ("comments.xml", b"<!-- a -->\n" * 100 + b"<!ENTITY a 'b'>"),
         ("entities.xml", b"<!DOCTYPE r [" + b'<!ENTITY a "&b;">' * 50_000 + b"]><r/>"),
         ("rows.csv", b"=" * 1_000_000 + b"|'"),
         ("tags.yaml", b"- !a b\n" * 100_000),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from weighbridge.scanning._context import ScanContext
     from weighbridge.scanning._notes import Examine, Note
 
-__all__ = ["examine_media"]
+__all__ = ["examine_media", "search_tail"]
 
 # Formats in which bytes may hide that belong to nothing: their last part is searched.
 _OPEN_ENDED = frozenset({"flac", "tiff", "mp4", "matroska", "au"})
@@ -57,11 +57,11 @@ def examine_media(
         place, inner = deeper(at, f"(behind the {kind})", context)
         yield from examine(SliceSource(source.name, source, end, size), place, inner)
     elif kind in _OPEN_ENDED:
-        yield from _search_tail(source, at, context)
+        yield from search_tail(source, at, context)
     return True
 
 
-def _search_tail(source: ByteSource, at: Location, context: ScanContext) -> Iterator[Finding]:
+def search_tail(source: ByteSource, at: Location, context: ScanContext) -> Iterator[Finding]:
     """Try pickles in the last part of a file whose format does not say where it ends."""
     start = max(source.size_bytes - _TAIL_BYTES, 0)
     tail = source.read_at(start, _TAIL_BYTES)

@@ -46,6 +46,12 @@ _OBJECTS = re.compile(
     rb"java\.beans\.XMLDecoder|java\.lang\.(?:ProcessBuilder|Runtime)|ObjectDataProvider"
     rb"|javax\.script\.|com\.sun\.|x:Static|clr-namespace:System\.Diagnostics"
 )
+# What an element or an attribute names, not what a text between elements is about.
+_NAMED_OBJECTS = re.compile(rb"<[^<>]{0,4000}?(?:" + _OBJECTS.pattern + rb")")
+# Nothing here can match in two ways: a hundred comments would take for ever.
+_HTML_START = re.compile(
+    r"\s*+(?:<!--(?:[^-]|-(?!->))*+-->\s*+)*+<(?:!doctype html|html|svg|head|body)", re.IGNORECASE
+)
 _MAX_OUTLINE_CHARACTERS = 1024 * 1024
 
 
@@ -68,11 +74,7 @@ def examine_markup(
     try:
         outline = read_xml_outline(text.lstrip())
     except ParseError as error:
-        if re.match(
-            r"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|svg|head|body)",
-            text,
-            re.IGNORECASE | re.DOTALL,
-        ):
+        if _HTML_START.match(text):
             yield from examine_code(source, at, context, language="html")
         elif b"<script" in hits or text.lstrip().startswith("<?xml"):
             yield not_examined(at, "xml", str(error))
@@ -102,17 +104,18 @@ def _route(
     context: ScanContext,
 ) -> Iterator[Note]:
     root = outline.root.rpartition(":")[2].lower()
+    mentions = _OBJECTS.search(data) is not None
     if (place := XML_CHECKS.get(root)) is not None:
         module = import_module(f"weighbridge.scanning.{place[0]}")
         check: XmlCheck = getattr(module, place[1])
         yield from check(outline.root, source, at, context)
     elif root in _CODE_ROOTS:
         yield from examine_code(source, at, context, language=_CODE_ROOTS[root])
-    elif root in _OBJECT_ROOTS or _OBJECTS.search(data):
+    elif root in _OBJECT_ROOTS or (mentions and _NAMED_OBJECTS.search(data)):
         message = f"A reader of this XML (<{show(outline.root)}>) creates objects that it names."
         yield found("WB-XML-002", at, message, detail=show(outline.root))
         yield examined(at, "xml")
-    elif root in _ACTING_ROOTS or b"<script" in hits or b"xi:include" in hits:
+    elif root in _ACTING_ROOTS or {b"<script", b"xi:include"} & hits or mentions:
         reason = f"XML of <{show(outline.root)}> may act or hold scripts and is not examined"
         yield not_examined(at, "xml", reason)
     elif not outline.root:
