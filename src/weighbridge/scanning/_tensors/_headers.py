@@ -6,11 +6,18 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from weighbridge.errors import ParseError
-from weighbridge.formats import TEMPLATE_KEY, read_gguf, read_npy_header, read_safetensors
+from weighbridge.formats import (
+    TEMPLATE_KEY,
+    SliceSource,
+    read_gguf,
+    read_npy_header,
+    read_safetensors,
+)
 from weighbridge.scanning._code import examine_template
 from weighbridge.scanning._facts import TensorEntry, TensorTable
-from weighbridge.scanning._notes import examined, found, inside, not_examined
+from weighbridge.scanning._notes import deeper, examined, found, inside, not_examined
 from weighbridge.scanning._pickle._scan import scan_pickles
+from weighbridge.scanning._tensors._metadata import look_into_bytes, look_into_notes
 from weighbridge.scanning._tensors._values import Numbers, check_values, digest_tensors
 
 if TYPE_CHECKING:
@@ -27,13 +34,15 @@ __all__ = ["examine_gguf", "examine_npy", "examine_safetensors"]
 _SAFETENSORS_RULES = {"header": "WB-STN-001", "tensor": "WB-STN-002", "layout": "WB-STN-003"}
 # type id -> dtype as safetensors writes it, bytes of a number
 _GGUF_FLOATS = {0: ("F32", 4), 1: ("F16", 2), 28: ("F64", 8), 30: ("BF16", 2)}
+# Writers pad the last tensor, too; nobody aligns to more.
+_GGUF_PADDING_BYTES = 4096
 _GGUF_RULES = {"header": "WB-GGF-001", "tensor": "WB-GGF-002", "type": "WB-GGF-003"}
 
 
 def examine_safetensors(
-    source: ByteSource, at: Location, context: ScanContext, _: Examine
+    source: ByteSource, at: Location, context: ScanContext, examine: Examine
 ) -> Generator[Note, None, bool]:
-    """Yield what is wrong with a safetensors file; nothing in it can run."""
+    """Yield what is wrong with a safetensors file, and what its metadata carries."""
     length = int.from_bytes(source.read_at(0, 8), "little")
     context.budget.spend_header_bytes(min(length, source.size_bytes))
     header = read_safetensors(source, limits=context.limits)
@@ -41,13 +50,19 @@ def examine_safetensors(
         rule_id = _SAFETENSORS_RULES[problem.kind]
         yield found(rule_id, at, f"Not a valid safetensors file: {problem.message}.")
     yield examined(at, "safetensors")
+    texts = ((key, text.encode("utf-8", "replace")) for key, text in header.metadata.items())
+    yield from look_into_notes(texts, source, at, context, examine)
     if not header.problems:
-        yield from _look_at_tensors(source, header, at, context)
+        yield from _look_at_tensors(source, header, at, context, examine)
     return True
 
 
 def _look_at_tensors(
-    source: ByteSource, header: SafetensorsHeader, at: Location, context: ScanContext
+    source: ByteSource,
+    header: SafetensorsHeader,
+    at: Location,
+    context: ScanContext,
+    examine: Examine,
 ) -> Iterator[Note]:
     tensors = [
         Numbers(
@@ -56,6 +71,7 @@ def _look_at_tensors(
         for one in header.tensors
     ]
     yield from check_values(source, tensors, at, context)
+    yield from look_into_bytes(source, tensors, at, context, examine)
     if not at.member:
         digests = digest_tensors(source, tensors, context)
         entries = (
@@ -66,7 +82,7 @@ def _look_at_tensors(
 
 
 def examine_gguf(
-    source: ByteSource, at: Location, context: ScanContext, _: Examine
+    source: ByteSource, at: Location, context: ScanContext, examine: Examine
 ) -> Generator[Note, None, bool]:
     """Yield what is wrong with a GGUF file, and name the templates that it carries."""
     # How long the header is shows only when it was read.
@@ -79,6 +95,7 @@ def examine_gguf(
         yield not_examined(at, "gguf", "its header could not be read to its end")
     else:
         yield examined(at, "gguf")
+    yield from look_into_notes(header.texts, source, at, context, examine)
     read = dict(header.templates)
     for key in header.keys:
         if not key.startswith(TEMPLATE_KEY):
@@ -90,7 +107,21 @@ def examine_gguf(
             yield not_examined(inside(at, key), "jinja template", reason)
     if not header.problems and not header.big_endian:
         yield from check_values(source, _list_floats(header), at, context)
+    if not header.problems:
+        yield from _look_behind(source, header.end, at, context, examine)
     return True
+
+
+def _look_behind(
+    source: ByteSource, end: int, at: Location, context: ScanContext, examine: Examine
+) -> Iterator[Note]:
+    """Examine what follows the last tensor, unless it only fills the file up."""
+    behind = source.size_bytes - end
+    is_short = behind <= _GGUF_PADDING_BYTES
+    if behind <= 0 or (is_short and not source.read_at(end, behind).strip(b"\0")):
+        return
+    place, inner = deeper(at, f"(the last {behind:,} bytes)", context)
+    yield from examine(SliceSource(source.name, source, end, behind), place, inner)
 
 
 def _list_floats(header: GgufHeader) -> list[Numbers]:
