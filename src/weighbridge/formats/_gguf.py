@@ -100,6 +100,7 @@ class GgufHeader:
         big_endian: Whether its numbers are.
         gaps: (offset, bytes) of what belongs neither to the header nor to a tensor, be it padding;
             not known if there are problems.
+        texts: (key, bytes) of all other texts of at most 1 MiB that are no part of a list.
     """
 
     version: int
@@ -111,6 +112,7 @@ class GgufHeader:
     data_offset: int = 0
     big_endian: bool = False
     gaps: tuple[tuple[int, int], ...] = ()
+    texts: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +177,20 @@ def read_gguf(source: ByteSource, *, limits: Limits) -> GgufHeader:
     reader = _Reader(source, order, limits)
     keys: list[str] = []
     templates: list[tuple[str, str]] = []
+    texts: list[tuple[str, bytes]] = []
     try:
         version = reader.u32()
         if version not in (2, 3):
             message = f"GGUF version {version} is not known; versions 2 and 3 are"
             return GgufHeader(version, (), 0, (GgufProblem("header", message),))
         tensor_count, key_count = reader.u64(), reader.u64()
-        alignment = _read_metadata(reader, key_count, keys, templates)
+        alignment = _read_metadata(reader, key_count, keys, templates, texts)
         tensors = _read_tensors(reader, tensor_count)
     except ParseError as error:
-        return GgufHeader(0, tuple(keys), 0, (GgufProblem("header", str(error)),))
-    problems = _check_tensors(tensors, reader.cursor.offset, alignment, source.size_bytes)
+        problem = GgufProblem("header", str(error))
+        return GgufHeader(0, tuple(keys), 0, (problem,), texts=tuple(texts))
     data_offset = reader.cursor.offset + -reader.cursor.offset % alignment
+    problems = _check_tensors(tensors, reader.cursor.offset, alignment, source.size_bytes)
     gaps = _find_gaps(tensors, reader.cursor.offset, data_offset, source.size_bytes)
     return GgufHeader(
         version,
@@ -198,13 +202,18 @@ def read_gguf(source: ByteSource, *, limits: Limits) -> GgufHeader:
         data_offset,
         order == ">",
         () if problems else tuple(gaps),
+        tuple(texts),
     )
 
 
 def _read_metadata(
-    reader: _Reader, count: int, keys: list[str], templates: list[tuple[str, str]]
+    reader: _Reader,
+    count: int,
+    keys: list[str],
+    templates: list[tuple[str, str]],
+    texts: list[tuple[str, bytes]],
 ) -> int:
-    """Pass over the metadata, collect keys and templates, and return the alignment in bytes."""
+    """Pass over the metadata, collect keys and texts, and return the alignment in bytes."""
     alignment = _DEFAULT_ALIGNMENT
     seen: set[str] = set()
     if count > _MAX_KEYS:
@@ -223,18 +232,21 @@ def _read_metadata(
             if alignment == 0 or alignment % 8:
                 raise ParseError(f"general.alignment is {alignment}, not a multiple of 8")
         elif key.startswith(TEMPLATE_KEY) and type_id == _STRING:
-            templates += _read_template(reader, key)
+            templates += [(key, text.decode("utf-8", "replace")) for text in _read_text(reader)]
+        elif type_id == _STRING:
+            texts += [(key, text) for text in _read_text(reader)]
         else:
             _skip_value(reader, type_id, nesting=0)
     return alignment
 
 
-def _read_template(reader: _Reader, key: str) -> list[tuple[str, str]]:
+def _read_text(reader: _Reader) -> list[bytes]:
+    """Return a text; nothing, but pass over it, if it is too long for one."""
     length = reader.u64()
     if length > _MAX_TEMPLATE_BYTES:
         reader.cursor.skip(length)
         return []
-    return [(key, reader.cursor.take(length).decode("utf-8", "replace"))]
+    return [reader.cursor.take(length)]
 
 
 def _skip_value(reader: _Reader, type_id: int, *, nesting: int) -> None:

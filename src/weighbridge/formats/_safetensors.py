@@ -212,6 +212,8 @@ def _check_layout(tensors: list[SafetensorsTensor], data_bytes: int) -> list[Saf
             where = f"begins at {tensor.begin:,} of the data where {expected:,} is due"
             message = f"tensor {tensor.name[:80]!r} {kind}: it {where}"
             problems.append(SafetensorsProblem("layout", message))
+            if len(problems) >= _MAX_PROBLEMS:
+                return problems
         expected = max(expected, tensor.end)
     if expected != data_bytes:
         message = f"the tensors end at {expected:,} and the data at {data_bytes:,}"

@@ -209,9 +209,7 @@ def _read_claims(source: ByteSource, at: int, raw: bytes) -> Iterator[_Claim]:
             yield from _both_places(offset64, size64, end64, count64)
 
 
-def _read_sound_zip64(
-    source: ByteSource, at: int, declared: tuple[int, int, int]
-) -> _Claim | None:
+def _read_sound_zip64(source: ByteSource, at: int, declared: tuple[int, int, int]) -> _Claim | None:
     """Return the only place for the directory if a zip64 end record fits in every way.
 
     PyTorch writes one into each archive. Then "right before the end record" is no reading: Python

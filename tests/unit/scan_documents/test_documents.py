@@ -113,6 +113,12 @@ def test_a_vocabulary_of_many_megabytes_is_read_fast_and_a_name_in_it_is_found()
     assert gates(scan(json.dumps(vocabulary_and).encode(), "tokenizer.json"))
 
 
+# Nine lists of nine of the list before: 3.5 thousand million values once they are written out.
+ALIASES = b"a: &a [x, {class_name: y}]\n" + b"".join(
+    b"%c: &%c [%b]\n" % (new, new, b", ".join([b"*%c" % (new - 1)] * 9)) for new in b"bcdefghij"
+)
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [
@@ -135,6 +141,8 @@ def test_a_vocabulary_of_many_megabytes_is_read_fast_and_a_name_in_it_is_found()
         ("entities.xml", b"<!DOCTYPE r [" + b'<!ENTITY a "&b;">' * 50_000 + b"]><r/>"),
         ("rows.csv", b"=" * 1_000_000 + b"|'"),
         ("tags.yaml", b"- !a b\n" * 100_000),
+        ("aliases.yaml", ALIASES),
+        ("keras.yaml", ALIASES + b"class_name: [*h, *h]\ngradient_booster: *h\n"),
     ],
 )
 def test_long_and_deep_documents_end_soon(name: str, data: bytes) -> None:

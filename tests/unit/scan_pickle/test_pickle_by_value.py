@@ -25,7 +25,7 @@ def answers(data: bytes) -> set[Answer]:
     return {finding.answer for finding in found.findings}
 
 
-def make(kind: str) -> Any:  # noqa: ANN401 - an instance of a class that is made here
+def make(kind: str) -> Any:
     if kind == "tuple":
         made = collections.namedtuple("Point", "x y")  # noqa: PYI024 - what is tested
         made.__module__ = "__main__"

@@ -89,8 +89,12 @@ def looks_like_keras_config(document: object) -> bool:
 
 def _holds_object(document: object) -> bool:
     pending: list[Any] = [document]
+    seen: set[int] = set()  # in YAML an object may be in many places
     while pending:
         value = pending.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
         if isinstance(value, list):
             pending.extend(item for item in value if isinstance(item, list | dict))
         elif isinstance(value, dict):

@@ -231,4 +231,18 @@ RULES: tuple[Rule, ...] = (
         cwe=(345,),
         atlas=(),
     ),
+    Rule(
+        "WB-TNS-008",
+        Answer.UNKNOWN,
+        Severity.MEDIUM,
+        title="Code in the notes of a tensor file",
+        what=(
+            "A text in the metadata of a tensor file looks like a program, or hides one in base64. "
+            "Loading the tensors does not run it; it may wait for a program that does."
+        ),
+        example="`__metadata__` with a Python script in base64",
+        fix="Save the tensors again without this text; find out who put it there.",
+        cwe=(506,),
+        atlas=("AML.T0010.003",),
+    ),
 )

@@ -17,6 +17,7 @@ from weighbridge.scanning._code import examine_template
 from weighbridge.scanning._facts import TensorEntry, TensorTable
 from weighbridge.scanning._notes import deeper, examined, found, inside, not_examined
 from weighbridge.scanning._pickle._scan import scan_pickles
+from weighbridge.scanning._tensors._metadata import look_into_bytes, look_into_notes
 from weighbridge.scanning._tensors._values import Numbers, check_values, digest_tensors
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ _GGUF_RULES = {"header": "WB-GGF-001", "tensor": "WB-GGF-002", "type": "WB-GGF-0
 
 
 def examine_safetensors(
-    source: ByteSource, at: Location, context: ScanContext, _: Examine
+    source: ByteSource, at: Location, context: ScanContext, examine: Examine
 ) -> Generator[Note, None, bool]:
-    """Yield what is wrong with a safetensors file; nothing in it can run."""
+    """Yield what is wrong with a safetensors file, and what its metadata carries."""
     length = int.from_bytes(source.read_at(0, 8), "little")
     context.budget.spend_header_bytes(min(length, source.size_bytes))
     header = read_safetensors(source, limits=context.limits)
@@ -49,13 +50,19 @@ def examine_safetensors(
         rule_id = _SAFETENSORS_RULES[problem.kind]
         yield found(rule_id, at, f"Not a valid safetensors file: {problem.message}.")
     yield examined(at, "safetensors")
+    texts = ((key, text.encode("utf-8", "replace")) for key, text in header.metadata.items())
+    yield from look_into_notes(texts, source, at, context, examine)
     if not header.problems:
-        yield from _look_at_tensors(source, header, at, context)
+        yield from _look_at_tensors(source, header, at, context, examine)
     return True
 
 
 def _look_at_tensors(
-    source: ByteSource, header: SafetensorsHeader, at: Location, context: ScanContext
+    source: ByteSource,
+    header: SafetensorsHeader,
+    at: Location,
+    context: ScanContext,
+    examine: Examine,
 ) -> Iterator[Note]:
     tensors = [
         Numbers(
@@ -64,6 +71,7 @@ def _look_at_tensors(
         for one in header.tensors
     ]
     yield from check_values(source, tensors, at, context)
+    yield from look_into_bytes(source, tensors, at, context, examine)
     if not at.member:
         digests = digest_tensors(source, tensors, context)
         entries = (
@@ -87,6 +95,7 @@ def examine_gguf(
         yield not_examined(at, "gguf", "its header could not be read to its end")
     else:
         yield examined(at, "gguf")
+    yield from look_into_notes(header.texts, source, at, context, examine)
     read = dict(header.templates)
     for key in header.keys:
         if not key.startswith(TEMPLATE_KEY):
