@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from weighbridge.core import Finding
 from weighbridge.formats import (
     ZIP_METHODS,
     SliceSource,
@@ -37,7 +38,7 @@ from weighbridge.scanning._notes import (
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from weighbridge.core import Finding, Location
+    from weighbridge.core import Location
     from weighbridge.core.ports import ByteSource
     from weighbridge.scanning._containers._torchscript import ModelArchive
     from weighbridge.scanning._context import ScanContext
@@ -48,6 +49,7 @@ __all__ = ["Examiners", "examine_zip"]
 _CRC_BYTES = 4 * 1024 * 1024
 _MAX_LINK_BYTES = 4096
 _PADDING_BYTES = 64 * 1024
+_MARK = b"PK\x03\x04"
 _NO_KEYS: frozenset[str] = frozenset()
 
 
@@ -95,13 +97,19 @@ def examine_zip(
 def _examine_behind(
     source: ByteSource, end: int, at: Location, context: ScanContext, examine: Examine
 ) -> Iterator[Note]:
-    """Examine what lies behind the archive, unless it is zeros or ends of lines."""
+    """Examine what lies behind the archive, unless it is zeros or ends of lines.
+
+    Where the archive lies in the middle of something else, such as a 7z that stores it, what is
+    behind it may well be the rest of that: only what it does counts then.
+    """
+    is_first = source.read_at(0, len(_MARK)) == _MARK
     size = source.size_bytes - end
     if size <= _PADDING_BYTES and not source.read_at(end, size).strip(b"\0\r\n "):
         return
     context.budget.spend_members(1)
     place, inner = deeper(at, f"bytes@{end}", context)
-    yield from examine(SliceSource(place.member[-1], source, end, size), place, inner)
+    notes = examine(SliceSource(place.member[-1], source, end, size), place, inner)
+    yield from (note for note in notes if is_first or isinstance(note, Finding))
 
 
 def _examine_entries(
