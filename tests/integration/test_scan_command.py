@@ -260,7 +260,7 @@ def test_explain_shows_what_is_no_pickle_as_a_tree(model: Path) -> None:
     done = run_cli("scan", "--explain", model / "config.json")
     assert done.returncode == 0
     assert "Pickle" not in done.stdout
-    assert "config.json json, inert" in " ".join(done.stdout.split())
+    assert "config.json json, examined" in " ".join(done.stdout.split())
     assert run_cli("scan", "--explain", model).returncode == 2
 
 
@@ -288,6 +288,20 @@ def test_a_scan_can_be_signed_and_inspect_tells_it(model: Path) -> None:
     assert "result: fail; 1 found" in flat
     assert "WB-PKL-001 at pack.zip!in/evil.pkl@27" in flat
     assert "allowed: mymodels.Net" in flat
+
+
+def test_what_cannot_be_hashed_is_reported_and_not_signed(model: Path) -> None:
+    key = model.parent / "k"
+    assert run_cli("keygen", key).returncode == 0
+    for broken in model.rglob("*.zip"):
+        broken.unlink()
+    (model / "link.bin").symlink_to(model.parent / "k.pub")
+    done = run_cli("scan", model, "--sign", "--key", f"{key}.key")
+    assert done.returncode == 1  # the link is a finding
+    assert "WB-ART-001" in done.stdout
+    assert "Not signed: there is no digest of all of it: link.bin" in " ".join(done.stdout.split())
+    assert "was not signed" in done.stderr
+    assert not (model / "claims.jsonl").exists()
 
 
 def test_check_takes_a_signed_scan_as_known(model: Path) -> None:

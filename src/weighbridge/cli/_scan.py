@@ -17,7 +17,7 @@ from weighbridge.cli._sections import SectionedCommand
 from weighbridge.cli._signer_options import SIGNER_OPTIONS, optional_signer_options
 from weighbridge.cli._trust_options import offline_option
 from weighbridge.cli._vouched import store_option
-from weighbridge.core import Answer, ScanTerms, worst
+from weighbridge.core import Answer, ScanTerms, printable, worst
 from weighbridge.errors import IncompleteError, WeighbridgeError
 
 if TYPE_CHECKING:
@@ -107,6 +107,11 @@ def command(  # noqa: PLR0913 - each is one thing that a user may say
                     raise
                 click.echo(f"weighbridge: {error}", err=True)
                 code = _INCOMPLETE if isinstance(error, IncompleteError) else code or _USAGE
+    for scan in scans:
+        if scan.unsigned:
+            told = f"weighbridge: {printable(scan.path)} was not signed: {scan.unsigned}"
+            click.echo(told, err=True)
+            code = _INCOMPLETE
     _tell(scans, html=html, sarif=sarif, as_json=as_json)
     answer = worst(tuple(scan.counted for scan in scans)) if scans else Answer.PASS
     if code and answer is not Answer.FAIL:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from weighbridge.core._scans import ScanTerms
 
 if TYPE_CHECKING:
     from weighbridge.core._findings import Location, ScanReport
@@ -20,7 +22,7 @@ class PickleStep:
         opcode: Its name; empty for a run.
         argument: As it stands in the pickle, printable and cut.
         effect: What it does, in words.
-        folded: How many opcodes the run stands for; 0 for a single one.
+        folded: How many opcodes the run stands for, 1 if nobody counted; 0 for a single one.
     """
 
     offset: int
@@ -37,7 +39,8 @@ class PickleListing:
     Attributes:
         location: Where; the offset is that of its first opcode.
         steps: By offset.
-        opcodes: How many were carried out, folded ones included.
+        opcodes: How many were carried out, folded ones included, but none of a tail of data that
+            nobody counted.
         is_whole: Whether its last opcode is STOP.
     """
 
@@ -54,7 +57,11 @@ class Explanation:
     Attributes:
         report: The scan.
         pickles: Every pickle in it, in containers too, as they were met.
+        path: As it was given; ``-`` for bytes and standard input.
+        terms: By what it was scanned.
     """
 
     report: ScanReport
     pickles: tuple[PickleListing, ...]
+    path: str = "-"
+    terms: ScanTerms = field(default_factory=ScanTerms)

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core import Answer, CoverageStatus, Explanation, Finding, Location, to_count
 from weighbridge.export._encodable import encodable
-from weighbridge.export._json import SCHEMA_IDS, location_to_json, scan_to_json
-from weighbridge.export._report import count_findings, judge_scan, scan_word, worst_first
+from weighbridge.export._json import SCHEMA_IDS, location_to_json, scans_to_json
+from weighbridge.export._report import (
+    ScannedPath,
+    count_findings,
+    judge_scan,
+    scan_word,
+    worst_first,
+)
 from weighbridge.export._style import BOLD, COLOURS, DIM, MIN_WIDTH, Style
 from weighbridge.export._wrap import pad
 
@@ -44,13 +50,14 @@ def pick_member(explanation: Explanation, name: str) -> Explanation:
         return name in paths or name in location.member
 
     report = explanation.report
-    return Explanation(
-        replace(
+    return replace(
+        explanation,
+        report=replace(
             report,
             findings=tuple(one for one in report.findings if is_picked(one.location)),
             coverage=tuple(row for row in report.coverage if is_picked(row.location)),
         ),
-        tuple(one for one in explanation.pickles if is_picked(one.location)),
+        pickles=tuple(one for one in explanation.pickles if is_picked(one.location)),
     )
 
 
@@ -59,7 +66,7 @@ def explanation_to_json(explanation: Explanation) -> JsonValue:
     document: dict[str, JsonValue] = {
         "$schema": SCHEMA_IDS["explain-v1"],
         "version": 1,
-        "scan": scan_to_json(explanation.report),
+        "scan": scans_to_json((_as_scanned(explanation),)),
         "pickles": [
             {
                 "location": location_to_json(listing.location),
@@ -74,6 +81,11 @@ def explanation_to_json(explanation: Explanation) -> JsonValue:
         ],
     }
     return encodable(document)
+
+
+def _as_scanned(explanation: Explanation) -> ScannedPath:
+    report, terms = explanation.report, explanation.terms
+    return ScannedPath(explanation.path, report, judge_scan(report), terms)
 
 
 def _step_to_json(step: PickleStep | None, found: Sequence[Finding]) -> JsonValue:

@@ -106,6 +106,7 @@ def _about(scan: ScannedPath, number: int) -> Markup:
             ("What counts", counted),
             ("Vouched for", code(allowed) if allowed else ""),
             ("Signed in", code(scan.claims) if scan.claims else ""),
+            ("Not signed", scan.unsigned),
         )
     )
     return section("What was scanned", facts, name=f"scanned-{number}")

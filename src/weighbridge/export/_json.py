@@ -165,7 +165,6 @@ def _scanned(scan: ScannedPath) -> JsonValue:
         },
         "claims": scan.claims or None,
         **_scan(scan.report),
-        "rules": rules_to_json(scan.report.rules),
     }
     return encodable(document)
 
@@ -315,6 +314,7 @@ def _scan(report: ScanReport) -> dict[str, JsonValue]:
             "out_of_scope": count.out_of_scope,
         },
         "coverage": [_coverage(row) for row in report.coverage],
+        "rules": rules_to_json(report.rules),
     }
 
 

@@ -85,6 +85,7 @@ class ScannedPath:
         digest: Of the artifact, from the same read; None if there is none.
         claims: The claims file that a signed statement about it went to; empty if it was not
             signed.
+        unsigned: Why it was not signed although it should be; else empty.
     """
 
     path: str
@@ -93,6 +94,7 @@ class ScannedPath:
     terms: ScanTerms
     digest: Digest | None = None
     claims: str = ""
+    unsigned: str = ""
 
     @property
     def counted(self) -> Answer:

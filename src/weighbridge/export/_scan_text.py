@@ -219,6 +219,8 @@ def _foot(style: Style, scan: ScannedPath) -> list[str]:
     lines = style.hang("", f"Engine: {scan.report.engine}. Policy: {scan.terms.policy}.", DIM)
     if scan.digest is not None and scan.claims:
         lines += style.hang("", f"Signed: {scan.digest}, in {scan.claims}", DIM)
+    if scan.unsigned:
+        lines += style.hang("", f"Not signed: {scan.unsigned}", COLOURS[Answer.UNKNOWN])
     said = f"{scan_word(scan.answer)}. {_NEXT[scan.answer]}"
     missed = len(scan.report.not_examined)
     if missed and scan.answer is Answer.PASS:

@@ -198,7 +198,8 @@ def scan_one(  # noqa: PLR0913 - each is one thing that a user may say
 ) -> ScannedPath:
     """Scan one artifact, judge it, and sign what the scan came to, if ``signing`` says who does.
 
-    Only a digest that was computed in the read that was scanned is signed.
+    Only a digest that was computed in the read that was scanned is signed. Where an entry cannot
+    be hashed, or changed meanwhile, nothing is signed, and ``unsigned`` says why.
 
     Args:
         target: As for :func:`scan_artifact`.
@@ -210,9 +211,8 @@ def scan_one(  # noqa: PLR0913 - each is one thing that a user may say
         progress: As for :func:`scan_artifact`.
 
     Raises:
-        InputError: As for :func:`scan_artifact`; or, where it is to be signed, an entry that
-            cannot be hashed.
-        ArtifactChangedError: It is to be signed and changed meanwhile.
+        InputError: As for :func:`scan_artifact`.
+        ArtifactChangedError: It is to be signed and changed behind the scan.
         WeighbridgeError: As :func:`scan_artifact`; or it could not be signed or kept.
     """
     inspector = build_inspector(limits=limits, allowed=terms.allowed, weights=terms.weights)
@@ -236,10 +236,13 @@ def scan_one(  # noqa: PLR0913 - each is one thing that a user may say
     )
     failures = (*weighed.failures, *changes)
     report = conclude(weighed.inspections, failures=failures, out_of_scope=weighed.tree.unwalked)
-    manifest = None if failures and signing is None else weighed.to_manifest()
-    digest = manifest.compute_digest() if manifest else None
-    done = ScannedPath(str(target), report, terms.judge(report), terms, digest)
-    if signing is None or manifest is None or digest is None:
+    done = ScannedPath(str(target), report, terms.judge(report), terms)
+    if failures:
+        return done if signing is None else replace(done, unsigned=_tell_unsigned(failures))
+    manifest = weighed.to_manifest()
+    digest = manifest.compute_digest()
+    done = replace(done, digest=digest)
+    if signing is None:
         return done
     from weighbridge.signing import describe_signer  # noqa: PLC0415 - costs start-up time
 
@@ -253,6 +256,13 @@ def scan_one(  # noqa: PLR0913 - each is one thing that a user may say
     )
     _, claims = signing.places[str(target)].write(statement, signing.signer)
     return replace(done, claims=str(claims))
+
+
+def _tell_unsigned(failures: tuple[ReadFailure, ...]) -> str:
+    """Say why there is no digest that could be signed."""
+    first = f"{printable(failures[0].name)} {failures[0].reason}"
+    more = f", and {len(failures) - 1:,} more like it" if len(failures) > 1 else ""
+    return f"there is no digest of all of it: {first}{more}"
 
 
 def _inspect_content(
@@ -355,8 +365,9 @@ def explain_file(
         return scan
 
     if isinstance(target, bytes | bytearray | memoryview) or hasattr(target, "read"):
-        _, scans = _inspect_content(target, inspector, limits)
-        return Explanation(conclude(scans, failures=(), out_of_scope=()), tuple(pickles))
+        name, scans = _inspect_content(target, inspector, limits)
+        report = conclude(scans, failures=(), out_of_scope=())
+        return Explanation(report, tuple(pickles), name, ScanTerms(allowed=allowed))
     root = to_path(target, what="file")
     if root.is_dir():
         raise InputError(f"{printable(str(root))} is a folder; name one file of it")
@@ -366,7 +377,7 @@ def explain_file(
     report = conclude(
         weighed.inspections, failures=weighed.failures, out_of_scope=weighed.tree.unwalked
     )
-    return Explanation(report, tuple(pickles))
+    return Explanation(report, tuple(pickles), str(target), ScanTerms(allowed=allowed))
 
 
 def changes_as_failures(

@@ -60,6 +60,8 @@ def _documents() -> Iterator[tuple[str, Any]]:
     scan = replace(bare, rules=(rule,))
     scanned = ScannedPath("a", scan, Answer.FAIL, terms, samples.DIGEST, "claims.jsonl")
     yield "scan-v1", scans_to_json([scanned])
+    failing = samples.failing()
+    yield "check-v1", to_json(replace(failing, evidence=replace(failing.evidence, scan=scan)))
     reports = [make() for make in samples.ALL.values()]
     reports += [samples.hostile(name) for name in samples.HOSTILE_NAMES]
     for report in reports:

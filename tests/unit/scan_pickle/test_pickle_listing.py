@@ -135,6 +135,23 @@ def test_text_that_begins_like_an_opcode_is_no_pickle() -> None:
     assert listings == ()
 
 
+def test_a_long_pickle_is_listed_to_its_end() -> None:
+    data = pickle.dumps([float(number) for number in range(600_000)])
+    scan, (listing,) = _explain(data)
+    assert not scan.findings
+    assert listing.is_whole
+    assert [step.opcode for step in listing.steps[:2]] == ["PROTO", "FRAME"]
+    assert listing.steps[-1].opcode == "STOP"
+    assert listing.steps[-1].offset == len(data) - 1
+    assert "bytes of opcodes that build data" in listing.steps[-2].effect
+
+
+def test_a_call_has_no_comma_behind_its_only_argument() -> None:
+    found = explain_file(b"cposix\nsystem\n(S'id'\ntR.")
+    assert found.path == "-"
+    assert [one.detail for one in found.report.findings] == ["posix.system('id')"]
+
+
 def test_what_breaks_off_says_so() -> None:
     _, (listing,) = _explain(EVIL_PICKLE[:-1])
     assert not listing.is_whole

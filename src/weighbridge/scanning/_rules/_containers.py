@@ -39,7 +39,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "WB-SVZ-002",
         Answer.FAIL,
-        Severity.MEDIUM,
+        Severity.HIGH,
         title="7z member that leads out",
         what="A member of a 7z archive whose name or link leads out of the folder.",
         example="`../../.ssh/authorized_keys`",
@@ -50,7 +50,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "WB-TAR-001",
         Answer.FAIL,
-        Severity.MEDIUM,
+        Severity.HIGH,
         title="Tar member that leads out",
         what="A tar member whose name or link leads out of the folder.",
         example="`../../.ssh/authorized_keys`",
@@ -157,7 +157,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "WB-ZIP-005",
         Answer.FAIL,
-        Severity.MEDIUM,
+        Severity.HIGH,
         title="Zip member that leads out",
         what=(
             "A name that leads out of the folder that an archive is unpacked into: "

@@ -76,7 +76,7 @@ RULES: tuple[Rule, ...] = (
             "objects, where a loader calls what is named there."
         ),
         example='`"_target_": "os.system"`',
-        fix="Do not load this; find out where it comes from.",
+        fix="Do not load it; find out where it comes from.",
         cwe=(94, 502),
         atlas=("AML.T0011.000",),
     ),
@@ -144,8 +144,8 @@ RULES: tuple[Rule, ...] = (
         ),
         example="nine lines, each with nine aliases of the line before",
         fix="Write the values out.",
-        cwe=(776,),
-        atlas=(),
+        cwe=(776, 400),
+        atlas=("AML.T0029",),
     ),
     Rule(
         "WB-DOC-011",
@@ -295,7 +295,7 @@ RULES: tuple[Rule, ...] = (
         ),
         example="`.cache-x/data`",
         fix="Nothing, if it is meant to be there.",
-        cwe=(552,),
+        cwe=(),
         atlas=(),
     ),
     Rule(
@@ -310,7 +310,7 @@ RULES: tuple[Rule, ...] = (
         example="`--extra-index-url https://pkgs.example/simple`",
         fix="Name only indexes that you trust, or pin hashes.",
         cwe=(427, 829),
-        atlas=("AML.T0010",),
+        atlas=("AML.T0010.001",),
     ),
     Rule(
         "WB-REQ-002",
@@ -321,7 +321,7 @@ RULES: tuple[Rule, ...] = (
         example="`git+https://git.example/x.git`",
         fix="Use a released version, or pin a commit of a known project.",
         cwe=(829, 494),
-        atlas=("AML.T0010",),
+        atlas=("AML.T0010.001",),
     ),
     Rule(
         "WB-REQ-003",
@@ -335,7 +335,7 @@ RULES: tuple[Rule, ...] = (
         example="`--trusted-host pkgs.example`",
         fix="Use https and remove the option.",
         cwe=(295, 319),
-        atlas=("AML.T0010",),
+        atlas=("AML.T0010.001",),
     ),
     Rule(
         "WB-REQ-004",
@@ -349,7 +349,7 @@ RULES: tuple[Rule, ...] = (
         example="`git+https://github.com/huggingface/transformers`, `-e .`",
         fix="Pin a commit.",
         cwe=(),
-        atlas=("AML.T0010",),
+        atlas=("AML.T0010.001",),
     ),
     Rule(
         "WB-REQ-005",
@@ -363,7 +363,7 @@ RULES: tuple[Rule, ...] = (
         example="`torchtriton`, `huggingface-cli`",
         fix="Write the name of the package that is meant.",
         cwe=(1357,),
-        atlas=("AML.T0010",),
+        atlas=("AML.T0010.001", "AML.T0011.001"),
     ),
     Rule(
         "WB-SEC-001",
@@ -414,7 +414,7 @@ RULES: tuple[Rule, ...] = (
         example='`<!ENTITY x SYSTEM "file:///etc/passwd">`',
         fix="Remove the entities.",
         cwe=(611,),
-        atlas=(),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-XML-002",
@@ -423,7 +423,7 @@ RULES: tuple[Rule, ...] = (
         title="XML that builds objects",
         what=("An XML document in a form whose readers create objects and call what it names."),
         example='`<java class="java.beans.XMLDecoder">`',
-        fix="Do not load this.",
+        fix="Do not load it.",
         cwe=(502,),
         atlas=("AML.T0011.000",),
     ),

@@ -12,6 +12,8 @@ _RUNS, _PATH, _INPUT, _INCLUDES = (94,), (22, 73), (20,), (829,)
 _CUSTOM_FIX = "Find out which library gives this operator, and whether you trust it."
 _PATH_FIX = "Do not load it. Ask for a model whose files lie beside it."
 _DAMAGE_FIX = "Export the model again, and ask where this file comes from."
+_ENTITY_FIX = "Remove the document type; PMML is read without it."
+_TEXT_FIX = "Read the text, and find out who put it there."
 _ARTIFACT = ("AML.T0011.000",)
 
 # id, answer, severity, title, what, example, fix, cwe
@@ -74,7 +76,7 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     (
         *("WB-TFG-006", _UNKNOWN, _MEDIUM, "Text in a graph that looks like code"),
         "A string or a note in the graph looks like program code.",
-        *("`__import__('os').system('id')`", _DAMAGE_FIX, _RUNS),
+        *("`__import__('os').system('id')`", _TEXT_FIX, _RUNS),
     ),
     (
         *("WB-TFL-001", _UNKNOWN, _MEDIUM, "Operator or delegate of a custom library"),
@@ -107,7 +109,7 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
         *('`version="extension"`', _CUSTOM_FIX, _INCLUDES),
     ),
     (
-        *("WB-OVN-002", _FAIL, _MEDIUM, "OpenVINO document that cannot be right"),
+        *("WB-OVN-002", _FAIL, _HIGH, "OpenVINO document that cannot be right"),
         "A path that leads out, an offset that cannot be, an entity, or text that is no XML.",
         *('`<!ENTITY x SYSTEM "file:///etc/passwd">`', _PATH_FIX, (611, 73)),
     ),
@@ -152,9 +154,9 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
         *("`<Evil>`", _CUSTOM_FIX, _INCLUDES),
     ),
     (
-        *("WB-PMM-003", _FAIL, _MEDIUM, "PMML with a document type"),
+        *("WB-PMM-003", _FAIL, _HIGH, "PMML with a document type"),
         "PMML needs no document type; entities in one read files and addresses, or grow.",
-        *('`<!DOCTYPE PMML SYSTEM "http://evil">`', _DAMAGE_FIX, (611, 776)),
+        *('`<!DOCTYPE PMML SYSTEM "http://evil">`', _ENTITY_FIX, (611, 776)),
     ),
     (
         *("WB-CAF-001", _UNKNOWN, _HIGH, "Caffe layer that runs Python"),
@@ -174,6 +176,16 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
 )
 
 RULES: tuple[Rule, ...] = tuple(
-    Rule(rule_id, answer, severity, title, what, example, fix, cwe, _ARTIFACT)
+    Rule(
+        rule_id,
+        answer,
+        severity,
+        title,
+        what,
+        example,
+        fix,
+        cwe,
+        () if fix is _DAMAGE_FIX else _ARTIFACT,
+    )
     for rule_id, answer, severity, title, what, example, fix, cwe in _TABLE
 )

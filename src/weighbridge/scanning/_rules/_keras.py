@@ -20,7 +20,7 @@ RULES: tuple[Rule, ...] = (
         example="an external link to `/home/user/.ssh/data.h5`",
         fix="Copy the data into the file (`h5repack`, or load and save the weights again).",
         cwe=(22, 73),
-        atlas=("AML.T0010.003",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-HDF-002",
@@ -34,7 +34,7 @@ RULES: tuple[Rule, ...] = (
         example="external storage in `raw.bin`",
         fix="Copy the data into the file, or make sure that the other file is part of the model.",
         cwe=(73,),
-        atlas=("AML.T0010.003",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-HDF-003",
@@ -85,7 +85,7 @@ RULES: tuple[Rule, ...] = (
         title="HDF5 filter of a well-known plug-in",
         what="A dataset is packed by a filter that h5py, hdf5plugin or PyTables come with.",
         example="filter 32001, blosc",
-        fix="Nothing to do.",
+        fix="Nothing.",
         cwe=(),
         atlas=(),
     ),
@@ -142,7 +142,7 @@ RULES: tuple[Rule, ...] = (
             "(CVE-2025-1550, CVE-2025-8747, CVE-2025-9906)."
         ),
         example='`{"module": "os", "class_name": "function", "config": "system"}`',
-        fix="Do not load the model; get it from who made it.",
+        fix="Do not load it. Get it again from whoever made it.",
         cwe=(94, 502),
         atlas=("AML.T0011.000",),
     ),
@@ -173,7 +173,7 @@ RULES: tuple[Rule, ...] = (
         example='`"vocabulary": "/etc/passwd"`',
         fix="Save the model again with its vocabulary inside.",
         cwe=(22, 73, 918),
-        atlas=("AML.T0010.003",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-KER-006",
@@ -187,7 +187,7 @@ RULES: tuple[Rule, ...] = (
         example='`"vocabulary": "words.txt"`',
         fix="Save the model again with its vocabulary inside.",
         cwe=(73,),
-        atlas=("AML.T0010.003",),
+        atlas=("AML.T0011.000",),
     ),
     Rule(
         "WB-KER-007",

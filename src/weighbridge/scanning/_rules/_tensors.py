@@ -148,7 +148,7 @@ RULES: tuple[Rule, ...] = (
         ),
         example="a layer of a diverged training run",
         fix="Ask the publisher for weights that work, or find out why these are as they are.",
-        cwe=(1287,),
+        cwe=(20,),
         atlas=("AML.T0018",),
     ),
     Rule(
@@ -162,7 +162,7 @@ RULES: tuple[Rule, ...] = (
         ),
         example="an overflow on the way from float32 to float16",
         fix="Convert the model again, to bfloat16 or with clipping.",
-        cwe=(1287,),
+        cwe=(20,),
         atlas=("AML.T0018",),
     ),
     Rule(
@@ -173,7 +173,7 @@ RULES: tuple[Rule, ...] = (
         what="All weights that were looked at, 100,000 or more, are zero: the file holds no model.",
         example="a checkpoint that was saved before its weights were there",
         fix="Save the model again.",
-        cwe=(1287,),
+        cwe=(20,),
         atlas=(),
     ),
     Rule(
