@@ -76,6 +76,7 @@ _WORKFLOW_NAMES = frozenset(_WORKFLOW_NAMES_TEXT.split())
 DOCUMENT_CHECKS: tuple[DocumentCheck, ...] = (
     DocumentCheck("_documents._targets", "check_config_targets", (b"target:", b'"target"')),
     DocumentCheck("_keras._documents", "check_keras", (b'"class_name"', b"class_name:")),
+    DocumentCheck("_keras._documents", "check_weights_manifest", (b'"paths"',), vital=False),
     DocumentCheck("_data._documents", "check_skops", (b'"__loader__"',)),
     DocumentCheck("_data._documents", "check_xgboost", (b'"gradient_booster"',), vital=False),
     DocumentCheck(

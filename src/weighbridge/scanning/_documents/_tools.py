@@ -144,10 +144,12 @@ def check_loader_module(
     if not isinstance(value, str) or not value:
         return
     place = write_place(link, key)
+    if _OWN_LOADER.fullmatch(value):
+        return
     if is_dangerous(f"{value}.load"):
         message = f"Loading this model with MLflow imports {show(value)} ({place})."
         yield found("WB-DOC-005", at, message, detail=show(value))
-    elif not _OWN_LOADER.fullmatch(value):
+    else:
         message = f"Loading this model with MLflow imports {show(value)}, which {place} names."
         yield found("WB-DOC-012", at, message, detail=show(value))
         yield NamedFile(at.file, value.replace(".", "/") + ".py", "code")
