@@ -51,6 +51,11 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF-", "pdf"),
     (0, b"\x00asm", "webassembly"),
     (0, b"bplist00", "apple property list"),
+    (0, b"\x1bLua", "lua bytecode"),
+    (0, b"BC\xc0\xde", "llvm bitcode"),
+    (0, b"dex\n03", "dalvik bytecode"),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole document"),
+    (0, b"binf", "xgboost binary"),
 )
 # With the mark of the first block, or of the end of an empty stream.
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
@@ -62,7 +67,7 @@ _LZMA_SIZE_END = 2**38
 _LZMA_PROPERTIES = (4 * 5 + 4) * 9 + 8
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # A text may begin with these letters; the real thing has other bytes soon after.
-_NEEDS_BINARY = frozenset({"pe", "parquet"})
+_NEEDS_BINARY = frozenset({"pe", "parquet", "xgboost binary"})
 _SAFETENSORS_HEADER_BYTES = 100_000_000
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weighbridge.core import Location, printable
+from weighbridge.core import CoverageStatus, Location, printable
 from weighbridge.scanning._facts import NamedFile, ShapeWish, ShardIndex, TensorTable
-from weighbridge.scanning._notes import found
+from weighbridge.scanning._notes import UNKNOWN_FORMAT, found
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from weighbridge.core import Finding
+    from weighbridge.core import Coverage, Finding
     from weighbridge.scanning._facts import Fact, TensorEntry
 
-__all__ = ["check_folder"]
+__all__ = ["check_folder", "explain_rows"]
 
 _SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.[\w.]+)")
 _MAX_NAMED = 8
+# What files of numbers are named for.
+_NUMBERS = frozenset({"raw tensors", "weights", "external data", "checkpoint data"})
 # Tables of embeddings, by the last parts of their names, of the models in transformers.
 _EMBEDDINGS = (
     "embed_tokens.weight",
@@ -61,6 +64,31 @@ def check_folder(facts: Iterable[Fact], names: Collection[str]) -> Iterator[Find
         if _join(fact.file, fact.target) not in present:
             message = f"It names {printable(fact.target)!r} ({fact.purpose}), which is not there."
             yield found("WB-TNS-007", Location(fact.file), message, detail=fact.target[:400])
+
+
+def explain_rows(facts: Iterable[Fact], rows: Iterable[Coverage]) -> Iterator[Coverage]:
+    """Yield the rows, those of raw numbers that another file describes as inert.
+
+    Only a file whose format nobody knew: what is known as something was examined as that.
+
+    Args:
+        facts: What each file said.
+        rows: One or more for each file.
+    """
+    described = {
+        _join(fact.file, fact.target): fact
+        for fact in facts
+        if isinstance(fact, NamedFile) and fact.purpose in _NUMBERS
+    }
+    for row in rows:
+        at = row.location
+        fact = described.get(at.file)
+        unknown = row.status is CoverageStatus.NOT_EXAMINED and row.format == "unknown"
+        if fact is None or at.member or not unknown or row.reason != UNKNOWN_FORMAT:
+            yield row
+            continue
+        reason = f"numbers that {printable(fact.file)} describes ({fact.purpose})"
+        yield replace(row, status=CoverageStatus.INERT, format="raw numbers", reason=reason)
 
 
 def _folder(file: str) -> str:

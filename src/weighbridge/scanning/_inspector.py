@@ -20,7 +20,7 @@ from weighbridge.core import (
 )
 from weighbridge.errors import ArtifactChangedError, IncompleteError
 from weighbridge.scanning._context import Budget, ScanContext
-from weighbridge.scanning._folder import check_folder
+from weighbridge.scanning._folder import check_folder, explain_rows
 from weighbridge.scanning._notes import found, not_examined
 from weighbridge.scanning._router import examine
 from weighbridge.scanning._rules import find_rule
@@ -181,6 +181,7 @@ def conclude(
         facts.extend(scan.facts)  # type: ignore[arg-type]  # they are this room's own
     names = {row.location.file for row in rows}
     findings.extend(check_folder(facts, names))
+    rows = list(explain_rows(facts, rows))
     for failure in failures:
         at = Location(failure.name)
         rows.append(not_examined(at, "unknown", failure.reason))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from weighbridge.scanning._context import ScanContext
 
 __all__ = [
+    "UNKNOWN_FORMAT",
     "Examine",
     "Note",
     "Notes",
@@ -33,6 +34,9 @@ Note: TypeAlias = Finding | Coverage | Fact
 
 Notes: TypeAlias = Generator[Note, None, frozenset[str]]
 """Notes as they come; returns the keys of raw storages that a pickle named."""
+
+UNKNOWN_FORMAT = "its format is not known"
+"""The reason of the row of a file that nobody knew."""
 
 # A stream that breaks off, a frame that reaches behind the end.
 _CUT_PICKLE_RULES = frozenset({"WB-PKL-012", "WB-PKL-018"})

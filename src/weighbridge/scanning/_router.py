@@ -23,7 +23,7 @@ from weighbridge.scanning._documents._names import check_name
 from weighbridge.scanning._documents._text import examine_text
 from weighbridge.scanning._examiners import find_examiner
 from weighbridge.scanning._graphs._unmarked import examine_numbers, examine_unmarked
-from weighbridge.scanning._notes import examined, inert, not_examined
+from weighbridge.scanning._notes import UNKNOWN_FORMAT, examined, inert, not_examined
 from weighbridge.scanning._pickle._hidden import find_hidden_pickle
 from weighbridge.scanning._pickle._scan import scan_pickles
 from weighbridge.scanning._rules._pickle import PICKLE_RULES
@@ -178,7 +178,7 @@ def _name_unknown(source: ByteSource, at: Location) -> Coverage:
     """Return the row of what nobody knew; the name is good enough to say what it may be."""
     claimed = _UNMARKED_FORMATS.get(source.name.rpartition(".")[2].lower())
     if claimed is None:
-        return not_examined(at, "unknown", "its format is not known")
+        return not_examined(at, "unknown", UNKNOWN_FORMAT)
     return not_examined(at, claimed, f"{claimed} is not examined yet (told by its name)")
 
 

@@ -110,3 +110,25 @@ def test_a_folder_on_disk(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     report = scan_artifact(tmp_path)
     assert {"WB-TNS-004", "WB-TNS-005"} == {found.rule_id for found in report.findings}
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("model.json", {"format": "graph-model", "weightsManifest": None}),
+        ("net-weights_manifest.json", None),
+    ],
+)
+def test_raw_numbers_that_a_manifest_describes_are_inert(
+    tmp_path: Path, name: str, document: dict[str, object] | None
+) -> None:
+    groups = [{"paths": ["net.bin"], "weights": [{"name": "a", "shape": [4], "dtype": "uint8"}]}]
+    manifest: object = groups
+    if document is not None:
+        manifest = {**document, "weightsManifest": groups}
+    (tmp_path / name).write_text(json.dumps(manifest))
+    numbers = bytes((n * 97 + n // 3) % 251 | 1 for n in range(4000))
+    (tmp_path / "net.bin").write_bytes(b"\x7a\x75\x55" + numbers)
+    (tmp_path / "other.bin").write_bytes(b"\x7a\x75\x55" + numbers)
+    report = scan_artifact(tmp_path)
+    assert [row.location.file for row in report.not_examined] == ["other.bin"]

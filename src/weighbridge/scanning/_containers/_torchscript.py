@@ -20,7 +20,8 @@ __all__ = ["ModelArchive", "describe_archive", "enter_member", "report_script"]
 
 # What torch.save and torch.jit.save write, and nothing looser: the pickle beside it is the file's
 # own word.
-_STORAGE = re.compile(r"([^/]+)/(data|constants|traced_inputs|bytecode)/[0-9]{1,9}")
+# PyTorch 1.4 and 1.5 call a storage by the address that it had in memory.
+_STORAGE = re.compile(r"([^/]+)/(data|constants|traced_inputs|bytecode)/[0-9]{1,20}")
 # torch.package names its storages in any of its pickles; torch.export lists them in JSON.
 _PACKAGE_STORAGE = re.compile(r"([^/]+)/\.data/[0-9]{1,9}\.storage")
 _EXPORT_STORAGE = re.compile(r"([^/]+)/data/(?:weights/weight|constants/tensor)_[0-9]{1,9}")

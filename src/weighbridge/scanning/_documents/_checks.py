@@ -78,6 +78,7 @@ DOCUMENT_CHECKS: tuple[DocumentCheck, ...] = (
     DocumentCheck(
         "_keras._documents", "check_keras", (b'"class_name"', b"class_name:", b'"model_config"')
     ),
+    DocumentCheck("_keras._documents", "check_weights_manifest", (b'"paths"',), vital=False),
     DocumentCheck("_data._documents", "check_skops", (b'"__loader__"',)),
     DocumentCheck("_data._documents", "check_xgboost", (b'"gradient_booster"',), vital=False),
     DocumentCheck(

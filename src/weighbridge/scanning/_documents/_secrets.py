@@ -52,7 +52,7 @@ def _kind(needle: str, pattern: str, what: str, rule: str = "001", bits: float =
     return _Kind(needle.encode(), re.compile(pattern.encode()), what, f"WB-SEC-{rule}", bits)
 
 
-_KEY_BODY = r"((?:[A-Za-z0-9+/=:,. -]|\\n|\s){100,20000}+)"
+_KEY_BODY = r"((?:[A-Za-z0-9+/=:,. -]|\\{1,3}n|\s){100,20000}+)"
 _AWS = r"[\"']?\s*[=:]\s*[\"']?([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
 _WANDB = r"[\"']?\]?\s*[=:(]\s*[\"']?([0-9a-f]{40})(?![0-9a-f])"
 _USER = r"://[^\s/:@\"'<>{}$%()\[\]|\\`,;]{1,80}:"
@@ -85,6 +85,29 @@ _KINDS = (
     _token("r8_", "[A-Za-z0-9]{37}", "a token of Replicate"),
     _token("gsk_", "[A-Za-z0-9]{52}", "a key of Groq"),
     _token("sk_live_", "[A-Za-z0-9]{24,120}", "a key of Stripe"),
+    _token("dop_v1_", "[0-9a-f]{64}", "a token of DigitalOcean"),
+    _token("dapi", "[0-9a-f]{32}", "a token of Databricks", 2.8),
+    _token("nvapi-", r"[\w-]{60,80}", "a key of NVIDIA"),
+    _token("pplx-", "[A-Za-z0-9]{48}", "a key of Perplexity"),
+    _token("xai-", "[A-Za-z0-9]{80}", "a key of xAI"),
+    _token("shpat_", "[0-9a-f]{32}", "a token of Shopify", 2.8),
+    _token("lin_api_", "[A-Za-z0-9]{40}", "a key of Linear"),
+    _token("dp.pt.", "[A-Za-z0-9]{40,44}", "a token of Doppler"),
+    _token("AGE-SECRET-KEY-1", "[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}", "a key of age"),
+    _kind("api.telegram.org", r"api\.telegram\.org/bot([0-9]{8,10}:[\w-]{35})", "a Telegram token"),
+    _kind(
+        "discord",
+        r"discord(?:app)?\.com/api/webhooks/([0-9]{17,20}/[\w-]{60,72})",
+        "a Discord hook",
+    ),
+    _kind(":AA", r"(?<![\w:])([0-9]{8,10}:AA[\w-]{33})(?![\w-])", "a token of Telegram", bits=3.5),
+    _kind(
+        "password ",
+        r"machine\s+\S{3,80}\s+login\s+\S{1,80}\s+password\s+([^\s\"'\\]{8,120})",
+        "a password of a machine",
+        "003",
+        2.8,
+    ),
     _token("SG.", r"[\w-]{22}\.[\w-]{43}", "a key of SendGrid"),
     _kind("WANDB_API_KEY", "WANDB_API_KEY" + _WANDB, "a key of Weights & Biases", bits=2.8),
     _kind(
@@ -97,7 +120,7 @@ _KINDS = (
     _token("eyJ", r"[\w-]{10,2000}\.eyJ[\w-]{10,4000}\.[\w-]{40,1000}", "a signed web token", 3.5),
     _kind(
         "PRIVATE KEY",
-        r"PRIVATE KEY(?: BLOCK)?-----(?:\\n|\s|\\r){0,200}+" + _KEY_BODY,
+        r"PRIVATE KEY(?: BLOCK)?-----(?:\\{1,3}n|\s|\\{1,3}r){0,200}+" + _KEY_BODY,
         "a private key",
         "002",
         3.5,

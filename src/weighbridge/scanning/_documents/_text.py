@@ -52,7 +52,8 @@ _DOCUMENTS = frozenset(DOCUMENT_NEEDLES)
 _MARKUP_SUFFIXES = frozenset({"xml", "pmml", "xsl", "xslt", "xaml", "rdf", "dae", "urdf", "plist"})
 _SCRIPTS = (b"<script", b"<?php")
 _FORMULA = re.compile(
-    rb"(?:^|[,;\t\"'])\s*[=+@-]\s*(?:[A-Za-z ]{1,30}\|\s*'|(?:WEBSERVICE|HYPERLINK|IMPORT\w+)\()",
+    rb"(?:^|[,;\t\"'])\s*[=+@-]\s*"
+    rb"(?:[\w()*/+. -]{0,60}[A-Za-z]{1,30}\|\s*'|(?:WEBSERVICE|HYPERLINK|IMPORT\w+)\()",
     re.MULTILINE,
 )
 # A line of a path file that Python executes at each start (``site.addpackage``).

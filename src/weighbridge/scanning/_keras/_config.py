@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from weighbridge.scanning._context import ScanContext
     from weighbridge.scanning._notes import Examine, Note
 
-__all__ = ["check_keras_config", "looks_like_keras_config", "parse_keras_json"]
+__all__ = ["check_keras_config", "check_manifest", "looks_like_keras_config", "parse_keras_json"]
 
 _SHOWN = 80
 _MAX_DEPTH = 400
@@ -175,7 +175,7 @@ def check_keras_config(
         context: Limits and budget.
         examine: The router, for what is packed inside; without it such a thing is not examined.
     """
-    yield from _check_manifest(document, at)
+    yield from check_manifest(document, at)
     pending: list[tuple[Any, int, str, bool]] = [(document, 0, "", False)]
     values = 0
     told: set[Note] = set()
@@ -217,9 +217,9 @@ def _parse_inner(text: str, context: ScanContext) -> object:
         return {"class_name": None, "config": None}
 
 
-def _check_manifest(document: object, at: Location) -> Iterator[Note]:
+def check_manifest(document: object, at: Location) -> Iterator[Note]:
     """Name the files of a TensorFlow.js model; their content is numbers."""
-    groups = document.get("weightsManifest") if isinstance(document, dict) else None
+    groups = document.get("weightsManifest") if isinstance(document, dict) else document
     for group in groups if isinstance(groups, list) else ():
         paths = group.get("paths") if isinstance(group, dict) else None
         for path in paths if isinstance(paths, list) else ():

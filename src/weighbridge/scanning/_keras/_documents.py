@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.scanning._keras._config import check_keras_config, looks_like_keras_config
+from weighbridge.scanning._keras._config import (
+    check_keras_config,
+    check_manifest,
+    looks_like_keras_config,
+)
 from weighbridge.scanning._notes import examined
 
 if TYPE_CHECKING:
@@ -15,7 +19,9 @@ if TYPE_CHECKING:
     from weighbridge.scanning._documents._document import Document
     from weighbridge.scanning._notes import Note
 
-__all__ = ["check_keras"]
+__all__ = ["check_keras", "check_weights_manifest"]
+
+_MAX_GROUPS = 10_000
 
 
 def check_keras(document: Document, at: Location, context: ScanContext) -> Iterator[Note]:
@@ -26,3 +32,15 @@ def check_keras(document: Document, at: Location, context: ScanContext) -> Itera
         yield from check_keras_config(config, at, context, context.examine)
     if configs:
         yield examined(at, "keras config")
+
+
+def check_weights_manifest(document: Document, at: Location, _: ScanContext) -> Iterator[Note]:
+    """Name the files of a TensorFlow.js model that has no Keras config, or only a manifest."""
+    value = document.value
+    if looks_like_keras_config(value):
+        return  # its own check has done it
+    groups = value.get("weightsManifest") if isinstance(value, dict) else value
+    if not isinstance(groups, list) or not groups or len(groups) > _MAX_GROUPS:
+        return
+    if all(isinstance(group, dict) and {"paths", "weights"} <= group.keys() for group in groups):
+        yield from check_manifest(document.value, at)

@@ -69,9 +69,13 @@ def _examine_text(
     context.budget.spend_fields(_EXAMINE_COST)
     place, inner = deeper(at, name, context)
     for note in examine(MemorySource("note", data), place, inner):
-        is_finding = isinstance(note, Finding) and note.answer is not Answer.PASS
-        if is_finding and note.severity.rank >= Severity.MEDIUM.rank:
+        if isinstance(note, Finding) and _gates(note):
             yield note
+
+
+def _gates(finding: Finding) -> bool:
+    is_bad = finding.answer is not Answer.PASS
+    return is_bad and finding.severity.rank >= Severity.MEDIUM.rank
 
 
 def look_into_bytes(
