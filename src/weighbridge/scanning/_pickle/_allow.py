@@ -63,10 +63,15 @@ def is_script_name(module: str, name: str) -> bool:
     return module == "__torch__" or module.startswith("__torch__.")
 
 
+_MAX_PARENTS = 1 + max(module.count(".") for module in DANGEROUS_MODULES)
+
+
 def _classify_unlisted(module: str, name: str) -> Use:
     if name in UNKNOWN_NAMES.get(module, frozenset()):
         return Use.UNKNOWN
-    parents = module.split(".")
+    parents = module.split(".", _MAX_PARENTS)
+    # No listed module has so many parents: longer prefixes cannot be listed, and joining them all
+    # would take the square of a name's length.
     prefixes = (".".join(parents[:count]) for count in range(1, len(parents) + 1))
     # A name may be a module too: GLOBAL 'numpy' 'testing', GLOBAL 'os' 'path'.
     first = name.split(".", 1)[0]
