@@ -1,9 +1,11 @@
 # Two commands are enough: `make demo` and `make test`. Both set up what they need.
-.PHONY: demo test bench lock clean
+.PHONY: demo test fuzz bench lock clean
 
 demo: ; @scripts/setup base && .venv/bin/python scripts/demo.py
 
 test: ; @scripts/test
+
+fuzz: ; @scripts/setup dev && scripts/fuzz 60
 
 bench: ; @scripts/setup dev && .venv/bin/python -m benchmarks
 
