@@ -43,6 +43,7 @@ _NUMBERS = {
 # First byte -> bytes of the length behind it.
 _BYTES = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
 _LISTS = {0xDC: 2, 0xDD: 4}
+_ARRAYS = frozenset({0xDC, 0xDD})
 _MAPS = {0xDE: 2, 0xDF: 4}
 _EXTENSIONS = {0xC7: 1, 0xC8: 2, 0xC9: 4}
 _FIXED_EXTENSIONS = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}
@@ -83,8 +84,10 @@ class MsgpackArray:
 
 
 def looks_like_msgpack(head: bytes) -> bool:
-    """Return whether ``head`` begins with a map whose first key is a text: a guess."""
+    """Return whether ``head`` may begin with a map whose first key is a text, or with an array."""
     first = head[0] if head else 0
+    if first in _ARRAYS or 0x90 < first < 0xA0:  # noqa: PLR2004 - an array of 1 to 15
+        return len(head) > 3 and (first not in _ARRAYS or any(head[1:3]))  # noqa: PLR2004
     skip = {0xDE: 3, 0xDF: 5}.get(first, 1)
     is_map = first in _MAPS or 0x80 < first < 0x90  # noqa: PLR2004 - a map of 1 to 15
     return is_map and len(head) > skip and head[skip] in _FIRST_KEYS

@@ -52,8 +52,8 @@ class _Kind(NamedTuple):
 
 
 def sniff_outline(head: bytes) -> bool:
-    """Return whether ``head`` may be the start of one of these formats."""
-    return bool(_list_kinds(head))
+    """Return whether ``head`` has the mark of one of these formats; some have hardly any."""
+    return any(head.startswith(kind.mark, kind.offset) for kind in _KINDS)
 
 
 def find_outline(source: ByteSource, head: bytes, spend: _Spend) -> Outline | None:
@@ -391,7 +391,7 @@ _PATTERNS = (
         _Kind("kaldi", "numbers", 0, b""),
     ),
     (
-        re.compile(rb"[\x68-\x73][\x01\x02]\x01\x00.{6}[\x00\x20-\x7e]{8}", re.DOTALL),
+        re.compile(rb"[\x68-\x73][\x01\x02]\x01\x00.{6}[\x00\x20-\x7e]", re.DOTALL),
         _Kind("stata", "a table", 0, b""),
     ),
 )

@@ -210,6 +210,8 @@ def _examine_body(
     told = (yield from examine_unmarked(body, at, context, examine)) or told
     if told or (yield from examine_text(body, at, context)):
         return True
+    if (yield from _examine_format(body, "outline", at, context)):
+        return True  # its mark is so weak that the sizes in it speak
     return (yield from examine_numbers(body, at))
 
 

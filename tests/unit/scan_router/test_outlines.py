@@ -164,3 +164,20 @@ def test_databases_that_act(tmp_path: Path) -> None:
 def test_pickles_in_rows(tmp_path: Path) -> None:
     data = _database(tmp_path, "create table t (a)", ("insert into t values (?)", EVIL))
     assert has_evil(scan(data, "a.db"))
+
+
+def test_vocabularies_are_no_python() -> None:
+    merges = b'"bpe_simple_vocab#version: 0.2\n' + b"i n\nt h\nan d</w>\n" * 10
+    assert not gates(scan(merges + b"import ant\neval (\nexec (\n", "merges.txt"))
+    assert gates(scan(b"import os\nos.system('id')\n", "merges.txt"))
+
+
+def test_msgpack_of_a_list() -> None:
+    assert not gates(scan(b"\xdc\x00\x11\x82\xa6format\xa2cB\xa7version\x01" + b"\x90" * 16, "a"))
+
+
+def test_drawings_with_namespaces() -> None:
+    head = b"<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'a.dtd' [%s]><svg/>"
+    assert not gates(scan(head % b"<!ENTITY ns 'http://ns.adobe.com/x/1.0/'>", "a.svg"))
+    assert gates(scan(head % b"<!ENTITY ns SYSTEM 'http://e.example/x'>", "a.svg"))
+    assert gates(scan(head % b"<!ATTLIST svg onload CDATA 'alert(1)'>", "a.svg"))

@@ -64,8 +64,11 @@ _RECIPE = re.compile(
 )
 _ACTIVE = re.compile(
     r"<script\b|<\?php|\bon(?:load|error|click|mouse\w+|focus|begin|animation\w*|toggle)\s*=|javascript:|"
-    r"<iframe\b|<object\b|<embed\b|<foreignObject\b|<!ENTITY|<!DOCTYPE[^>]*\[|xml-stylesheet|"
-    r"http-equiv\s*=\s*[\"']?refresh|data:text/html|xlink:href\s*=\s*[\"']data:|<handler\b|xsl:",
+    r"<iframe\b|<object\b|<embed\b|<foreignObject\b|<!ATTLIST|xml-stylesheet|"
+    # Adobe writes names for addresses of XML's namespaces.
+    r"<!ENTITY\s+(?![\w.-]+\s+(?:\"https?://[\w./#+-]*\"|'https?://[\w./#+-]*')\s*>)|"
+    r"http-equiv\s*=\s*[\"']?refresh|data:text/html|<handler\b|xsl:|"
+    r"xlink:href\s*=\s*[\"']data:(?!image/(?:png|jpe?g|gif|webp)[;,])",
     re.IGNORECASE,
 )
 _SCRIPT_HARM = re.compile(

@@ -40,6 +40,7 @@ _CHANNELS_TEXT = (
     " esri intel/label/dev salilab omnia open3d-admin fastchan apple free"
 )
 _CHANNELS = frozenset(_CHANNELS_TEXT.split())
+_CHANNEL_NAME = re.compile(r"[\w.:/@+-]+")
 _CHANNEL_HOST = re.compile(
     r"https?://(?:conda\.anaconda\.org|repo\.anaconda\.com|repo\.continuum\.io|mirrors\.[\w.-]+)/"
 )
@@ -175,6 +176,8 @@ def check_channels(
     for channel in value[:100]:
         if not isinstance(channel, str) or _is_known_channel(channel):
             continue
+        if not _CHANNEL_NAME.fullmatch(channel):
+            continue  # a word of a dictionary and what is said of it
         place = write_place(link, key)
         message = f"Packages are fetched from the channel {show(channel)}, which {place} names."
         yield found("WB-REQ-001", at, message, detail=show(channel))

@@ -90,6 +90,15 @@ _PYTHON = re.compile(
     rb":[ \t]*(?:#[^\r\n]{0,200})?(?:\r?\n[ \t]*){1,50}(?<=[ \t])[\w\"'@#])",
     re.MULTILINE,
 )
+# Two words side by side, which no Python has at the begin of a line: a vocabulary, or prose.
+_WORD_LINE = re.compile(
+    rb"'?(?!(?:import|from|del|global|nonlocal|return|raise|assert|print|exec|yield|await|async|not|"
+    rb"class|def|lambda|with|for|if|elif|else|try|while|pass|type|match|case)\b)"
+    rb"[^\W\d]\w*(?:\(\d+\))?[ \t]+(?!(?:and|or|in|is|not|if|as|for|import)\b)"
+    rb"[A-Za-z][^=(:.,\[\"'`\\]*"
+)
+_FIRST_LINES = 20
+_FIRST_BYTES = 4 * 1024
 _IMPORT = re.compile(rb"^[ \t]*import[ \t]+\w[\w., ]*[;\r\n]", re.MULTILINE)
 _CALL = re.compile(rb"\w\(")
 PATTERNS = (_PYTHON, _YAML_HIDDEN_TAG)
@@ -123,11 +132,18 @@ def names_keys(text: Text) -> bool:
 
 def find_python(text: Text) -> bool:
     """Return whether a text looks like Python, whatever its name."""
-    if not text.found & set(_KEYWORDS):
+    if not text.found & set(_KEYWORDS) or _begins_with_words(text.data[:_FIRST_BYTES]):
         return False
     if text.matches(_PYTHON):
         return True
     return _IMPORT.search(text.data) is not None and _CALL.search(text.data) is not None
+
+
+def _begins_with_words(data: bytes) -> bool:
+    """Return whether the first lines are words side by side, at which every Python would stop."""
+    lines = data.splitlines()[:_FIRST_LINES]
+    words = sum(_WORD_LINE.fullmatch(line) is not None for line in lines)
+    return words >= _FIRST_LINES // 2 and b'"""' not in data and b"'''" not in data
 
 
 def has_hidden_letters(text: Text) -> bool:

@@ -26,7 +26,7 @@ __all__ = ["examine_value", "list_dataset_values"]
 
 _GLANCE_BYTES = 4 * 1024
 # Two or four bytes, which numbers begin with now and then.
-_CHANCE = frozenset({"pe", "gzip", "zlib", "lzma", "joblib-zfile", "bzip2"})
+_CHANCE = frozenset({"pe", "gzip", "zlib", "lzma", "joblib-zfile", "bzip2", "msgpack", "outline"})
 _CALLED = frozenset(
     PICKLE_RULES[rule].rule_id
     for rule in ("dangerous-call", "dangerous-name", "foreign-call", "dotted-name", "unknown-call")

@@ -102,7 +102,8 @@ CONSTRUCTORS: dict[str, dict[str, str]] = {
 
 # They may stand somewhere, as the class or the parameter of something else, but not be called.
 DATA: dict[str, str] = {
-    "builtins": "Ellipsis NotImplemented",
+    # gensim's models name the function that they began their vectors with.
+    "builtins": "Ellipsis NotImplemented hash",
     # Calling one converts any object to an array.
     "numpy": f"{_NUMPY_KINDS} matrix ndarray newaxis recarray record {_NUMPY_SCALARS}",
     "numpy.core.records": "recarray record",

@@ -552,6 +552,8 @@ REBUILDERS: dict[tuple[str, str], Rebuild] = {
     ("numpy.random._pickle", "__bit_generator_ctor"): Rebuild(_bit_generator, BIT_GENERATOR),
     ("numpy.random._pickle", "__generator_ctor"): Rebuild(_generator, functions=(1,)),
     ("numpy.random._pickle", "__randomstate_ctor"): Rebuild(_generator, functions=(1,)),
+    # NumPy before 1.17.
+    ("numpy.random", "__RandomState_ctor"): Rebuild(_generator, functions=(1,)),
     ("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence"): _CYTHON,
     (_TORCH, "_rebuild_tensor"): _STORED,
     (_TORCH, "_rebuild_tensor_v2"): _STORED,
