@@ -77,7 +77,7 @@ def test_compressions_of_parquet(compression: str) -> None:
 def test_types_that_are_pickles(writer: str) -> None:  # CVE-2023-47248
     field = pa.field("a", pa.int64(), metadata=EVIL)
     evil = pa.table({"a": [1]}).cast(pa.schema([field]))
-    assert rules(WRITERS[writer](evil)) == {"WB-ARW-001"}
+    assert "WB-ARW-001" in rules(WRITERS[writer](evil))
 
 
 @pytest.mark.parametrize("writer", sorted(WRITERS))

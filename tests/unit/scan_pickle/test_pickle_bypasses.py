@@ -280,7 +280,7 @@ def test_arguments_and_offsets_are_shown() -> None:
     found = scan(b"\x80\x02csubprocess\nPopen\n](X\x02\x00\x00\x00shX\x02\x00\x00\x00-ce\x85R.")
     assert found is not None
     (finding,) = found.findings
-    assert finding.detail == "subprocess.Popen(['sh', '-c'],)"
+    assert finding.detail == "subprocess.Popen(['sh', '-c'])"
     assert finding.location.offset == 38
     assert finding.message.endswith("calls subprocess.Popen as soon as it is loaded.")
 
