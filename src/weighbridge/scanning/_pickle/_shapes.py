@@ -266,6 +266,8 @@ _ROWS = frozenset(
         "_io",
         "io",
         "random",
+        "hdbscan.dist_metrics",
+        "torch.distributed.checkpoint.metadata",
         "torch.utils.hooks",
         "scipy.spatial._ckdtree",
         "scipy.interpolate._rbfinterp",
