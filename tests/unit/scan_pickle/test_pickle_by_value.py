@@ -1,15 +1,13 @@
-"""Classes that cloudpickle and dill carry as code: somebody has to look, but they are no attack."""
+"""Classes that cloudpickle carries as code: somebody has to look, but they are no attack."""
 
 from __future__ import annotations
 
 import collections
 import enum
-import io
 import pickle
 from typing import Any
 
 import cloudpickle
-import dill
 import pytest
 
 from weighbridge.core import DEFAULT_LIMITS, Answer, Location
@@ -43,14 +41,6 @@ def dump(value: object, protocol: int) -> bytes:
 @pytest.mark.parametrize("kind", ["tuple", "enum", "int enum"])
 def test_named_tuples_and_enumerations_by_value_are_unknown(kind: str, protocol: int) -> None:
     assert answers(dump(make(kind), protocol)) == {Answer.UNKNOWN}
-
-
-def test_functions_of_dill_are_unknown() -> None:
-    function = dill.loads(dill.dumps(lambda x: x + 1))
-    function.__module__ = "__main__"
-    stream = io.BytesIO()
-    dill.Pickler(stream, recurse=True).dump(function)
-    assert answers(stream.getvalue()) == {Answer.UNKNOWN}
 
 
 @pytest.mark.parametrize("protocol", [2, 4])

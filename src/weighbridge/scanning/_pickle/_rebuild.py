@@ -317,12 +317,27 @@ def _is_arrow(value: Value, depth: int = 0) -> bool:
 
 
 # Their functions that take such things, and only such, to make one of them.
-_ARROW_NAMES = tuple(
-    (
-        "_restore_array array binary chunked_array decimal128 decimal256 dictionary duration field"
-        " fixed_size_binary large_list list_ map_ py_buffer schema struct time32 time64 timestamp"
-        " type_for_alias"
-    ).split(" ")
+_ARROW_NAMES = (
+    "_restore_array",
+    "array",
+    "binary",
+    "chunked_array",
+    "decimal128",
+    "decimal256",
+    "dictionary",
+    "duration",
+    "field",
+    "fixed_size_binary",
+    "large_list",
+    "list_",
+    "map_",
+    "py_buffer",
+    "schema",
+    "struct",
+    "time32",
+    "time64",
+    "timestamp",
+    "type_for_alias",
 )
 _ARROW_PARTS = frozenset(
     {"builtins.bytearray", "out-of-band buffer"} | {f"pyarrow.lib.{name}" for name in _ARROW_NAMES}
