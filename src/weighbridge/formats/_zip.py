@@ -115,12 +115,14 @@ class ZipDirectory:
         start: Where the first directory begins; the members lie before it.
         end: Behind the last end record and its comment.
         disagreements: Ways in which readers would differ about the directory; no full stop.
+        last_start: Where the first member is of the directory that lies nearest to the end.
     """
 
     entries: tuple[ZipEntry, ...]
     start: int
     end: int
     disagreements: tuple[str, ...]
+    last_start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +158,14 @@ def read_zip_directory(source: ByteSource, *, max_members: int) -> ZipDirectory 
     if not readings:
         return None
     end = max(tail_offset + at + _END.size + _comment_bytes(tail, at) for at in ends)
+    _, last, _ = max(readings, key=lambda reading: reading[0].start)
     joined = {entry: None for _, entries, _ in readings for entry in entries}
     return ZipDirectory(
         entries=tuple(sorted(joined, key=lambda e: (e.header_offset, e.name))),
         start=min(claim.start for claim, _, _ in readings),
         end=min(end, source.size_bytes),
         disagreements=tuple(_compare_readings(readings)),
+        last_start=min((entry.header_offset for entry in last), default=0),
     )
 
 

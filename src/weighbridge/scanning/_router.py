@@ -17,6 +17,7 @@ from weighbridge.formats import (
     read_zip_directory,
     sniff,
 )
+from weighbridge.scanning._containers._row import examine_zip_row
 from weighbridge.scanning._containers._streams import STREAM_FORMATS, examine_stream
 from weighbridge.scanning._containers._zip import Examiners, examine_zip
 from weighbridge.scanning._documents._names import check_name
@@ -115,8 +116,9 @@ def examine(source: ByteSource, at: Location, context: ScanContext) -> Notes:
         directory = ZipDirectory((), source.size_bytes, source.size_bytes, ())
     if directory is None:
         told = yield from _examine_body(source, source, at, context, told=told)
-        if pickle is None:
-            yield from find_hidden_pickle(source, at, context)
+        yield from find_hidden_pickle(source, at, context) if pickle is None else ()
+    elif (yield from examine_zip_row(source, directory, at, context, examine)):
+        told = True
     else:
         examiners = Examiners(examine, _examine_raw)
         prefix_bytes = yield from examine_zip(source, directory, at, context, examiners)

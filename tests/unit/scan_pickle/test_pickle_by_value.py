@@ -1,15 +1,13 @@
-"""Classes that cloudpickle and dill carry as code: somebody has to look, but they are no attack."""
+"""Classes that cloudpickle carries as code: somebody has to look, but they are no attack."""
 
 from __future__ import annotations
 
 import collections
 import enum
-import io
 import pickle
 from typing import Any
 
 import cloudpickle
-import dill
 import pytest
 
 from weighbridge.core import DEFAULT_LIMITS, Answer, Location
@@ -45,18 +43,10 @@ def test_named_tuples_and_enumerations_by_value_are_unknown(kind: str, protocol:
     assert answers(dump(make(kind), protocol)) == {Answer.UNKNOWN}
 
 
-def test_functions_of_dill_are_unknown() -> None:
-    function = dill.loads(dill.dumps(lambda x: x + 1))
-    function.__module__ = "__main__"
-    stream = io.BytesIO()
-    dill.Pickler(stream, recurse=True).dump(function)
-    assert answers(stream.getvalue()) == {Answer.UNKNOWN}
-
-
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_a_class_whose_new_does_more_fails(protocol: int) -> None:
     def make_new(cls: type, *_: object) -> object:
-        return print(cls)  # type: ignore[func-returns-value]
+        return cls.mro()
 
     evil = type("Evil", (tuple,), {"__new__": make_new, "__module__": "__main__"})
     evil.__reduce_ex__ = lambda self, _: (type(self), (1,))  # type: ignore[assignment]

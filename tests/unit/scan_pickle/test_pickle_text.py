@@ -56,7 +56,7 @@ def test_one_unknown_class_is_one_finding_however_often_it_is_called() -> None:
 
 
 def test_what_a_failed_try_called_is_still_told_of_later() -> None:
-    # Behind the first pickle: one that names a class and breaks off at once, then one that is whole.
+    # Behind the first pickle: one that names a class and breaks off, then one that is whole.
     broken = b"\x80\x02cfoo\nBar\n\xff"
     whole = b"\x80\x02cfoo\nBar\n)R."
     found = scan(b"\x80\x02N." + b"\0junk" + broken + whole)

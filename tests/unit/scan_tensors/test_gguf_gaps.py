@@ -1,4 +1,4 @@
-"""What lies in a GGUF file and belongs to nothing: other loaders find pickles and archives there."""
+"""What lies in a GGUF file and belongs to nothing: other loaders find pickles there."""
 
 from __future__ import annotations
 

@@ -73,7 +73,37 @@ TABLE_CONSTRUCTORS: dict[str, dict[str, str]] = {
         "accelerate.utils.dataclasses": "AutocastKwargs DistributedDataParallelKwargs"
         " GradScalerKwargs GradientAccumulationPlugin InitProcessGroupKwargs"
         " ProjectConfiguration",
+        # Its __setstate__ gives bytes to CatBoost's own parser, which runs nothing.
+        "catboost.core": "CatBoost CatBoostClassifier CatBoostRanker CatBoostRegressor",
         "chemprop.args": "TrainArgs",
+        "hdbscan.hdbscan_": "HDBSCAN",
+        "hdbscan.prediction": "PredictionData",
+        # <!-- typos:off -->
+        "implicit.cpu.als": "AlternatingLeastSquares",
+        # <!-- typos:on -->
+        "implicit.cpu.bpr": "BayesianPersonalizedRanking",
+        "implicit.cpu.lmf": "LogisticMatrixFactorization",
+        "lifelines.fitters.coxph_fitter": "CoxPHFitter SemiParametricPHFitter",
+        "lifelines.fitters.kaplan_meier_fitter": "KaplanMeierFitter",
+        "lifelines.fitters.nelson_aalen_fitter": "NelsonAalenFitter",
+        "lifelines.fitters.weibull_aft_fitter": "WeibullAFTFitter",
+        "lifelines.fitters.weibull_fitter": "WeibullFitter",
+        "lifelines.utils": "CovariateParameterMappings",
+        "peft.tuners.lora.config": "LoraConfig LoraRuntimeConfig",
+        "shap.explainers._linear": "LinearExplainer",
+        "shap.explainers._tree": "SingleTree TreeEnsemble TreeExplainer",
+        "shap.maskers._tabular": "Independent",
+        "surprise.prediction_algorithms.baseline_only": "BaselineOnly",
+        "surprise.prediction_algorithms.co_clustering": "CoClustering",
+        "surprise.prediction_algorithms.knns": "KNNBaseline KNNBasic KNNWithMeans KNNWithZScore",
+        "surprise.prediction_algorithms.matrix_factorization": "NMF SVD SVDpp",
+        "surprise.prediction_algorithms.random_pred": "NormalPredictor",
+        "surprise.prediction_algorithms.slope_one": "SlopeOne",
+        "surprise.trainset": "Trainset",
+        "torch.distributed.checkpoint.filesystem": "_StorageInfo _StoragePrefix",
+        "torch.distributed.checkpoint.metadata": "BytesStorageMetadata ChunkStorageMetadata"
+        " Metadata MetadataIndex StorageMeta TensorProperties TensorStorageMetadata",
+        "transformers.tokenization_utils_base": "BatchEncoding",
         "lightgbm.basic": _LIGHTGBM,
         "lightgbm.callback": "_EarlyStoppingCallback _LogEvaluationCallback"
         " _RecordEvaluationCallback",
@@ -189,6 +219,8 @@ TABLE_CONSTRUCTORS: dict[str, dict[str, str]] = {
     },
     "enum": {
         "lightning_fabric.utilities.enums": "LightningEnum",
+        "lifelines.utils": "CensoringType",
+        "torch.distributed.checkpoint.metadata": "_MEM_FORMAT_ENCODING",
         "peft.utils.peft_types": "PeftType TaskType",
         "pytorch_lightning.utilities.enums": "GradClipAlgorithmType LightningEnum",
         "pytorch_lightning.trainer.states": "RunningStage TrainerFn TrainerStatus",
@@ -243,6 +275,7 @@ TABLE_CONSTRUCTORS: dict[str, dict[str, str]] = {
             ),
             _METRICS,
         ),
+        "hdbscan.dist_metrics": _METRICS,
         "sklearn.neighbors.ball_tree": "BallTree BinaryTree",
         "sklearn.neighbors.kd_tree": "BinaryTree KDTree",
         "sklearn.neighbors._ball_tree": "BinaryTree",

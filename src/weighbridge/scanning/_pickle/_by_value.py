@@ -43,6 +43,8 @@ _MODULES = frozenset(
         "dill._dill",
         "dill.dill",
         "joblib.externals.cloudpickle.cloudpickle",
+        "numba.cloudpickle.cloudpickle",
+        "numba.cloudpickle.cloudpickle_fast",
         "joblib.externals.cloudpickle.cloudpickle_fast",
         "pyspark.cloudpickle.cloudpickle",
         "pyspark.cloudpickle.cloudpickle_fast",

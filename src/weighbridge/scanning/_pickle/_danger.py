@@ -171,12 +171,20 @@ UNKNOWN_NAMES: dict[str, frozenset[str]] = {
             "dill._dill",
             "dill.dill",
             "joblib.externals.cloudpickle.cloudpickle",
+            "numba.cloudpickle.cloudpickle",
+            "numba.cloudpickle.cloudpickle_fast",
             "joblib.externals.cloudpickle.cloudpickle_fast",
             "pyspark.cloudpickle.cloudpickle",
             "pyspark.cloudpickle.cloudpickle_fast",
         ),
         _BY_VALUE,
     ),
+    # Calls a method of what was unpickled before, of which every name was judged.
+    "numba.core.serialize": frozenset({"custom_rebuild"}),
+    "numba.core.registry": frozenset({"CPUDispatcher"}),
+    # What loads data, and runs nothing before it is asked to.
+    "torch.utils.data.dataloader": frozenset({"DataLoader"}),
+    "torch.utils.data._utils.collate": frozenset({"default_collate", "default_convert"}),
     # dill's word for the dict of the program.
     "__builtin__": frozenset({"__main__", "enumerate", "iter", "reversed", "zip"}),
     "builtins": frozenset({"enumerate", "iter", "reversed", "zip", "__main__"}),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.core import Answer, Finding, printable
+from weighbridge.core import Finding, printable
 from weighbridge.errors import LimitExceededError
 from weighbridge.formats import Blob
 from weighbridge.scanning._pickle._allow import (
@@ -17,19 +16,20 @@ from weighbridge.scanning._pickle._allow import (
 )
 from weighbridge.scanning._pickle._by_value import CARRIED, call_carried, is_maker, make_carried
 from weighbridge.scanning._pickle._dtype import DTYPE, measure_dtype, set_dtype_state
+from weighbridge.scanning._pickle._findings import Findings
 from weighbridge.scanning._pickle._joblib import OLD_WRAPPER, WRAPPER, names_file_beside
 from weighbridge.scanning._pickle._judge_parts import (
     CALL_RULES,
     Checkpoint,
     is_dotted,
     show_call,
-    tell_left_out,
 )
 from weighbridge.scanning._pickle._lane import INERT_CLASSES
 from weighbridge.scanning._pickle._rebuild import (
     FIRST,
     GETATTR,
     NEWOBJ,
+    UNPICKLERS,
     Rebuild,
     find_rebuild,
 )
@@ -66,14 +66,15 @@ if TYPE_CHECKING:
 __all__ = ["Judge"]
 
 _NAMES_PROTOCOL = 3
-_SHOWN_CHARS = 400
 _NESTED_CALLS_DEPTH = 8
 # The few callables whose results are looked into: array layouts are computed from them.
 _KEPT = frozenset({DTYPE, WRAPPER})
 # How protocols 0 to 2 write bytes; its result is kept for what unpickles it in turn.
 _ENCODE = "_codecs.encode"
 _VENDORED = "sklearn.externals.joblib."
-_REACHING = frozenset({"_operator", "_ufunc_reconstruct", "functools", "getattr", "operator"})
+_REACHING = frozenset(
+    {"_operator", "_ufunc_reconstruct", "functools", "getattr", "joblib.memory", "operator"}
+)
 _ELSEWHERE = frozenset(
     {"joblib.numpy_pickle_compat.NDArrayWrapper", "joblib.numpy_pickle_compat.ZNDArrayWrapper"}
 )
@@ -90,7 +91,7 @@ _OUT_OF_BAND = Made("out-of-band buffer", trusted=True)
 _UNKNOWN_OBJECT = Persistent(known=False)
 
 
-class Judge:
+class Judge(Findings):
     """Judges the events of all pickles in one run of bytes, and keeps the findings.
 
     Attributes:
@@ -109,12 +110,8 @@ class Judge:
         self.storages: dict[str, int] = {}
         self.nested: list[Blob] = []
         self.templates: list[Blob] = []
-        self._at = at
-        self._context = context
+        super().__init__(at, context)
         self._globals: dict[tuple[str, str], Global] = {}
-        self._found: dict[tuple[str, str], Finding] = {}
-        self._left_out = dict.fromkeys(Answer, 0)
-        self._said: dict[str, int] = {}
         self._called_paths: dict[str, None] = {}  # in order, to be forgotten from the end
         self._open: set[Rebuilder] = set()
         self._persistent_ids: set[Value] = set()
@@ -336,13 +333,7 @@ class Judge:
     def _rebuild(self, callee: Global, rebuild: Rebuild, args: tuple[Value, ...], at: int) -> Value:
         """Return what a listed function gives whose arguments are as they should be."""
         strangers = [arg for arg in args[: rebuild.classes] if arg.use is Use.UNKNOWN]
-        for stranger in strangers:
-            if stranger.path in self._called_paths:
-                continue
-            self._called_paths[stranger.path] = None
-            if not is_dotted(stranger):
-                path = printable(stranger.path)
-                self._record_unknown("unknown-call", f"makes an instance of {path}", stranger, at)
+        self._record_strangers(strangers, at)
         path = rebuild.gives or callee.path
         made = Made(path, trusted=not strangers)
         if rebuild.gives is FIRST:
@@ -355,13 +346,23 @@ class Judge:
             self._judge_state(made, args[rebuild.state], at)
         if callee.path == _ENCODE:
             made.args = args[0]
-        elif callee.path == "torch.storage._load_from_bytes":
+        elif callee.path in UNPICKLERS:
             self._note_nested(args, at)
         elif callee.name == "_ufunc_reconstruct":
             return self._find_ufunc(callee, args, at)
         elif (callee.module, callee.name) == GETATTR:
             return self._get_attribute(args, at)
         return made
+
+    def _record_strangers(self, strangers: list[Global], at: int) -> None:
+        """Record somebody's own classes that a listed function makes instances of, each once."""
+        for stranger in strangers:
+            if stranger.path in self._called_paths:
+                continue
+            self._called_paths[stranger.path] = None
+            if not is_dotted(stranger):
+                path = printable(stranger.path)
+                self._record_unknown("unknown-call", f"makes an instance of {path}", stranger, at)
 
     def _find_ufunc(self, callee: Global, args: tuple[Value, ...], at: int) -> Value:
         """Return the function that NumPy imports by name, if it is one of its own."""
@@ -531,58 +532,9 @@ class Judge:
 
     # -- findings --------------------------------------------------------------------------------
 
-    def record(self, rule: str, message: str, *, at: int, detail: str = "") -> None:
-        """Keep a finding, once for the same words."""
-        key = (rule, detail or message)
-        if key in self._found:
-            return
-        entry = PICKLE_RULES[rule]
-        if len(self._found) >= self._context.limits.max_findings:
-            self._left_out[entry.answer] += 1
-            return
-        self._found[key] = Finding(
-            rule_id=entry.rule_id,
-            answer=entry.answer,
-            severity=entry.severity,
-            location=replace(self._at, offset=at),
-            message=f"{entry.title}: the pickle {message}.",
-            detail=printable(detail, limit=_SHOWN_CHARS),
-        )
-
-    def _has_said(self, rule: str) -> bool:
-        """Return whether enough was said under a rule; what more there is, is then only counted."""
-        self._said[rule] = self._said.get(rule, 0) + 1
-        enough = self._said[rule] > self._context.limits.max_findings
-        if enough:
-            self._left_out[PICKLE_RULES[rule].answer] += 1
-        return enough
-
-    def _record_unlisted(self, message: str, at: int, shown: Value) -> None:
-        if not self._has_said("unlisted-use"):
-            self.record("unlisted-use", message, at=at, detail=f"{message}: {render(shown)}")
-
-    def _record_unknown(self, rule: str, message: str, name: Global, at: int) -> None:
-        entry = f"allow = [[{json.dumps(name.module)}, {json.dumps(name.name)}]]"
-        self.record(rule, f"{message}, which nobody vouches for", at=at, detail=entry)
-
-    def adopt(self, findings: tuple[Finding, ...]) -> None:
-        """Keep findings about bytes inside these."""
-        for finding in findings:
-            if len(self._found) >= self._context.limits.max_findings:
-                self._left_out[finding.answer] += 1
-                continue
-            self._found[str(finding.location), finding.rule_id + finding.message] = finding
-
-    def has(self, finding: Finding) -> bool:
-        """Return whether the same rule has found the same thing already."""
-        return any(
-            (known.rule_id, known.detail) == (finding.rule_id, finding.detail)
-            for known in self._found.values()
-        )
-
     def has_rule(self, rule_ids: frozenset[str]) -> bool:
         """Return whether one of these rules has found something, or would at the end."""
-        if any(finding.rule_id in rule_ids for finding in self._found.values()):
+        if self.has_found(rule_ids):
             return True
         dangerous = PICKLE_RULES["dangerous-name"].rule_id in rule_ids
         return dangerous and any(n.use is Use.DANGEROUS for n in self._globals.values())
@@ -630,8 +582,4 @@ class Judge:
         self.settle(followed=True)
         self._record_references()
         findings = sorted(self._found.values(), key=lambda f: (f.location.offset or 0, f.rule_id))
-        left_out = sum(self._left_out.values())
-        if left_out:
-            fails = self._left_out[Answer.FAIL] > 0
-            findings.append(tell_left_out(self._at, left_out, fails=fails))
-        return tuple(findings)
+        return (*findings, *self._tell_left_out())

@@ -44,13 +44,18 @@ from weighbridge.scanning._pickle._values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FIRST", "GETATTR", "NEWOBJ", "Rebuild", "find_rebuild"]
+__all__ = ["FIRST", "GETATTR", "NEWOBJ", "UNPICKLERS", "Rebuild", "find_rebuild"]
 
 Args = tuple[Value, ...]
 
 FIRST = "class of the first argument"
 NEWOBJ = ("copyreg", "__newobj__")
 GETATTR = ("builtins", "getattr")
+# They unpickle the bytes that they get.
+UNPICKLERS = frozenset(
+    {"numba.core.serialize._unpickle__CustomPickled", "torch.storage._load_from_bytes"}
+)
+MEMORY = ("joblib.memory", "Memory")
 ZONE = ("zoneinfo", "ZoneInfo._unpickle")
 _ZONE_KEY = re.compile(r"[A-Za-z0-9_+-]{1,30}(/[A-Za-z0-9_+-]{1,30}){0,2}")
 _ZONE_ARGS = 2
@@ -355,7 +360,7 @@ def _is_arrow(value: Value, depth: int = 0) -> bool:
 
 
 # Their functions that take such things, and only such, to make one of them.
-_ARROW_NAMES = [
+_ARROW_NAMES = (
     "_restore_array",
     "array",
     "binary",
@@ -376,7 +381,7 @@ _ARROW_NAMES = [
     "time64",
     "timestamp",
     "type_for_alias",
-]
+)
 _ARROW_PARTS = frozenset(
     {"builtins.bytearray", "out-of-band buffer"} | {f"pyarrow.lib.{name}" for name in _ARROW_NAMES}
 )
@@ -535,6 +540,7 @@ REBUILDERS: dict[tuple[str, str], Rebuild] = {
             "neighbors.kd_tree",
         )
     },
+    ("hdbscan.dist_metrics", "newObj"): _CYTHON,
     ("scipy.spatial.ckdtree", "new_object"): _CYTHON,
     ("pandas._libs.interval", "__pyx_unpickle_IntervalMixin"): _PANDAS_ARRAY,
     **{("pyarrow.lib", name): Rebuild(_arrow) for name in _ARROW_NAMES},
@@ -575,6 +581,10 @@ REBUILDERS: dict[tuple[str, str], Rebuild] = {
     ),
     ("torch.serialization", "_get_layout"): Rebuild(_constants, "torch layout"),
     ("torch.storage", "_load_from_bytes"): Rebuild(lambda _: "", STORAGE),
+    # As estimators have it; with a place it would make a folder.
+    MEMORY: Rebuild(lambda args: "it makes a folder" if args else "", "joblib.memory.Memory"),
+    # Unpickles (class, state); what it gives is judged where it is called.
+    ("numba.core.serialize", "_unpickle__CustomPickled"): Rebuild(lambda _: "", "numba pickle"),
 }
 
 

@@ -133,9 +133,9 @@ class _Run:
     def _is_mere_text(self) -> bool:
         """Return whether what broke off is a text whose letters only happened to be opcodes.
 
-        ``const {`` is the opcode GLOBAL with a name that nobody can import. An unpickler fails there
-        and does nothing before; so it is one only if a name that can be one was called, or a bad
-        one was met.
+        ``const {`` is the opcode GLOBAL with a name that nobody can import. An unpickler fails
+        there and does nothing before; so it is one only if a name that can be one was called, or a
+        bad one was met.
         """
         judge = self._judge
         if self._pickles or (judge.called and judge.named) or judge.has_rule(_ACTS):

@@ -267,6 +267,8 @@ _ROWS = frozenset(
         "io",
         "random",
         "statistics",
+        "hdbscan.dist_metrics",
+        "torch.distributed.checkpoint.metadata",
         "torch.utils.hooks",
         "scipy.spatial._ckdtree",
         "scipy.interpolate._rbfinterp",
