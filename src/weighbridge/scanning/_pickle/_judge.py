@@ -237,14 +237,17 @@ class Judge(Findings):
             return self._construct(callee, args, at, new=new)
         if callee.use is Use.REBUILD:
             return self._call_rebuilder(callee, args, at=at, depth=depth)
-        rule = CALL_RULES[callee.use]
-        if callee.use is Use.UNKNOWN and callee.path in self._called_paths:
+        use = callee.use
+        if use is Use.FOREIGN and new and type(args) is tuple and all(map(is_constant, args)):
+            use = Use.UNKNOWN  # no __init__ runs, and no object of anybody is asked for anything
+        rule = CALL_RULES[use]
+        if use is Use.UNKNOWN and callee.path in self._called_paths:
             return callee.instance  # what was said about the first call holds for each
         self._called_paths[callee.path] = None
         if is_dotted(callee) or self._has_said(rule):
             return callee.instance
         path = printable(callee.path)
-        if callee.use is Use.UNKNOWN:
+        if use is Use.UNKNOWN:
             self._record_unknown(rule, f"calls {path}", callee, at)
             return callee.instance
         message = f"calls {path} as soon as it is loaded"
