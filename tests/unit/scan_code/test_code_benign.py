@@ -25,8 +25,10 @@ _BENIGN = (
     ("ipynb", '{"cells":[{"cell_type":"code","source":["!pip install torch\\n","import torch"]}]}'),
     (
         "torchscript",
-        "class M(Module):\n  def forward(self: __torch__.M, x: Tensor) -> Tensor:\n"
-        "    return torch.add(x, x)\n",
+        (
+            "class M(Module):\n  def forward(self: __torch__.M, x: Tensor) -> Tensor:\n"
+            "    return torch.add(x, x)\n"
+        ),
     ),
     (
         "jinja",

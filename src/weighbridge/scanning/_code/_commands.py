@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Harm", "Judged", "judge_command", "split_commands"]
+__all__ = ["Harm", "Judged", "is_report", "judge_command", "split_commands"]
 
 _MAX_COMMANDS = 20_000
 _MAX_DEPTH = 4
@@ -33,17 +33,71 @@ class Judged:
 
 
 _INTERPRETERS = frozenset(
-    ["sh", "bash", "zsh", "dash", "ksh", "fish", "python", "python2", "python3", "perl", "ruby"]
-    + ["node", "php", "pwsh", "powershell", "iex", "invoke-expression", "cmd", "source", "."]
+    [
+        "sh",
+        "bash",
+        "zsh",
+        "dash",
+        "ksh",
+        "fish",
+        "python",
+        "python2",
+        "python3",
+        "perl",
+        "ruby",
+        "node",
+        "php",
+        "pwsh",
+        "powershell",
+        "iex",
+        "invoke-expression",
+        "cmd",
+        "source",
+        ".",
+    ]
 )
 _FETCHERS = frozenset(
     ["curl", "wget", "iwr", "irm", "invoke-webrequest", "invoke-restmethod", "aria2c", "fetch"]
 )
 _DECODERS = frozenset({"base64", "base32", "xxd", "openssl", "gunzip", "rev", "uudecode"})
 _SKIPPED = frozenset(
-    ["sudo", "env", "nohup", "time", "exec", "then", "do", "else", "if", "elif", "while", "until"]
-    + ["!", "{", "}", "(", ")", "fi", "done", "esac", "command", "builtin", "nice", "srun", "RUN"]
-    + ["@", "-", "run", "numactl", "stdbuf", "timeout", "xargs", "call", "start", "tee"]
+    [
+        "sudo",
+        "env",
+        "nohup",
+        "time",
+        "exec",
+        "then",
+        "do",
+        "else",
+        "if",
+        "elif",
+        "while",
+        "until",
+        "!",
+        "{",
+        "}",
+        "(",
+        ")",
+        "fi",
+        "done",
+        "esac",
+        "command",
+        "builtin",
+        "nice",
+        "srun",
+        "RUN",
+        "@",
+        "-",
+        "run",
+        "numactl",
+        "stdbuf",
+        "timeout",
+        "xargs",
+        "call",
+        "start",
+        "tee",
+    ]
 )
 _HARMLESS = frozenset(
     [
@@ -315,15 +369,19 @@ _SURE = tuple(
         (r"\bsocat\b[^\n]*\bexec:", "it hands a shell to the network"),
         (r"\bbash\s+-i\b[^\n]*[>&]", "it hands a shell to the network"),
         (
-            r"\brm\s+(?:-[\w-]+\s+)*-\w*r\w*\s+(?:-[\w-]+\s+)*[\"']?(?:/|~|\$HOME|\$\{HOME\}|/\*"
-            r"|/(?:etc|home|usr|var|bin|root|boot)\b(?!/\w+/))[\"']?/?\*?(?:\s|$|;)",
+            (
+                r"\brm\s+(?:-[\w-]+\s+)*-\w*r\w*\s+(?:-[\w-]+\s+)*[\"']?(?:/|~|\$HOME|\$\{HOME\}|/\*"
+                r"|/(?:etc|home|usr|var|bin|root|boot)\b(?!/\w+/))[\"']?/?\*?(?:\s|$|;)"
+            ),
             "it deletes everything",
         ),
         (r":\(\)\s*\{\s*:\|:", "it is a fork bomb"),
         (r"\b(?:mkfs\b|dd\s[^\n]*of=/dev/[sh]d)", "it overwrites a disk"),
         (
-            r">>?\s*[\"']?\S*(?:\.bashrc|\.zshrc|\.profile|\.bash_profile|authorized_keys|/etc/cron"
-            r"|/etc/rc\.local|/etc/ld\.so\.preload|/etc/passwd|/etc/sudoers|sitecustomize)",
+            (
+                r">>?\s*[\"']?\S*(?:\.bashrc|\.zshrc|\.profile|\.bash_profile|authorized_keys|/etc/cron"
+                r"|/etc/rc\.local|/etc/ld\.so\.preload|/etc/passwd|/etc/sudoers|sitecustomize)"
+            ),
             "it writes to a place that is run at the next start",
         ),
         (r"\bcrontab\b(?!\s+-l\s*$)", "it installs a job that runs later"),
@@ -334,13 +392,17 @@ _SURE = tuple(
         (r"\bcertutil\b[^\n]*(?:urlcache|decode)", "it runs what it downloads"),
         (r"\breg\s+add\b[^\n]*\\run\b|\bschtasks\b[^\n]*/create", "it runs at the next start"),
         (
-            r"(?:curl|wget)\b[^\n]*(?:-d|-F|--data\S*|-T|--post-\w+|--upload-file)[= ]?[\"']?\S*"
-            r"(?:@|\$\(|`|/etc/|\.ssh|\.aws|\$\w*(?:TOKEN|KEY|SECRET|PASS))",
+            (
+                r"(?:curl|wget)\b[^\n]*(?:-d|-F|--data\S*|-T|--post-\w+|--upload-file)[= ]?[\"']?\S*"
+                r"(?:@|\$\(|`|/etc/|\.ssh|\.aws|\$\w*(?:TOKEN|KEY|SECRET|PASS))"
+            ),
             "it sends data of this machine away",
         ),
         (
-            r"(?:curl|wget)\b[^\n]*(?:\$\((?:whoami|id|hostname|env|cat|uname)|`(?:whoami|id|hostname"
-            r"|env|cat))",
+            (
+                r"(?:curl|wget)\b[^\n]*(?:\$\((?:whoami|id|hostname|env|cat|uname)|`(?:whoami|id|hostname"
+                r"|env|cat))"
+            ),
             "it sends data of this machine away",
         ),
         (r"\beval\b[^\n]*(?:curl|wget|base64|xxd)", "it runs what it computes"),
@@ -366,7 +428,7 @@ _UNKNOWN = tuple(
         (r"\beval\b", "it runs what it computes"),
         (r"\b(?:nc|ncat|netcat|telnet|socat)\b", "it opens a connection"),
         (
-            r"(?:curl|wget)\b[^\n]*\s(?:-d|-F|--data\S*|--form|-T|--post-\w+)\b",
+            r"(?:curl|wget)\b[^\n;|&]*\s(?:(?-i:-d|-F|-T)|--data\S*|--form|--post-\w+)\b",
             "it sends data away",
         ),
         (
@@ -378,9 +440,11 @@ _UNKNOWN = tuple(
             "it runs code from its arguments",
         ),
         (
-            r"\bpip3?\s+install\b[^\n]*(?:--index-url|--extra-index-url|-i|git\+|https?:)\s*"
-            r"(?!\S*(?:pytorch\.org|pypi\.org|github\.com/(?:huggingface|openai|pytorch)|nvidia\.com|"
-            r"github\.com|huggingface\.co|tsinghua|aliyun))",
+            (
+                r"\bpip3?\s+install\b[^\n]*(?:--index-url|--extra-index-url|-i|git\+|https?:)\s*"
+                r"(?!\S*(?:pytorch\.org|pypi\.org|github\.com/(?:huggingface|openai|pytorch)|nvidia\.com|"
+                r"github\.com|huggingface\.co|tsinghua|aliyun))"
+            ),
             "it installs from elsewhere",
         ),
         (r"\bsystemctl\s+(?:enable|start)|launchctl\s+load|\bat\s+now\b", "it starts services"),
@@ -391,6 +455,12 @@ _UNKNOWN = tuple(
             "it changes the system",
         ),
     )
+)
+_REPORT_WORD = re.compile(r"[\w./=,:-]+")
+_REPORT = re.compile(
+    r"(?:nvidia-smi|rocm-smi|uname|nproc|lscpu|nvcc --version|lsb_release|system_profiler|sw_vers|"
+    r"git (?:rev-parse|describe|status|log|branch|ls-files|--version)|ffmpeg -(?:version|hwaccels)|"
+    r"free -\w+|sysctl -n \S+|(?:java|gcc|g\+\+|cmake|node|npm) -?-version)(?= |\Z)"
 )
 _SPLIT = re.compile(r"\|\||&&|[;\n|&]")
 _WORD = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|'[^']*'|\\.|[^\s\"'\\])+")
@@ -421,6 +491,15 @@ def judge_command(text: str, *, strict: bool = False) -> Judged:
     if bare != plain and re.search(r"(?<=[a-z])(?:''|\"\")(?=[a-z])", plain):
         return Judged(Harm.UNKNOWN, "it hides its words")
     return _judge_programs(bare) if strict else Judged(Harm.NONE)
+
+
+def is_report(value: object) -> bool:
+    """Return whether a whole command only tells what the machine or a working copy is like."""
+    words = value.split() if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return False
+    plain = all(_REPORT_WORD.fullmatch(word) for word in words)
+    return bool(words) and plain and _REPORT.match(" ".join(words)) is not None
 
 
 def split_commands(text: str) -> Iterator[tuple[str, list[str]]]:

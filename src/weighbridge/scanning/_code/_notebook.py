@@ -29,8 +29,20 @@ _LINE_PYTHON = frozenset({"time", "timeit", "prun"})
 _LINE_SHELL = frozenset({"system", "sx", "sc", "pip", "conda", "mamba", "bash", "sh", "uv"})
 _LINE_LOADS = frozenset({"run", "load_ext", "loadpy", "load", "macro", "store", "rerun", "edit"})
 _KNOWN_EXTENSIONS = frozenset(
-    ["autoreload", "tensorboard", "dotenv", "cython", "rpy2.ipython", "google.colab.data_table"]
-    + ["jupyter_black", "nb_black", "line_profiler", "memory_profiler", "watermark", "cudf.pandas"]
+    [
+        "autoreload",
+        "tensorboard",
+        "dotenv",
+        "cython",
+        "rpy2.ipython",
+        "google.colab.data_table",
+        "jupyter_black",
+        "nb_black",
+        "line_profiler",
+        "memory_profiler",
+        "watermark",
+        "cudf.pandas",
+    ]
 )
 _SCRIPT = re.compile(
     r"<script\b|\bon\w+\s*=\s*[\"']|javascript:|<iframe\b|<object\b|<embed\b", re.IGNORECASE

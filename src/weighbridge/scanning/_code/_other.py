@@ -29,8 +29,9 @@ SHELLS = frozenset(
         "containerfile",
         "makefile",
         "mk",
+        "jenkinsfile",
+        "vbs",
     ]
-    + ["jenkinsfile", "vbs"]
 )
 MARKUP = frozenset({"html", "htm", "xhtml", "svg", "xml"})
 SCRIPTS = frozenset(
@@ -53,8 +54,12 @@ COMPILED = frozenset(
         "rs",
         "swift",
         "sql",
+        "cmake",
+        "pyx",
+        "pxd",
+        "metal",
+        "cl",
     ]
-    + ["cmake", "pyx", "pxd", "metal", "cl"]
 )
 _MAX_SHELL = 256 * 1024
 _MAX_LINE = 3000

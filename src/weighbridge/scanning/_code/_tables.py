@@ -65,61 +65,123 @@ COMMANDS = frozenset(
     + ["idlelib.pyshell.main", "cgitb.lookup", "lib2to3.main", "venv.create"]
 )
 EVALUATORS = frozenset(
-    ["builtins.exec", "builtins.eval", "builtins.compile", "code.interact", "types.CodeType"]
-    + ["types.FunctionType", "code.InteractiveInterpreter", "code.InteractiveConsole"]
-    + ["codeop.compile_command", "timeit.timeit", "timeit.repeat", "timeit.Timer", "cProfile.run"]
-    + ["cProfile.runctx", "profile.run", "profile.runctx", "pdb.run", "pdb.runeval", "bdb.Bdb.run"]
-    + [
+    [
+        "builtins.exec",
+        "builtins.eval",
+        "builtins.compile",
+        "code.interact",
+        "types.CodeType",
+        "types.FunctionType",
+        "code.InteractiveInterpreter",
+        "code.InteractiveConsole",
+        "codeop.compile_command",
+        "timeit.timeit",
+        "timeit.repeat",
+        "timeit.Timer",
+        "cProfile.run",
+        "cProfile.runctx",
+        "profile.run",
+        "profile.runctx",
+        "pdb.run",
+        "pdb.runeval",
+        "bdb.Bdb.run",
         "trace.Trace.run",
         "runpy.run_path",
         "runpy.run_module",
         "runpy._run_code",
         "imp.load_source",
-    ]
-    + ["imp.load_module", "imp.load_compiled", "imp.load_dynamic", "numexpr.evaluate"]
-    + ["importlib.util.spec_from_file_location", "importlib.machinery.SourceFileLoader"]
-    + ["importlib.machinery.SourcelessFileLoader", "importlib.machinery.ExtensionFileLoader"]
-    + [
+        "imp.load_module",
+        "imp.load_compiled",
+        "imp.load_dynamic",
+        "numexpr.evaluate",
+        "importlib.util.spec_from_file_location",
+        "importlib.machinery.SourceFileLoader",
+        "importlib.machinery.SourcelessFileLoader",
+        "importlib.machinery.ExtensionFileLoader",
         "importlib.util.spec_from_loader",
         "importlib.util.module_from_spec",
         "zipimport.zipimporter",
+        "IPython.get_ipython",
+        "IPython.embed",
+        "builtins.execfile",
+        "marshal.loads",
+        "marshal.load",
+        "torch.hub._load_local",
+        "torch.jit.CompilationUnit",
+        "torch.package.PackageImporter",
+        "test.support.run_in_subinterp",
+        "_xxsubinterpreters.run_string",
+        "_interpreters.run_string",
+        "numpy.f2py.crackfortran.myeval",
+        "sympy.sympify",
+        "sympy.parse_expr",
+        "pandas.eval",
+        "lib2to3.pgen2.pgen.ParserGenerator",
+        "numpy.testing.runstring",
+        "six.exec_",
+        "numpy.f2py.compile",
+        "numpy.f2py.main",
+        "numpy.f2py.run_main",
     ]
-    + ["IPython.get_ipython", "IPython.embed", "builtins.execfile", "marshal.loads", "marshal.load"]
-    + ["torch.hub._load_local", "torch.jit.CompilationUnit", "torch.package.PackageImporter"]
-    + ["test.support.run_in_subinterp", "_xxsubinterpreters.run_string", "_interpreters.run_string"]
-    + ["numpy.f2py.crackfortran.myeval", "sympy.sympify", "sympy.parse_expr", "pandas.eval"]
-    + ["lib2to3.pgen2.pgen.ParserGenerator", "numpy.testing.runstring", "six.exec_"]
 )
 LOADERS = frozenset(
-    ["pickle.loads", "pickle.load", "pickle.Unpickler", "cPickle.loads", "cPickle.load"]
-    + ["_pickle.loads", "_pickle.load", "pickle._loads", "pickle._load", "pickle._Unpickler"]
-    + ["dill.loads", "dill.load", "cloudpickle.loads", "cloudpickle.load", "jsonpickle.decode"]
-    + ["shelve.open", "yaml.unsafe_load", "yaml.unsafe_load_all", "yaml.full_load_unsafe"]
-    + ["pickle5.load", "pickle5.loads", "dill.load_session", "dill.load_module"]
+    [
+        "pickle.loads",
+        "pickle.load",
+        "pickle.Unpickler",
+        "cPickle.loads",
+        "cPickle.load",
+        "_pickle.loads",
+        "_pickle.load",
+        "pickle._loads",
+        "pickle._load",
+        "pickle._Unpickler",
+        "dill.loads",
+        "dill.load",
+        "cloudpickle.loads",
+        "cloudpickle.load",
+        "jsonpickle.decode",
+        "shelve.open",
+        "yaml.unsafe_load",
+        "yaml.unsafe_load_all",
+        "yaml.full_load_unsafe",
+        "pickle5.load",
+        "pickle5.loads",
+        "dill.load_session",
+        "dill.load_module",
+    ]
 )
 NATIVE = frozenset(
-    ["ctypes.CDLL", "ctypes.PyDLL", "ctypes.WinDLL", "ctypes.OleDLL", "ctypes.LibraryLoader"]
-    + ["ctypes.cdll.LoadLibrary", "ctypes.windll.LoadLibrary", "ctypes.pydll.LoadLibrary"]
-    + [
+    [
+        "ctypes.CDLL",
+        "ctypes.PyDLL",
+        "ctypes.WinDLL",
+        "ctypes.OleDLL",
+        "ctypes.LibraryLoader",
+        "ctypes.cdll.LoadLibrary",
+        "ctypes.windll.LoadLibrary",
+        "ctypes.pydll.LoadLibrary",
         "ctypes.pythonapi",
         "ctypes.windll",
         "ctypes.CFUNCTYPE",
         "ctypes.cdll",
         "torch.ops.load_library",
-    ]
-    + ["torch.classes.load_library", "torch.utils.cpp_extension.load", "cffi.FFI", "_ctypes.dlopen"]
-    + [
+        "torch.classes.load_library",
+        "torch.utils.cpp_extension.load",
+        "cffi.FFI",
+        "_ctypes.dlopen",
         "torch.utils.cpp_extension.load_inline",
         "tensorflow.load_op_library",
         "tensorflow.load_library",
-    ]
-    + [
         "numpy.ctypeslib.load_library",
         "ctypes.util.find_library",
         "ctypes.memmove",
         "ctypes.string_at",
+        "tf.load_op_library",
+        "cupy.RawModule",
+        "cupy.RawKernel",
+        "torch.cuda._compile_kernel",
     ]
-    + ["tf.load_op_library", "cupy.RawModule", "cupy.RawKernel", "torch.cuda._compile_kernel"]
 )
 FETCHERS = frozenset(
     [f"requests.{name}" for name in ("get", "head", "Session", "session", "options")]
@@ -133,6 +195,7 @@ FETCHERS = frozenset(
     + ["httpx.get", "httpx.stream", "wget.download", "gdown.download", "httpx.Client"]
     + ["torch.hub.download_url_to_file", "torch.hub.load_state_dict_from_url"]
     + ["urllib3.PoolManager", "aiohttp.ClientSession", "httpx.AsyncClient", "torch.hub.load"]
+    + ["webbrowser.open", "webbrowser.open_new", "webbrowser.open_new_tab"]
     + ["urllib.request.URLopener", "urllib.request.FancyURLopener"]
 )
 SENDERS = frozenset(
@@ -173,8 +236,6 @@ COLLECTORS = frozenset(
         "socket.gethostname",
         "platform.node",
         "os.uname",
-    ]
-    + [
         "platform.uname",
         "os.getenv",
         "os.listdir",
@@ -182,21 +243,20 @@ COLLECTORS = frozenset(
         "builtins.open",
         "glob.glob",
         "uuid.getnode",
-    ]
-    + [
         "os.environb",
         "os.getcwd",
         "pwd.getpwall",
         "huggingface_hub.get_token",
         "os.path.expanduser",
-    ]
-    + [
         "huggingface_hub.HfFolder.get_token",
         "keyring.get_password",
         "platform.platform",
         "os.scandir",
+        "psutil.process_iter",
+        "PIL.ImageGrab.grab",
+        "pathlib.Path.home",
+        "builtins.globals",
     ]
-    + ["psutil.process_iter", "PIL.ImageGrab.grab", "pathlib.Path.home", "builtins.globals"]
 )
 MODULES = frozenset(
     [
@@ -208,8 +268,6 @@ MODULES = frozenset(
         "browser_cookie3",
         "browsercookie",
         "pty",
-    ]
-    + [
         "discord_webhook",
         "dhooks",
         "scapy",
@@ -217,8 +275,6 @@ MODULES = frozenset(
         "pytransform",
         "win32crypt",
         "telnetlib",
-    ]
-    + [
         "pyperclip",
         "pexpect",
         "paramiko",
@@ -228,12 +284,22 @@ MODULES = frozenset(
         "mss",
         "pycurl",
         "antigravity",
+        "_posixsubprocess",
+        "telebot",
+        "sourcedefender",
+        "pyminifier",
+        "win32api",
+        "win32clipboard",
     ]
-    + ["_posixsubprocess", "telebot", "sourcedefender", "pyminifier", "win32api", "win32clipboard"]
 )
 WALKS = frozenset(
-    ["__subclasses__", "__globals__", "__builtins__", "__code__", "__closure__", "f_globals"]
-    + [
+    [
+        "__subclasses__",
+        "__globals__",
+        "__builtins__",
+        "__code__",
+        "__closure__",
+        "f_globals",
         "f_builtins",
         "f_locals",
         "gi_frame",
@@ -242,8 +308,14 @@ WALKS = frozenset(
         "func_globals",
         "func_code",
         "tb_frame",
+        "__mro__",
+        "__reduce_ex__",
+        "co_code",
+        "meta_path",
+        "path_hooks",
+        "addaudithook",
+        "settrace",
     ]
-    + ["__mro__", "__reduce_ex__", "co_code", "meta_path", "path_hooks", "addaudithook", "settrace"]
 )
 SECRET = re.compile(
     r"\.ssh\b|\.aws[/\\]|\.netrc|\.git-credentials|\.docker/config|\.kube[/\\]|id_rsa|id_ed25519|"

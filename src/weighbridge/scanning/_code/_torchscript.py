@@ -29,18 +29,15 @@ _OUTSIDE = frozenset(
         "manual_load",
         "import_ir_module",
         "CompilationUnit",
-    ]
-    + [
         "read_file",
         "write_file",
         "load_library",
         "PythonOp",
+        "IgnoredPythonOp",
         "fork",
         "rpc_sync",
         "rpc_async",
         "rpc_remote",
-    ]
-    + [
         "_save",
         "_load",
         "from_file_size",
@@ -50,32 +47,20 @@ _OUTSIDE = frozenset(
         "py_call",
         "open",
         "exec",
+        "eval",
+        "system",
+        "popen",
+        "__import__",
+        "getattr",
+        "compile",
+        "_from_file",
     ]
-    + ["eval", "system", "popen", "__import__", "getattr", "compile", "_from_file"]
 )
 _FINE = frozenset(["fork"])
+# Namespaces that compute with tensors only; scripts/list-operators tells what PyTorch has.
 _SPACES = frozenset(
-    [
-        "aten",
-        "prim",
-        "prims",
-        "quantized",
-        "torchvision",
-        "_quantized",
-        "sparse",
-        "mkldnn",
-        "mkldnn_prepacked",
-    ]
-    + [
-        "prepacked",
-        "xnnpack",
-        "cuda",
-        "profiler",
-        "quantized_decomposed",
-        "torchaudio",
-        "torchtext",
-        "fb",
-    ]
+    ["aten", "prim", "prims", "quantized", "_quantized", "sparse", "mkldnn", "mkldnn_prepacked"]
+    + ["prepacked", "xnnpack", "quantized_decomposed", "torchvision"]
 )
 _UNSAFE_SPACE = re.compile(r"^(?:image|video_reader|loader|inductor|_inductor|aoti|io|rpc)$")
 _ROOTS = frozenset({"torch", "ops", "prim", "self", "__torch__"})

@@ -23,24 +23,103 @@ _MAX_VALUES = 8
 _MAX_CONSTANT = 1 << 20
 # Modules that other modules hold under their own name: ``shutil.os`` is ``os``.
 _HELD = frozenset(
-    ["os", "posix", "nt", "subprocess", "sys", "importlib", "builtins", "ctypes", "socket", "pty"]
-    + ["shutil", "pickle", "marshal", "urllib", "requests", "runpy", "base64", "zlib", "codecs"]
+    [
+        "os",
+        "posix",
+        "nt",
+        "subprocess",
+        "sys",
+        "importlib",
+        "builtins",
+        "ctypes",
+        "socket",
+        "pty",
+        "shutil",
+        "pickle",
+        "marshal",
+        "urllib",
+        "requests",
+        "runpy",
+        "base64",
+        "zlib",
+        "codecs",
+    ]
 )
 _SAME = {"posix": "os", "nt": "os", "__builtin__": "builtins", "__builtins__": "builtins"}
 _BUILTINS = frozenset(
-    ["exec", "eval", "compile", "__import__", "getattr", "globals", "locals", "vars", "open"]
-    + ["chr", "bytes", "bytearray", "str", "map", "reversed", "list", "tuple", "setattr", "print"]
-    + ["breakpoint", "delattr", "dir", "type", "object", "ord", "int", "sorted", "input", "super"]
+    [
+        "exec",
+        "eval",
+        "compile",
+        "__import__",
+        "getattr",
+        "globals",
+        "locals",
+        "vars",
+        "open",
+        "chr",
+        "bytes",
+        "bytearray",
+        "str",
+        "map",
+        "reversed",
+        "list",
+        "tuple",
+        "setattr",
+        "print",
+        "breakpoint",
+        "delattr",
+        "dir",
+        "type",
+        "object",
+        "ord",
+        "int",
+        "sorted",
+        "input",
+        "super",
+    ]
 )
 # A helper of this name is common; calling the built-in one is not to be hidden by dead code.
 CLOSE_NAMES = frozenset({"exec", "__import__"})
 _TEXT_METHODS = frozenset(
-    ["lower", "upper", "strip", "lstrip", "rstrip", "replace", "title", "swapcase", "capitalize"]
-    + ["split", "removeprefix", "removesuffix", "translate", "rsplit", "splitlines"]
+    [
+        "lower",
+        "upper",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "replace",
+        "title",
+        "swapcase",
+        "capitalize",
+        "split",
+        "removeprefix",
+        "removesuffix",
+        "translate",
+        "rsplit",
+        "splitlines",
+    ]
 )
 _CODECS = frozenset(
-    ["rot13", "rot_13", "rot-13", "hex", "hex_codec", "base64", "base64_codec", "utf-8", "utf8"]
-    + ["ascii", "latin-1", "latin1", "unicode_escape", "unicode-escape", "utf-16", "zlib", "utf-32"]
+    [
+        "rot13",
+        "rot_13",
+        "rot-13",
+        "hex",
+        "hex_codec",
+        "base64",
+        "base64_codec",
+        "utf-8",
+        "utf8",
+        "ascii",
+        "latin-1",
+        "latin1",
+        "unicode_escape",
+        "unicode-escape",
+        "utf-16",
+        "zlib",
+        "utf-32",
+    ]
 )
 _DECODERS = {
     "base64.b64decode": base64.b64decode,
@@ -397,6 +476,8 @@ def join_names(base: str, name: str) -> str:
     if name.lstrip("_") in _HELD and base != "builtins":
         return _SAME.get(name.lstrip("_"), name.lstrip("_"))
     if name in {"__builtins__", "__builtin__"}:
+        return "builtins"
+    if name == "__self__" and base.startswith("builtins."):
         return "builtins"
     return f"{base}.{name}"
 

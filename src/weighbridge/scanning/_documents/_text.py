@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["examine_text"]
 
 _MAX_WHOLE_BYTES = 32 * 1024 * 1024
+_MAX_TEMPLATE_BYTES = 8 * 1024 * 1024
 _LARGE_BYTES = 1024 * 1024
 _START_BYTES = 1024 * 1024
 _SECRETS = frozenset(SECRET_NEEDLES)
@@ -91,13 +92,22 @@ def examine_text(
     if text.data.startswith(b"#!") or suffix in CODE_SUFFIXES or name in CODE_FILES:
         yield from examine_code(source, at, context, language=suffix or name)
     elif suffix in JINJA_SUFFIXES or start.startswith((b"{%", b"{{", b"{#")):
-        yield from examine_template(start.decode("utf-8", "replace"), at, context)
+        yield from _examine_template(source, at, context)
     elif is_json:
         if not (yield from judge_json(text, path, at, context)):
             yield from _examine_like_json(source, path, at, context)
     else:
         yield from _judge_other(text, source, path, at, context)
     return True
+
+
+def _examine_template(source: ByteSource, at: Location, context: ScanContext) -> Iterator[Note]:
+    if source.size_bytes > _MAX_TEMPLATE_BYTES:
+        reason = f"it has more than {_MAX_TEMPLATE_BYTES:,} bytes"
+        yield not_examined(at, "jinja template", reason)
+        return
+    data = source.read_at(0, source.size_bytes).removeprefix(b"\xef\xbb\xbf")
+    yield from examine_template(data.decode("utf-8", "replace"), at, context)
 
 
 def _examine_like_json(

@@ -275,6 +275,17 @@ RULES: tuple[Rule, ...] = (
         atlas=("AML.T0011.000",),
     ),
     Rule(
+        "WB-COD-022",
+        Answer.PASS,
+        Severity.LOW,
+        title="Code that asks the machine about itself",
+        what="The code runs a program that only reports, with words that the code itself states.",
+        example="`subprocess.run(['nvidia-smi'])`",
+        fix="Nothing has to be done.",
+        cwe=(78,),
+        atlas=(),
+    ),
+    Rule(
         "WB-NBK-001",
         Answer.UNKNOWN,
         Severity.MEDIUM,
