@@ -5,7 +5,7 @@ demo: ; @scripts/setup base && .venv/bin/python scripts/demo.py
 
 test: ; @scripts/test
 
-bench: ; @scripts/setup dev && .venv/bin/python -m benchmarks
+bench: ; @scripts/setup dev && .venv/bin/python -m benchmarks && .venv/bin/python -m benchmarks.bombs --slow
 
 lock: ; @scripts/setup dev && scripts/lock
 

@@ -45,7 +45,10 @@ def main() -> int:
             if over or not arguments.slow:
                 size = file.stat().st_size / 1_000_000
                 mark = "MISS" if over else "ok  "
-                print(f"{name:44} {size:8.1f} MB {seconds:6.2f} s {mib:6.0f} MiB {mark} {code:3} {shown}", flush=True)
+                print(
+                    f"{name:44} {size:8.1f} MB {seconds:6.2f} s {mib:6.0f} MiB {mark} {code:3} {shown}",
+                    flush=True,
+                )
             if not arguments.keep:
                 file.unlink()
     print(f"{len(names)} files, {bad} above {MAX_SECONDS} s or {MAX_MIB} MiB")

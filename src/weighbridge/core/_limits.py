@@ -74,14 +74,14 @@ class Limits:
     max_json_values: int = 2_000_000
     max_card_bytes: int = 8 * _MIB
     max_header_bytes: int = 100_000_000
-    max_members: int = 50_000
+    max_members: int = 70_000
     max_nesting: int = 8
     max_expanded_bytes: int = 16 * _GIB
     max_ratio: int = 100
     max_headers_bytes: int = 8 * _MIB
     max_text_bytes: int = 64 * _MIB
     max_parsed_bytes: int = 4 * _MIB
-    max_pickle_ops: int = 60_000_000
+    max_pickle_ops: int = 40_000_000
     max_pickle_stack: int = 5_000_000
     max_pickle_names: int = 20_000
     max_fields: int = 1_500_000
