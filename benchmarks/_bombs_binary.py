@@ -419,7 +419,6 @@ def hdf5_config() -> bytes:
     def write(file: object) -> None:
         layer = '{"class_name":"Lambda","config":{}},'
         value = '{"class_name":"Sequential","config":{"layers":[' + layer * 80_000 + "0]}}"
-        file.attrs.create("model_config", value, dtype="S%d" % 60_000) if False else None  # type: ignore[attr-defined]
         file.create_dataset("model_config", data=value)  # type: ignore[attr-defined]
 
     return _hdf5(write)

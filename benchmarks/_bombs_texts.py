@@ -237,8 +237,9 @@ def xml_quadratic() -> bytes:
 
 @bomb("openvino.xml")
 def openvino() -> bytes:
+    ports = '<input><port id="0"/></input>'
     layers = "".join(
-        f'<layer id="{i}" name="l{i}" type="Add" version="opset1"><input><port id="0"/></input></layer>'
+        f'<layer id="{i}" name="l{i}" type="Add" version="opset1">{ports}</layer>'
         for i in range(150_000)
     )
     return (
