@@ -43,8 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Machine"]
 
 _OPS_BETWEEN_CHECKS = 1 << 14
-# Measured in common opcodes: any that _hurry leaves; a call or an id; a new instance or a state; a
-# listed function that comes to the stack.
+# In common opcodes: any that _hurry leaves; a call or id; an instance or state; a listed function.
 _OPS_PER_READ, _OPS_PER_ACT, _OPS_PER_INSTANCE, _OPS_PER_PUSH = 7, 80, 20, 24
 _NO_EDGE = 1 << 65
 _FRAME_BYTES = 9
