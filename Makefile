@@ -7,7 +7,7 @@ test: ; @scripts/test
 
 fuzz: ; @scripts/setup dev && scripts/fuzz 60
 
-bench: ; @scripts/setup dev && .venv/bin/python -m benchmarks
+bench: ; @scripts/setup dev && .venv/bin/python -m benchmarks && .venv/bin/python -m benchmarks.bombs --slow
 
 lock: ; @scripts/setup dev && scripts/lock
 

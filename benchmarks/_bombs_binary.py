@@ -33,7 +33,9 @@ def safetensors_deep() -> bytes:
 
 @bomb("safetensors-metadata.safetensors")
 def safetensors_metadata() -> bytes:
-    return _safetensors(json.dumps({"__metadata__": {f"k{i}": "v" * 20 for i in range(1_500_000)}}).encode())
+    return _safetensors(
+        json.dumps({"__metadata__": {f"k{i}": "v" * 20 for i in range(1_500_000)}}).encode()
+    )
 
 
 @bomb("safetensors-metadata-one.safetensors")
@@ -49,7 +51,9 @@ def safetensors_shape() -> bytes:
 
 @bomb("safetensors-integer.safetensors")
 def safetensors_integer() -> bytes:
-    return _safetensors(b'{"a":{"dtype":"F32","shape":[' + b"9" * 90_000_000 + b'],"data_offsets":[0,4]}}')
+    return _safetensors(
+        b'{"a":{"dtype":"F32","shape":[' + b"9" * 90_000_000 + b'],"data_offsets":[0,4]}}'
+    )
 
 
 @bomb("npy-header.npy")
@@ -92,7 +96,9 @@ def gguf_pairs() -> bytes:
 
 @bomb("gguf-tensors.gguf")
 def gguf_tensors() -> bytes:
-    rows = b"".join(_string(b"t%d" % i) + struct.pack("<IQIQ", 1, 1, 0, i * 32) for i in range(1_500_000))
+    rows = b"".join(
+        _string(b"t%d" % i) + struct.pack("<IQIQ", 1, 1, 0, i * 32) for i in range(1_500_000)
+    )
     return _gguf(1_500_000, 0, rows)
 
 
@@ -109,7 +115,9 @@ def gguf_arrays_nested() -> bytes:
 
 @bomb("gguf-arrays-empty.gguf")
 def gguf_arrays_empty() -> bytes:
-    body = _string(b"a") + struct.pack("<IIQ", 9, 9, 3_000_000) + struct.pack("<IQ", 0, 0) * 3_000_000
+    body = (
+        _string(b"a") + struct.pack("<IIQ", 9, 9, 3_000_000) + struct.pack("<IQ", 0, 0) * 3_000_000
+    )
     return _gguf(0, 1, body)
 
 
@@ -120,12 +128,20 @@ def gguf_template() -> bytes:
 
 
 def _onnx(graph: bytes) -> bytes:
-    return field(1, 8) + field(2, b"pytorch") + field(7, graph) + field(8, field(1, b"") + field(2, 17))
+    return (
+        field(1, 8)
+        + field(2, b"pytorch")
+        + field(7, graph)
+        + field(8, field(1, b"") + field(2, 17))
+    )
 
 
 @bomb("onnx-nodes.onnx")
 def onnx_nodes() -> bytes:
-    return _onnx(repeat(field(1, field(1, b"a") + field(2, b"b") + field(4, b"Add")), 30 * MIB) + field(2, b"g"))
+    return _onnx(
+        repeat(field(1, field(1, b"a") + field(2, b"b") + field(4, b"Add")), 30 * MIB)
+        + field(2, b"g")
+    )
 
 
 @bomb("onnx-nodes-unknown.onnx")
@@ -147,7 +163,9 @@ def onnx_tensors() -> bytes:
 
 @bomb("onnx-tensor-shape.onnx")
 def onnx_tensor_shape() -> bytes:
-    return _onnx(field(5, repeat(field(1, 1), 20 * MIB) + field(2, 1) + field(8, b"t")) + field(2, b"g"))
+    return _onnx(
+        field(5, repeat(field(1, 1), 20 * MIB) + field(2, 1) + field(8, b"t")) + field(2, b"g")
+    )
 
 
 @bomb("onnx-external.onnx")
@@ -160,7 +178,9 @@ def onnx_external() -> bytes:
 def onnx_graphs_nested() -> bytes:
     graph = field(2, b"g")
     for _ in range(3000):
-        graph = field(1, field(4, b"If") + field(5, field(1, b"then_branch") + field(20, 5) + field(6, graph)))
+        graph = field(
+            1, field(4, b"If") + field(5, field(1, b"then_branch") + field(20, 5) + field(6, graph))
+        )
     return _onnx(graph)
 
 
@@ -178,7 +198,9 @@ def onnx_metadata() -> bytes:
 
 @bomb("onnx-names-long.onnx")
 def onnx_names_long() -> bytes:
-    return _onnx(field(1, field(4, b"A" * (20 * MIB)) + field(7, b"d" * (20 * MIB))) + field(2, b"g"))
+    return _onnx(
+        field(1, field(4, b"A" * (20 * MIB)) + field(7, b"d" * (20 * MIB))) + field(2, b"g")
+    )
 
 
 @bomb("tensorflow-nodes.pb")
@@ -219,7 +241,9 @@ def tensorflow_saved() -> bytes:
 @bomb("tensorflow-functions.pb")
 def tensorflow_functions() -> bytes:
     function = field(1, field(1, b"f")) + field(3, field(1, b"a") + field(2, b"f"))
-    return field(1, field(1, b"a") + field(2, b"f")) + field(2, repeat(field(1, function), 20 * MIB))
+    return field(1, field(1, b"a") + field(2, b"f")) + field(
+        2, repeat(field(1, function), 20 * MIB)
+    )
 
 
 @bomb("protobuf-groups.pb")
@@ -242,7 +266,10 @@ def protobuf_nested() -> bytes:
 
 @bomb("coreml.mlmodel")
 def coreml() -> bytes:
-    layers = repeat(field(1, field(1, b"l") + field(2, b"a") + field(3, b"b") + field(500, field(1, b"c"))), 20 * MIB)
+    layers = repeat(
+        field(1, field(1, b"l") + field(2, b"a") + field(3, b"b") + field(500, field(1, b"c"))),
+        20 * MIB,
+    )
     return field(1, 4) + field(2, field(1, b"")) + field(500, layers)
 
 
@@ -392,7 +419,6 @@ def hdf5_config() -> bytes:
     def write(file: object) -> None:
         layer = '{"class_name":"Lambda","config":{}},'
         value = '{"class_name":"Sequential","config":{"layers":[' + layer * 80_000 + "0]}}"
-        file.attrs.create("model_config", value, dtype="S%d" % 60_000) if False else None  # type: ignore[attr-defined]
         file.create_dataset("model_config", data=value)  # type: ignore[attr-defined]
 
     return _hdf5(write)
@@ -437,13 +463,19 @@ def r_promises() -> bytes:
 
 @bomb("pdf-objects.pdf")
 def pdf_objects() -> bytes:
-    return b"%PDF-1.7\n" + b"".join(b"%d 0 obj<</S/JavaScript/JS(a)>>endobj\n" % i for i in range(500_000))
+    return b"%PDF-1.7\n" + b"".join(
+        b"%d 0 obj<</S/JavaScript/JS(a)>>endobj\n" % i for i in range(500_000)
+    )
 
 
 @bomb("pdf-streams.pdf")
 def pdf_streams() -> bytes:
     data = zlib.compress(bytes(20 * MIB), 9)
-    stream = b"1 0 obj<</Filter/FlateDecode/Length %d>>stream\n" % len(data) + data + b"\nendstream endobj\n"
+    stream = (
+        b"1 0 obj<</Filter/FlateDecode/Length %d>>stream\n" % len(data)
+        + data
+        + b"\nendstream endobj\n"
+    )
     return b"%PDF-1.7\n" + stream * 500
 
 
@@ -471,7 +503,11 @@ def png_chunks() -> bytes:
 
 @bomb("png-texts.png")
 def png_texts() -> bytes:
-    return _PNG + repeat(_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(MIB))), 20 * MIB) + _chunk(b"IEND", b"")
+    return (
+        _PNG
+        + repeat(_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(MIB))), 20 * MIB)
+        + _chunk(b"IEND", b"")
+    )
 
 
 @bomb("jpeg-segments.jpg")

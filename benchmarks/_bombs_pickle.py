@@ -177,7 +177,15 @@ def laughs_called() -> bytes:
 
 @bomb("pickle-laughs-printed.pkl")
 def laughs_printed() -> bytes:
-    return HEAD + b"cos\nsystem\nq\x01" + b"N" + b"2\x86" * 40 + b"q\2" + b"0h\1h\2\x85R0" * 100_000 + b"."
+    return (
+        HEAD
+        + b"cos\nsystem\nq\x01"
+        + b"N"
+        + b"2\x86" * 40
+        + b"q\2"
+        + b"0h\1h\2\x85R0" * 100_000
+        + b"."
+    )
 
 
 @bomb("pickle-self-containing.pkl")
@@ -286,5 +294,5 @@ def calls_of_code() -> bytes:
 def instances() -> bytes:
     """2 million instances of one listed class, each with a state."""
     item = b"h\0)\x81}(X\x01\0\0\0aK\x01X\x01\0\0\0bK\x02ub"
-    head = b"csklearn.tree._classes\nDecisionTreeClassifier\nq\0](" 
+    head = b"csklearn.tree._classes\nDecisionTreeClassifier\nq\0]("
     return HEAD + head + item * 2_000_000 + b"e."

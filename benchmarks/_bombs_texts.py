@@ -34,13 +34,23 @@ _SIMPLE: dict[str, tuple[bytes, bytes, int, bytes]] = {
     "json-lines.jsonl": (b"", b'{"auto_map":1}\n', 20, b""),
     "json-lines-empty.jsonl": (b"", b"{}\n", 20, b'{"auto_map":1}'),
     "json-lines-late.json": (b'{"a":1}\n', b"\n", 30, b'{"auto_map":1}'),
-    "json-base64.json": (b'{"auto_map":["', base64.b64encode(gzipped(bytes(MIB))) + b'","', 8, b'"]}'),
+    "json-base64.json": (
+        b'{"auto_map":["',
+        base64.b64encode(gzipped(bytes(MIB))) + b'","',
+        8,
+        b'"]}',
+    ),
     "json-templates.json": (b'{"chat_template":["', b"{% for a in b %}" * 40 + b'","', 3, b'"]}'),
     "json-template-deep.json": (b'{"chat_template":"', b"{{(", 2, b'"}'),
     "json-template-blocks.json": (b'{"chat_template":"', b"{% if a %}", 3, b'"}'),
     "json-template-wide.json": (b'{"chat_template":"', b"{{ a|b|c }}", 3, b'"}'),
     "json-template-text.json": (b'{"chat_template":"', b"a ", 3, b'"}'),
-    "json-keras.json": (b'{"class_name":"Model","config":[', b'{"class_name":"Lambda"},', 4, b"0]}"),
+    "json-keras.json": (
+        b'{"class_name":"Model","config":[',
+        b'{"class_name":"Lambda"},',
+        4,
+        b"0]}",
+    ),
     "json-skops.json": (b'{"__loader__":"A","c":[', b'{"__loader__":"ObjectNode"},', 4, b"0]}"),
     "json-weight-map.json": (b'{"weight_map":{', b'"a.b.c":"a.safetensors",', 10, b'"z":"y"}}'),
     "json-jsonpickle.json": (b"[", b'{"py/object":"a.B"},', 10, b"0]"),
@@ -104,7 +114,7 @@ _SIMPLE: dict[str, tuple[bytes, bytes, int, bytes]] = {
     "shell-quotes.sh": (b"#!/bin/sh\n", b"'\"$(`", 10, b""),
     "shell-long.sh": (b"#!/bin/sh\necho ", b"a ", 20, b""),
     "javascript.js": (b"", b"require('child_process').exec('a');", 10, b""),
-    "c.c": (b"", b"system(\"a\");", 10, b""),
+    "c.c": (b"", b'system("a");', 10, b""),
     "defs.txt": (b"", b"def ", 20, b""),
     "class-lines.txt": (b"", b"class A(", 20, b""),
     "class-breaks.txt": (b"", b"class A:\n\n", 20, b""),
@@ -125,7 +135,7 @@ _SIMPLE: dict[str, tuple[bytes, bytes, int, bytes]] = {
     "table-quotes.csv": (b"a,b\n", b'"', 40, b""),
     "table-equals.csv": (b"a|'\n", b"= ", 20, b""),
     "table-equals-blank.csv": (b"a|'\n", b"=" + b" " * 10_000, 20, b""),
-    "table-comma-blank.csv": (b"|'," , b" ", 20, b""),
+    "table-comma-blank.csv": (b"|',", b" ", 20, b""),
     "words.txt": (b"", b"word\n", 40, b""),
     "one-line.txt": (b"", b"a", 50, b""),
     "keys-all.txt": (b"", b"AKIA" + b"A" * 15 + b" ", 20, b""),
@@ -139,10 +149,10 @@ _SIMPLE: dict[str, tuple[bytes, bytes, int, bytes]] = {
     "passwords.env": (b"", b"password=", 20, b""),
     "requirements.txt": (b"", b"a @ http://b/c\n", 5, b""),
     "requirements-long.txt": (b"a", b"[", 10, b""),
-    "onnx-text.onnxtxt": (b"ir_version: 8\ngraph { ", b"node { op_type: \"Add\" }", 10, b"}"),
-    "text-graph.pbtxt": (b"", b"node { op: \"PyFunc\" }\n", 10, b""),
-    "text-graph-deep.pbtxt": (b"node { op: \"A\" ", b"a { ", 10, b""),
-    "caffe.prototxt": (b"name: \"a\"\n", b"layer { type: \"Python\" }\n", 10, b""),
+    "onnx-text.onnxtxt": (b"ir_version: 8\ngraph { ", b'node { op_type: "Add" }', 10, b"}"),
+    "text-graph.pbtxt": (b"", b'node { op: "PyFunc" }\n', 10, b""),
+    "text-graph-deep.pbtxt": (b'node { op: "A" ', b"a { ", 10, b""),
+    "caffe.prototxt": (b'name: "a"\n', b'layer { type: "Python" }\n', 10, b""),
     "ncnn.param": (b"7767517\n100 100\n", b"Input a 0 1 a\n", 30, b""),
     "ncnn-wide.param": (b"7767517\n1 1\nInput a 0 1 a ", b"0=1 ", 30, b"\n"),
     "lightgbm.txt": (b"tree\nversion=v4\n", b"Tree=0\nnum_leaves=1\n", 20, b""),
@@ -227,22 +237,34 @@ def xml_quadratic() -> bytes:
 
 @bomb("openvino.xml")
 def openvino() -> bytes:
+    ports = '<input><port id="0"/></input>'
     layers = "".join(
-        f'<layer id="{i}" name="l{i}" type="Add" version="opset1"><input><port id="0"/></input></layer>'
+        f'<layer id="{i}" name="l{i}" type="Add" version="opset1">{ports}</layer>'
         for i in range(150_000)
     )
-    return f'<?xml version="1.0"?><net name="a" version="11"><layers>{layers}</layers></net>'.encode()
+    return (
+        f'<?xml version="1.0"?><net name="a" version="11"><layers>{layers}</layers></net>'.encode()
+    )
 
 
 @bomb("notebook-cells.ipynb")
 def notebook_cells() -> bytes:
-    cell = {"cell_type": "code", "source": ["import os\n", "os.system('id')\n"], "outputs": [], "metadata": {}}
+    cell = {
+        "cell_type": "code",
+        "source": ["import os\n", "os.system('id')\n"],
+        "outputs": [],
+        "metadata": {},
+    }
     return json.dumps({"cells": [cell] * 100_000, "metadata": {}, "nbformat": 4}).encode()
 
 
 @bomb("notebook-outputs.ipynb")
 def notebook_outputs() -> bytes:
-    output = {"output_type": "display_data", "data": {"text/html": "<script>a</script>"}, "metadata": {}}
+    output = {
+        "output_type": "display_data",
+        "data": {"text/html": "<script>a</script>"},
+        "metadata": {},
+    }
     cell = {"cell_type": "code", "source": "1", "outputs": [output] * 200_000, "metadata": {}}
     return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}).encode()
 
@@ -272,21 +294,29 @@ def nested_many() -> bytes:
 
 @bomb("code-branches.py")
 def branches() -> bytes:
-    return b"import os\n" + b"".join(
-        b"if a: x%d = os.system\nelse: x%d = x%d\n" % (i, i, i - 1) for i in range(1, 60_000)
-    ) + b"x59999('id')\n"
+    return (
+        b"import os\n"
+        + b"".join(
+            b"if a: x%d = os.system\nelse: x%d = x%d\n" % (i, i, i - 1) for i in range(1, 60_000)
+        )
+        + b"x59999('id')\n"
+    )
 
 
 @bomb("code-functions.py")
 def functions() -> bytes:
-    return b"import os\ndef f0(a): os.system(a)\n" + b"".join(
-        b"def f%d(a): f%d(a); f%d(a)\n" % (i, i - 1, i - 1) for i in range(1, 60_000)
-    ) + b"f59999('id')\n"
+    return (
+        b"import os\ndef f0(a): os.system(a)\n"
+        + b"".join(b"def f%d(a): f%d(a); f%d(a)\n" % (i, i - 1, i - 1) for i in range(1, 60_000))
+        + b"f59999('id')\n"
+    )
 
 
 @bomb("code-classes.py")
 def classes() -> bytes:
-    return b"".join(b"class C%d(C%d):\n  def f(self): return self.f()\n" % (i, i - 1) for i in range(1, 50_000))
+    return b"".join(
+        b"class C%d(C%d):\n  def f(self): return self.f()\n" % (i, i - 1) for i in range(1, 50_000)
+    )
 
 
 @bomb("code-blobs.py")

@@ -45,7 +45,8 @@ def main() -> int:
             if over or not arguments.slow:
                 size = file.stat().st_size / 1_000_000
                 mark = "MISS" if over else "ok  "
-                print(f"{name:44} {size:8.1f} MB {seconds:6.2f} s {mib:6.0f} MiB {mark} {code:3} {shown}", flush=True)
+                took = f"{size:8.1f} MB {seconds:6.2f} s {mib:6.0f} MiB"
+                print(f"{name:44} {took} {mark} {code:3} {shown}", flush=True)
             if not arguments.keep:
                 file.unlink()
     print(f"{len(names)} files, {bad} above {MAX_SECONDS} s or {MAX_MIB} MiB")
@@ -67,7 +68,7 @@ def build(name: str, file: Path) -> None:
 
 
 def measure(file: Path) -> tuple[float, float, int, str]:
-    """Scan it; return seconds of processor time, peak memory in MiB, exit code and what was said."""
+    """Scan it; return seconds of processor time, MiB of memory, exit code and what was said."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (CUT_SECONDS, CUT_SECONDS))

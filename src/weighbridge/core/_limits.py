@@ -44,7 +44,7 @@ class Limits:
         max_headers_bytes: Size of all tensor headers in one file together, beyond its own size.
         max_text_bytes: Text searched in one file, beyond four times its own size.
         max_parsed_bytes: JSON parsed in one file, beyond its own size.
-        max_pickle_ops: Opcodes followed one by one in all pickles of one file; a call counts for 80.
+        max_pickle_ops: Opcodes followed one by one in the pickles of a file; a call counts for 80.
         max_pickle_stack: Objects on the stack or in the memo of one pickle, and containers.
         max_pickle_names: Different names that the pickles of one file refer to.
         max_fields: Fields read in all graphs (protobuf, flat buffers) of one file.
@@ -81,7 +81,7 @@ class Limits:
     max_headers_bytes: int = 8 * _MIB
     max_text_bytes: int = 64 * _MIB
     max_parsed_bytes: int = 4 * _MIB
-    max_pickle_ops: int = 60_000_000
+    max_pickle_ops: int = 40_000_000
     max_pickle_stack: int = 5_000_000
     max_pickle_names: int = 20_000
     max_fields: int = 1_500_000

@@ -157,6 +157,8 @@ def read_zip_directory(source: ByteSource, *, max_members: int) -> ZipDirectory 
             readings.append((claim, entries, stop))
     if not readings:
         return None
+    # Of a directory that was not read to its end, nobody knows whether readers disagree about it.
+    whole = [reading for reading in readings if len(reading[1]) <= max_members]
     end = max(tail_offset + at + _END.size + _comment_bytes(tail, at) for at in ends)
     _, last, _ = max(readings, key=lambda reading: reading[0].start)
     joined = {entry: None for _, entries, _ in readings for entry in entries}
@@ -164,7 +166,7 @@ def read_zip_directory(source: ByteSource, *, max_members: int) -> ZipDirectory 
         entries=tuple(sorted(joined, key=lambda e: (e.header_offset, e.name))),
         start=min(claim.start for claim, _, _ in readings),
         end=min(end, source.size_bytes),
-        disagreements=tuple(_compare_readings(readings)),
+        disagreements=tuple(_compare_readings(whole)) if whole else (),
         last_start=min((entry.header_offset for entry in last), default=0),
     )
 

@@ -49,6 +49,8 @@ def examine_code(
         return
     data = source.read_at(0, source.size_bytes)
     context.budget.spend_text_bytes(len(data))
+    if at.member:
+        context.budget.spend_members(1)  # it costs twice what other small members do
     if language == "ipynb":
         from weighbridge.scanning._code._notebook import judge_notebook  # noqa: PLC0415 - when met
 

@@ -103,12 +103,20 @@ def _judge_children(children: Sequence[Any], *, nodes: int, leaf: Any) -> str:  
     return ""
 
 
+# What reading one value costs, in opcodes of a pickle.
+_OPS_PER_VALUE = 3
+
+
 def examine_ubjson(
     source: ByteSource, at: Location, context: ScanContext, _: Examine
 ) -> Generator[Note, None, bool]:
     """Examine a model that XGBoost wrote in binary JSON; return False if it is none."""
+
+    def spend(values: int) -> None:
+        context.budget.spend_pickle_ops(_OPS_PER_VALUE * values)
+
     try:
-        document = read_ubjson(source, keep=_CHILDREN, spend=context.budget.spend_pickle_ops)
+        document = read_ubjson(source, keep=_CHILDREN, spend=spend)
     except ParseError:
         return False
     if is_xgboost(document):

@@ -40,6 +40,8 @@ __all__ = ["judge_json", "judge_yaml"]
 _PARSE_ALWAYS_BYTES = 32 * 1024
 # What beginning another document costs, where each line is one.
 _LINE_COST_BYTES = 32
+# An object takes some 300 bytes of memory where two of them are enough to write it.
+_MAX_OBJECTS = 500_000
 # Events of YAML cost a microsecond each, in C; a byte may be one.
 _MAX_YAML_BYTES = 4 * 1024 * 1024
 _MAX_YAML_VALUES = 500_000
@@ -104,6 +106,8 @@ def _parse(data: bytes, limits: Limits, *, loose: bool) -> object:
     """Read JSON, or JSON lines: one document a line; or, if it matters, what is nearly JSON."""
     if data.count(b"\n") > limits.max_json_values:
         raise ParseError(f"it has more than {limits.max_json_values:,} lines")
+    if (objects := data.count(b"{")) > _MAX_OBJECTS:
+        raise ParseError(f"it has more than {_MAX_OBJECTS:,} objects ({objects:,})")
     plain = data.removeprefix(b"\xef\xbb\xbf")
     try:
         return parse_json(plain, what="it", limits=limits)

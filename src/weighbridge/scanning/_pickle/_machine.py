@@ -43,13 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["Machine"]
 
 _OPS_BETWEEN_CHECKS = 1 << 14
-# What costs more than a common opcode, in such opcodes, as measured: one that is not handled in
-# the loop of those; judging a call or an id; an instance and its state, which are looked at less; a
-# listed function that comes to the stack.
-_OPS_PER_READ = 7
-_OPS_PER_ACT = 80
-_OPS_PER_INSTANCE = 20
-_OPS_PER_PUSH = 24
+# In common opcodes: any that _hurry leaves; a call or id; an instance or state; a listed function.
+_OPS_PER_READ, _OPS_PER_ACT, _OPS_PER_INSTANCE, _OPS_PER_PUSH = 7, 80, 20, 24
 _NO_EDGE = 1 << 65
 _FRAME_BYTES = 9
 _SHORT_BYTES = 255
@@ -75,14 +70,10 @@ class Machine:
         self._outer: list[list[Value]] = []
         self._outer_size = 0
         self._memo = Memo()
-        self._protocol = 0
-        self._frame_end = 0
+        self._protocol = self._frame_end = 0
         self._edge = _NO_EDGE
         self._split = False
-        self._ops = 0
-        self._unspent = 0
-        self._extra = 0
-        self._containers = 0
+        self._ops = self._unspent = self._extra = self._containers = 0
         # Where the lane is tried next; what it did not take is taken op by op first.
         self._next_glide = 0
 
@@ -288,8 +279,8 @@ class Machine:
         )
 
     def _spend(self) -> None:
-        ops, self._unspent = self._unspent, 0
-        extra, self._extra = self._extra, 0
+        ops, extra = self._unspent, self._extra
+        self._unspent = self._extra = 0
         self._ops += ops
         self._budget.spend_pickle_ops(ops + extra)
         # Containers are held by others, or by the memo that picklers put them into.
@@ -501,6 +492,7 @@ class Machine:
             self._stack.append(self._judge.computed_name(module, name, at=at))
 
     def _ext(self, arg: int, at: int) -> None:
+        self._extra += _OPS_PER_PUSH
         self._stack.append(self._judge.extension(arg, at=at))
 
     def _inst(self, arg: tuple[bytes, bytes], at: int) -> None:
