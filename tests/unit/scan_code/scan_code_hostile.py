@@ -1,5 +1,7 @@
 """Sources that harm, in the styles in which they are published."""
 
+# ruff: noqa: E501, RUF001 - sources stand here as they are published
+
 from __future__ import annotations
 
 import base64

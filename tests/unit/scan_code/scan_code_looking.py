@@ -24,10 +24,11 @@ def look(text: str | bytes, language: str) -> list[Note]:
 def gates(notes: list[Note], *, findings_only: bool = True) -> bool:
     """Return whether a scan with these notes would not exit 0."""
     for note in notes:
-        if isinstance(note, Finding) and note.answer is not Answer.PASS:
-            if note.severity is not Severity.LOW:
-                return True
-        if not findings_only and isinstance(note, Coverage):
-            if note.status is CoverageStatus.NOT_EXAMINED:
-                return True
+        if isinstance(note, Finding):
+            acts = note.answer is not Answer.PASS and note.severity is not Severity.LOW
+        else:
+            missed = isinstance(note, Coverage) and note.status is CoverageStatus.NOT_EXAMINED
+            acts = missed and not findings_only
+        if acts:
+            return True
     return False

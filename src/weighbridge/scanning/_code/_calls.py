@@ -25,9 +25,24 @@ _FILE_LOADERS = frozenset({"torch.load", "joblib.load", "numpy.load", "pandas.re
 _RUNNERS = frozenset({"run", "call", "Popen", "check_output", "check_call"})
 # Whose repositories examples load models from; others' code has to be looked at.
 _KNOWN_OWNERS = frozenset(
-    ["pytorch", "facebookresearch", "huggingface", "snakers4", "ultralytics", "intel-isl"]
-    + ["NVIDIA", "isl-org", "harritaylor", "mateuszbuda", "NVlabs"]
+    [
+        "pytorch",
+        "facebookresearch",
+        "huggingface",
+        "snakers4",
+        "ultralytics",
+        "intel-isl",
+        "NVIDIA",
+        "isl-org",
+        "harritaylor",
+        "mateuszbuda",
+        "NVlabs",
+    ]
 )
+_MAX_FOUND = 100
+_MAX_NODES = 200
+# compile(source, file name, mode): with fewer it is a pattern of some other compile.
+_COMPILE_ARGUMENTS = 3
 _OF_MODULES = frozenset(
     f"sys.modules.{name}"
     for name in ("get", "pop", "keys", "items", "values", "copy", "setdefault")
@@ -44,7 +59,7 @@ class PythonReport:
     def add(self, rule: str, message: str, detail: str = "", line: int = 0) -> None:
         """Add a finding, once for each rule and message, and not without end."""
         entry = (rule, message, printable(detail, limit=300), line)
-        if len(self.found) < 100 and all(old[:3] != entry[:3] for old in self.found):
+        if len(self.found) < _MAX_FOUND and all(old[:3] != entry[:3] for old in self.found):
             self.found.append(entry)
 
 
@@ -81,11 +96,13 @@ class Calls:
                 self._look_other(name, node)
         if isinstance(node.func, ast.Attribute):
             self._look_method(node, node.func)
-        for given in node.args:
-            if isinstance(given, ast.Call | ast.Subscript):
-                for name in self.names.names(given):
-                    if find_kind(name) == "command":
-                        self._add("002", f"It hands on {name}, which runs commands.", name, node)
+        self._look_arguments(node)
+
+    def _look_arguments(self, node: ast.Call) -> None:
+        computed = (given for given in node.args if isinstance(given, ast.Call | ast.Subscript))
+        for name in (name for given in computed for name in self.names.names(given)):
+            if find_kind(name) == "command":
+                self._add("002", f"It hands on {name}, which runs commands.", name, node)
         for keyword in node.keywords:
             if keyword.arg == "trust_remote_code" and self.names.constant(keyword.value) is True:
                 self._look_trust(node)
@@ -139,7 +156,7 @@ class Calls:
         return ""
 
     def _look_evaluation(self, name: str, node: ast.Call) -> None:
-        if name == "builtins.compile" and len(node.args) < 3 and not node.keywords:
+        if name == "builtins.compile" and len(node.args) < _COMPILE_ARGUMENTS and not node.keywords:
             return
         argument = node.args[0] if node.args else None
         value = self.names.constant(argument) if argument is not None else None
@@ -215,19 +232,25 @@ class Calls:
         if name in {"builtins.__import__", "importlib.import_module", "importlib.__import__"}:
             self._look_dynamic_import(name, node)
         elif name == "builtins.getattr" and len(node.args) > 1:
-            bases = self.names.names(node.args[0])
-            if self.names.constant(node.args[1]) is None and any(
-                base in {"os", "builtins", "subprocess", "sys", "socket", "shutil", "importlib"}
-                or base.endswith(("__dict__",))
-                for base in bases
-            ):
-                message = f"It takes a function of {bases[0]} by a name that it computes."
-                self._add("012", message, "", node)
+            self._look_getattr(node)
         elif name in {"operator.attrgetter", "operator.methodcaller"}:
             given = str(self._first(node)).rpartition(".")[2]
             if given in {"system", "popen", "spawn", "exec", "eval"} or given.startswith("__"):
                 self._add("012", f"It hides that it takes {given}.", given, node)
-        elif name in TREES:
+        else:
+            self._look_file(name, node)
+
+    def _look_getattr(self, node: ast.Call) -> None:
+        bases = self.names.names(node.args[0])
+        acting = {"os", "builtins", "subprocess", "sys", "socket", "shutil", "importlib"}
+        if self.names.constant(node.args[1]) is None and any(
+            base in acting or base.endswith("__dict__") for base in bases
+        ):
+            message = f"It takes a function of {bases[0]} by a name that it computes."
+            self._add("012", message, "", node)
+
+    def _look_file(self, name: str, node: ast.Call) -> None:
+        if name in TREES:
             self._look_deletion(name, node)
         elif name in _FILE_LOADERS:
             self._look_file_loading(name, node)
@@ -235,11 +258,7 @@ class Calls:
             self.facts.add("dup2")
         elif name in {"socket.socket", "socket.socket()"}:
             self.facts.add("socket")
-        elif name.startswith("yaml.load") and any(
-            "nsafe" in n or n == "yaml.Loader"
-            for k in node.keywords
-            for n in self.names.names(k.value)
-        ):
+        elif name.startswith("yaml.load") and self._takes_unsafe_loader(node):
             self._add("014", "It reads YAML that may build any object.", "", node)
         elif name == "builtins.open" or name.endswith((".write_text", ".write_bytes")):
             self._look_open(node)
@@ -247,6 +266,10 @@ class Calls:
             return
         elif name.startswith(("builtins.builtins", "sys.modules.")):
             self._add("012", f"It reaches {name}.", "", node)
+
+    def _takes_unsafe_loader(self, node: ast.Call) -> bool:
+        names = (name for key in node.keywords for name in self.names.names(key.value))
+        return any("nsafe" in name or name == "yaml.Loader" for name in names)
 
     def _look_file_loading(self, name: str, node: ast.Call) -> None:
         safe = any(
@@ -370,7 +393,7 @@ class Calls:
         """Return whether an expression, or what its names were bound to, uses one of ``names``."""
         seen: set[int] = set()
         pending = [(node, 0)]
-        while pending and len(seen) < 200:
+        while pending and len(seen) < _MAX_NODES:
             current, depth = pending.pop()
             if id(current) in seen:
                 continue

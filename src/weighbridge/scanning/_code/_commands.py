@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -393,7 +394,8 @@ _SURE = tuple(
         (r"\breg\s+add\b[^\n]*\\run\b|\bschtasks\b[^\n]*/create", "it runs at the next start"),
         (
             (
-                r"(?:curl|wget)\b[^\n]*(?:-d|-F|--data\S*|-T|--post-\w+|--upload-file)[= ]?[\"']?\S*"
+                r"(?:curl|wget)\b[^\n]*(?:-d|-F|--data\S*|-T|--post-\w+|--upload-file)"
+                r"[= ]?[\"']?\S*"
                 r"(?:@|\$\(|`|/etc/|\.ssh|\.aws|\$\w*(?:TOKEN|KEY|SECRET|PASS))"
             ),
             "it sends data of this machine away",
@@ -504,13 +506,8 @@ def is_report(value: object) -> bool:
 
 def split_commands(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield the simple commands of a script: what stands before each, and its words."""
-    position, before, count = 0, ";", 0
-    for part in _split_outside_quotes(text):
-        count += 1
-        if count > _MAX_COMMANDS:
-            return
-        position += 1
-        mark, piece = part
+    before = ";"
+    for mark, piece in islice(_split_outside_quotes(text), _MAX_COMMANDS):
         words = [word.strip("\"'") for word in _WORD.findall(piece[:20_000])]
         while words and (words[0] in _SKIPPED or _ASSIGNMENT.match(words[0])):
             words.pop(0)
@@ -571,9 +568,9 @@ def _judge_programs(text: str) -> Judged:
         known = name in _HARMLESS or name in defined or not name or not _CONTROL.match(name)
         if not known and not _is_plain_word(words):
             return Judged(Harm.UNKNOWN, f"it runs the program {words[0][:60]}")
-        if words[0].startswith(("./", "/tmp/")) and name not in _HARMLESS:  # noqa: S108 - a word
-            if not name.endswith((".sh", ".py")):
-                return Judged(Harm.UNKNOWN, f"it runs the program {words[0][:60]}")
+        here = words[0].startswith(("./", "/tmp/"))  # noqa: S108 - a word
+        if here and name not in _HARMLESS and not name.endswith((".sh", ".py")):
+            return Judged(Harm.UNKNOWN, f"it runs the program {words[0][:60]}")
     return Judged(Harm.NONE)
 
 

@@ -26,7 +26,8 @@ _OLDER = (
     (re.compile(r"(?m)^([ \t]*)print[ \t]*$"), r"\1print()"),
     (
         re.compile(
-            r"(?m)^([ \t]*except[ \t]+[^\n:,()]+|[ \t]*except[ \t]*\([^\n:()]*\)),[ \t]*(\w+)[ \t]*:"
+            r"(?m)^([ \t]*except[ \t]+[^\n:,()]+|[ \t]*except[ \t]*\([^\n:()]*\))"
+            r",[ \t]*(\w+)[ \t]*:"
         ),
         r"\1 as \2:",
     ),
@@ -60,9 +61,8 @@ def parse_python(text: str, *, mode: str = "exec") -> ast.AST | str:
     many = braces > _MAX_BRACES or braces * len(text) > _MAX_BRACES_BY_LETTERS
     if many and _F_STRING.search(text):
         return "it has too many braces and f-strings"
-    depth = count = 0
-    for match in _TOKEN.finditer(text):
-        count += 1
+    depth = 0
+    for count, match in enumerate(_TOKEN.finditer(text), 1):
         if count > _MAX_TOKENS:
             return f"it has more than {_MAX_TOKENS:,} words"
         letter = match.group()

@@ -60,6 +60,10 @@ def judge_python(text: str, *, inside: int = 0) -> PythonReport:
     return report
 
 
+# A text of several lines that is longer is prose.
+_MAX_LINE = 400
+
+
 class _Judge(Calls):
     """One source being judged."""
 
@@ -97,17 +101,20 @@ class _Judge(Calls):
             for target in node.targets:
                 self._bind_target(target, node.value)
         elif isinstance(node, ast.AnnAssign | ast.AugAssign | ast.NamedExpr) and node.value:
-            value = node.value
-            if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-                value = ast.BinOp(ast.Name(node.target.id), node.op, node.value)
-                bound = names.bindings.get(node.target.id, ())
-                if len(bound) == 1 and isinstance(bound[0], ast.expr):
-                    names.bindings[node.target.id] = [ast.BinOp(bound[0], node.op, node.value)]
-                    return
-                value = node.value
-            self._bind_target(node.target, value)
+            if not self._bind_longer(node):
+                self._bind_target(node.target, node.value)
         else:
             self._bind_scope(node)
+
+    def _bind_longer(self, node: ast.AnnAssign | ast.AugAssign | ast.NamedExpr) -> bool:
+        """Bind what ``name += more`` makes of a name that stands for one thing; False if not."""
+        if not isinstance(node, ast.AugAssign) or not isinstance(node.target, ast.Name):
+            return False
+        bound = self.names.bindings.get(node.target.id, ())
+        if len(bound) != 1 or not isinstance(bound[0], ast.expr):
+            return False
+        self.names.bindings[node.target.id] = [ast.BinOp(bound[0], node.op, node.value)]
+        return True
 
     def _bind_scope(self, node: ast.AST) -> None:
         if isinstance(node, ast.For | ast.comprehension):
@@ -191,21 +198,24 @@ class _Judge(Calls):
             self._look_import(node)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             self.docs.add(id(node.value))
-        elif isinstance(node, ast.ClassDef):
-            for base in node.bases:
-                for name in self.names.names(base):
-                    if SETUP_HOOKS.match(name):
-                        self._add("018", f"It changes what installing does ({name}).", "", node)
+        elif isinstance(node, ast.BinOp | ast.JoinedStr):
+            value = self.names.constant(node)
+            if isinstance(value, str):
+                self._look_text(value, node)
+        else:
+            self._look_definition(node)
+
+    def _look_definition(self, node: ast.AST) -> None:
+        if isinstance(node, ast.ClassDef):
+            for name in (name for base in node.bases for name in self.names.names(base)):
+                if SETUP_HOOKS.match(name):
+                    self._add("018", f"It changes what installing does ({name}).", "", node)
         elif isinstance(node, ast.Assign):
             self._look_assignment(node)
         elif isinstance(node, ast.arg | ast.AnnAssign):
             self._look_annotation(node.annotation)
         elif isinstance(node, ast.FunctionDef):
             self._look_annotation(node.returns)
-        elif isinstance(node, ast.BinOp | ast.JoinedStr):
-            value = self.names.constant(node)
-            if isinstance(value, str):
-                self._look_text(value, node)
 
     def _look_annotation(self, node: ast.expr | None) -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and "(" in node.value:
@@ -260,7 +270,7 @@ class _Judge(Calls):
 
     def _look_text(self, value: str, node: ast.AST) -> None:
         part = value[:20_000]
-        if len(part) > 400 and "\n" in part:
+        if len(part) > _MAX_LINE and "\n" in part:
             return
         if SECRET.search(part):
             self.facts.add("secret")

@@ -326,8 +326,9 @@ SECRET = re.compile(
 )
 STARTUP = re.compile(
     r"\.bashrc|\.bash_profile|\.zshrc|(?:^|/)\.profile\b|\.zprofile|/etc/cron|/var/spool/cron|"
-    r"crontab|sitecustomize|usercustomize|authorized_keys|LaunchAgents|LaunchDaemons|systemd/(?:system|user)|"
-    r"\.config/autostart|CurrentVersion\\+Run|Start Menu.*Startup|/etc/(?:rc\.local|ld\.so\.preload|"
+    r"crontab|sitecustomize|usercustomize|authorized_keys|LaunchAgents|LaunchDaemons|"
+    r"systemd/(?:system|user)|\.config/autostart|CurrentVersion\\+Run|Start Menu.*Startup|"
+    r"/etc/(?:rc\.local|ld\.so\.preload|"
     r"profile\.d|init\.d|sudoers)|\.ipython/profile_default/startup|\.git/hooks|[\w*-]+-nspkg\.pth|"
     r"\.config/fish|site-packages.*\.(?:pth|py)\b",
 )

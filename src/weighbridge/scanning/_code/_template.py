@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["judge_template"]
 
+_MAX_FOUND = 200
+_MAX_POWER = 4
+Node = Any
+"""A node of Jinja's syntax tree; its attributes have no types that anybody checks."""
+
 _MAX_LETTERS = 1024 * 1024
 _MAX_NODES = 200_000
 _MAX_BRACKETS = 100
@@ -85,17 +90,17 @@ def judge_template(text: str, at: Location, context: ScanContext) -> Iterator[No
     yield examined(at, "jinja template")
 
 
-def _parse(text: str) -> Any:
+def _parse(text: str) -> Node:
     if len(text) > _MAX_LETTERS:
         return f"it has more than {_MAX_LETTERS:,} letters"
-    depth = blocks = 0
-    for match in re.finditer(
+    depth = 0
+    words = re.finditer(
         r"[(\[{]|[)\]}]|\b(?:if|for|not|else|set|macro|call|filter|block)\b|[-+~]", text
-    ):
+    )
+    for match in words:
         word = match.group()
         depth += 1 if word in "([{" else -1 if word in ")]}" else 0
         depth = max(depth, 0)
-        blocks += 1
         if depth > _MAX_BRACKETS:
             return "its brackets are nested too deep"
     import jinja2  # noqa: PLC0415 - heavy, and few files need it
@@ -104,7 +109,7 @@ def _parse(text: str) -> Any:
     class _Generation(ext.Extension):
         tags = {"generation"}  # noqa: RUF012 - jinja2's own way
 
-        def parse(self, parser: Any) -> Any:
+        def parse(self, parser: Node) -> Node:
             line = next(parser.stream).lineno
             body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
             return nodes.Scope(body, lineno=line)
@@ -129,12 +134,12 @@ class _Judge:
         self.found: list[tuple[str, str, int]] = []
         self.bound: set[str] = set()
 
-    def add(self, number: str, message: str, node: Any) -> None:
+    def add(self, number: str, message: str, node: Node) -> None:
         """Add a finding."""
-        if len(self.found) < 200:
+        if len(self.found) < _MAX_FOUND:
             self.found.append((f"WB-TPL-{number}", message, getattr(node, "lineno", 0) or 0))
 
-    def look(self, tree: Any) -> None:
+    def look(self, tree: Node) -> None:
         """Look at every node; never recurses."""
         pending, order = [tree], []
         while pending:
@@ -152,20 +157,20 @@ class _Judge:
             if way is not None:
                 way(node)
 
-    def _on_include(self, node: Any) -> None:
+    def _on_include(self, node: Node) -> None:
         self.add("005", "The template loads another template.", node)
 
     _on_import = _on_fromimport = _on_extends = _on_include
 
-    def _on_getattr(self, node: Any) -> None:
+    def _on_getattr(self, node: Node) -> None:
         self._check_attribute(str(node.attr), node)
 
-    def _check_attribute(self, name: str, node: Any) -> None:
+    def _check_attribute(self, name: str, node: Node) -> None:
         if _INSIDE.search(name):
             message = f"The template reaches the insides of objects ({printable(name, limit=60)})."
             self.add("001", message, node)
 
-    def _on_getitem(self, node: Any) -> None:
+    def _on_getitem(self, node: Node) -> None:
         for value in _constants(node.arg):
             self._check_attribute(value, node)
         kind = type(node.arg).__name__
@@ -176,7 +181,7 @@ class _Judge:
             elif type(node.arg).__name__ != "Filter":
                 self.add("002", "The template computes the name of what it takes.", node)
 
-    def _on_const(self, node: Any) -> None:
+    def _on_const(self, node: Node) -> None:
         value = node.value
         if isinstance(value, str):
             if re.search(
@@ -186,51 +191,49 @@ class _Judge:
                 self.add("001", "The template holds names of the insides of objects.", node)
             self._check_output(value, node)
 
-    def _on_templatedata(self, node: Any) -> None:
+    def _on_templatedata(self, node: Node) -> None:
         self._check_output(node.data, node)
 
-    def _check_output(self, text: str, node: Any) -> None:
+    def _check_output(self, text: str, node: Node) -> None:
         match = _LINK.search(text)
         if match:
             self.add("006", f"The template writes {printable(match.group(), limit=80)}.", node)
 
-    def _on_filter(self, node: Any) -> None:
+    def _on_filter(self, node: Node) -> None:
         if node.name == "attr":
             rule = "001" if any("_" in value for value in _constants(node)) else "002"
             self.add(rule, "The template takes an attribute by a computed name (attr).", node)
         elif node.name not in FILTERS:
             self.add("002", f"The template uses the filter {printable(node.name, limit=40)}.", node)
         if node.name in {"map", "selectattr", "rejectattr", "sort", "groupby", "unique", "sum"}:
-            for value in [v for a in node.args for v in _constants(a)]:
+            given = [*node.args]
+            if any(keyword.key == "attribute" for keyword in node.kwargs):
+                given += [keyword.value for keyword in node.kwargs]
+            for value in [value for argument in given for value in _constants(argument)]:
                 for part in value.split("."):
                     self._check_attribute(part, node)
-            if any(keyword.key == "attribute" for keyword in node.kwargs):
-                for keyword in node.kwargs:
-                    for value in _constants(keyword.value):
-                        for part in value.split("."):
-                            self._check_attribute(part, node)
             if node.name == "map" and "attr" in [v for a in node.args[:1] for v in _constants(a)]:
                 self.add("001", "The template takes attributes by a computed name.", node)
         if node.name == "format" and node.node is not None:
             self._check_format(node.node, node)
 
-    def _check_format(self, pattern: Any, node: Any) -> None:
+    def _check_format(self, pattern: Node, node: Node) -> None:
         values = _constants(pattern)
         if any(_ODD.search(value) for value in values):
             self.add("001", "The template reaches the insides of objects by a format string.", node)
 
-    def _on_test(self, node: Any) -> None:
+    def _on_test(self, node: Node) -> None:
         if node.name not in TESTS:
             self.add("002", f"The template uses the test {printable(node.name, limit=40)}.", node)
 
-    def _on_name(self, node: Any) -> None:
+    def _on_name(self, node: Node) -> None:
         name = node.name
-        if node.ctx == "load" and name not in self.bound:
-            if name in _GLOBALS or name.startswith("__"):
-                rule = "001" if name.startswith("__") else "002"
-                self.add(rule, f"The template uses {printable(name, limit=40)}.", node)
+        odd = name in _GLOBALS or name.startswith("__")
+        if odd and node.ctx == "load" and name not in self.bound:
+            rule = "001" if name.startswith("__") else "002"
+            self.add(rule, f"The template uses {printable(name, limit=40)}.", node)
 
-    def _on_call(self, node: Any) -> None:
+    def _on_call(self, node: Node) -> None:
         target, kind = node.node, type(node.node).__name__
         if kind == "Getattr":
             if target.attr not in METHODS and not (
@@ -251,22 +254,22 @@ class _Judge:
         if any(keyword.key.startswith("_") for keyword in node.kwargs):
             self.add("001", "The template passes a name of the insides of objects.", node)
 
-    def _check_range(self, node: Any) -> None:
+    def _check_range(self, node: Node) -> None:
         for argument in node.args:
             value = _count(argument)
             if value is not None and abs(value) > _MAX_RANGE:
                 self.add("004", f"The template counts to {value:,}.", node)
 
-    def _on_mul(self, node: Any) -> None:
+    def _on_mul(self, node: Node) -> None:
         left, right = _count(node.left), _count(node.right)
         if max(left or 0, right or 0) > _MAX_RANGE:
             self.add("004", "The template repeats something without bound.", node)
 
-    def _on_pow(self, node: Any) -> None:
+    def _on_pow(self, node: Node) -> None:
         if (_count(node.right) or 999) > 16:  # noqa: PLR2004 - no layout needs more
             self.add("004", "The template computes a number without bound.", node)
 
-    def _on_for(self, node: Any) -> None:
+    def _on_for(self, node: Node) -> None:
         depth, pending = 1, [(child, 1) for child in node.body]
         while pending:
             inner, level = pending.pop()
@@ -277,7 +280,7 @@ class _Judge:
         if depth > 3 and _is_range(node.iter):  # noqa: PLR2004 - tables need two
             self.add("004", "The template has loops in loops in loops of numbers.", node)
 
-    def _on_if(self, node: Any) -> None:
+    def _on_if(self, node: Node) -> None:
         triggers = _find_triggers(node.test)
         if not triggers:
             return
@@ -289,7 +292,7 @@ class _Judge:
                 self.add("003", message, node)
                 return
 
-    def _on_condexpr(self, node: Any) -> None:
+    def _on_condexpr(self, node: Node) -> None:
         triggers = _find_triggers(node.test)
         if triggers:
             for text in _constants(node.expr1):
@@ -299,7 +302,7 @@ class _Judge:
                     )
 
 
-def _find_triggers(test: Any) -> list[str]:
+def _find_triggers(test: Node) -> list[str]:
     """Return the plain words whose presence in a text is a condition."""
     words = []
     pending = [test]
@@ -372,7 +375,7 @@ _ROLES = frozenset(
 )
 
 
-def _is_said(node: Any) -> bool:
+def _is_said(node: Node) -> bool:
     """Return whether an expression takes the content of a message."""
     names = set(_constants(node))
     pending = [node]
@@ -383,7 +386,7 @@ def _is_said(node: Any) -> bool:
     return bool(names & {"content", "text"})
 
 
-def _is_content(node: Any) -> bool:
+def _is_content(node: Node) -> bool:
     """Return whether an expression is what somebody said, or may be."""
     pending = [node]
     while pending:
@@ -423,7 +426,7 @@ def _outputs(body: list[Any]) -> list[str]:
     return texts
 
 
-def _constants(node: Any) -> list[str]:
+def _constants(node: Node) -> list[str]:
     texts, pending = [], [node]
     while pending:
         part = pending.pop()
@@ -440,7 +443,7 @@ def _count_words(text: str) -> int:
     return len(re.findall(r"[^\W\d_]{2,}", plain))
 
 
-def _count(node: Any) -> int | None:
+def _count(node: Node) -> int | None:
     kind = type(node).__name__
     if kind == "Const" and isinstance(node.value, int):
         return node.value
@@ -449,11 +452,11 @@ def _count(node: Any) -> int | None:
         if left is not None and right is not None:
             return (
                 _MAX_RANGE * _MAX_RANGE
-                if kind == "Pow" and right > 4 and left > 1
+                if kind == "Pow" and right > _MAX_POWER and left > 1
                 else left * right
             )
     return None
 
 
-def _is_range(node: Any) -> bool:
+def _is_range(node: Node) -> bool:
     return type(node).__name__ == "Call" and getattr(node.node, "name", "") == "range"

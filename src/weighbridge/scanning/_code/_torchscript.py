@@ -59,8 +59,20 @@ _OUTSIDE = frozenset(
 _FINE = frozenset(["fork"])
 # Namespaces that compute with tensors only; scripts/list-operators tells what PyTorch has.
 _SPACES = frozenset(
-    ["aten", "prim", "prims", "quantized", "_quantized", "sparse", "mkldnn", "mkldnn_prepacked"]
-    + ["prepacked", "xnnpack", "quantized_decomposed", "torchvision"]
+    [
+        "aten",
+        "prim",
+        "prims",
+        "quantized",
+        "_quantized",
+        "sparse",
+        "mkldnn",
+        "mkldnn_prepacked",
+        "prepacked",
+        "xnnpack",
+        "quantized_decomposed",
+        "torchvision",
+    ]
 )
 _UNSAFE_SPACE = re.compile(r"^(?:image|video_reader|loader|inductor|_inductor|aoti|io|rpc)$")
 _ROOTS = frozenset({"torch", "ops", "prim", "self", "__torch__"})
@@ -116,9 +128,11 @@ def _judge_name(name: str) -> str:
     parts = name.split(".")
     if parts[0] == "torch" and len(parts) > 1 and parts[-1] in _OUTSIDE - _FINE:
         return name
-    if parts[0] == "ops" and len(parts) > 2:  # noqa: PLR2004 - ops.SPACE.NAME
-        if _UNSAFE_SPACE.match(parts[1]) or parts[1] not in _SPACES or parts[2] in _OUTSIDE:
-            return ".".join(parts[:3])
+    is_operator = parts[0] == "ops" and len(parts) > 2  # noqa: PLR2004 - ops.SPACE.NAME
+    if is_operator and (
+        _UNSAFE_SPACE.match(parts[1]) or parts[1] not in _SPACES or parts[2] in _OUTSIDE
+    ):
+        return ".".join(parts[:3])
     if parts[0] in {"prim", "aten"} and parts[-1] in _OUTSIDE - _FINE:
         return name
     return ""

@@ -6,6 +6,7 @@ import ast
 import base64
 import binascii
 import codecs
+import contextlib
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["CLOSE_NAMES", "Constant", "Resolver", "TooMuchWorkError", "Value", "join_names"]
+
+_MAX_PATTERN = 4096
+_MAX_ITEMS = 20_000
+_MAX_NAME = 400
+_MAX_DIGITS = 4
+Computed = Any
+"""What an expression of constants comes to: a text, bytes, a number, a list of such; or None."""
 
 _MAX_DEPTH = 24
 _MAX_STEPS = 400_000
@@ -196,7 +204,7 @@ class Resolver:
         """Return the dotted names that an expression may stand for."""
         return tuple(value for value in self.resolve(node) if isinstance(value, str))
 
-    def constant(self, node: ast.expr, depth: int = 0) -> Any:
+    def constant(self, node: ast.expr, depth: int = 0) -> Computed:
         """Return the constant that an expression is; None if it is none."""
         for value in self.resolve(node, depth):
             if isinstance(value, Constant):
@@ -245,7 +253,9 @@ class Resolver:
         try:
             if isinstance(node.op, ast.Add):
                 result = left + right
-            elif isinstance(node.op, ast.Mod) and isinstance(left, str) and len(left) < 4096:
+            elif (
+                isinstance(node.op, ast.Mod) and isinstance(left, str) and len(left) < _MAX_PATTERN
+            ):
                 result = _fill_in(left, right)
             elif isinstance(left, int) and isinstance(right, int):
                 result = _count(node.op, left, right)
@@ -288,19 +298,22 @@ class Resolver:
             yield from self._pick(node.value, key, depth)
             return
         for base in self.resolve(node.value, depth):
-            if isinstance(base, Constant):
-                try:
-                    yield Constant(base.value[key])
-                except (TypeError, LookupError):
-                    continue
-            elif isinstance(key, str):
-                yield from self._look_up(base, key, depth)
+            yield from self._get_item(base, key, depth)
         if isinstance(node.value, ast.Name):
             for bound in self.bindings.get(node.value.id, ()):
                 if isinstance(bound, ast.Dict | ast.List | ast.Tuple):
                     yield from self._pick(bound, key, depth)
 
-    def _pick(self, node: ast.Dict | ast.List | ast.Tuple, key: Any, depth: int) -> Iterator[Value]:
+    def _get_item(self, base: Value, key: Computed, depth: int) -> Iterator[Value]:
+        if isinstance(base, Constant):
+            with contextlib.suppress(TypeError, LookupError):
+                yield Constant(base.value[key])
+        elif isinstance(key, str):
+            yield from self._look_up(base, key, depth)
+
+    def _pick(
+        self, node: ast.Dict | ast.List | ast.Tuple, key: Computed, depth: int
+    ) -> Iterator[Value]:
         if isinstance(node, ast.Dict):
             for name, value in zip(node.keys[:1000], node.values, strict=False):
                 if name is not None and self.constant(name, depth) == key:
@@ -341,7 +354,7 @@ class Resolver:
         if len(node.generators) != 1 or loop.ifs or not isinstance(loop.target, ast.Name):
             return
         items = self.constant(loop.iter, depth)
-        if not isinstance(items, list | str | bytes) or len(items) > 20_000 or self._local:
+        if not isinstance(items, list | str | bytes) or len(items) > _MAX_ITEMS or self._local:
             return
         results = []
         try:
@@ -386,17 +399,12 @@ class Resolver:
 
     def _call_name(self, name: str, node: ast.Call, depth: int) -> Iterator[Value]:
         arguments = node.args
-        if name in {"builtins.globals", "builtins.locals", "builtins.vars"}:
-            if not arguments:
-                yield f"{name}()"
-            for base in self.resolve(arguments[0], depth) if arguments else ():
-                if isinstance(base, str):
-                    yield f"{base}.__dict__"
-            return
         if not arguments:
             yield f"{name}()"
-            return
-        if name in {"builtins.__import__", "importlib.import_module", "importlib.__import__"}:
+        elif name in {"builtins.globals", "builtins.locals", "builtins.vars"}:
+            bases = self.resolve(arguments[0], depth)
+            yield from (f"{base}.__dict__" for base in bases if isinstance(base, str))
+        elif name in {"builtins.__import__", "importlib.import_module", "importlib.__import__"}:
             module = self.constant(arguments[0], depth)
             if isinstance(module, str):
                 top = module.partition(".")[0] if name.endswith("__import__") else module
@@ -433,7 +441,7 @@ class Resolver:
         elif name not in _DECODERS:
             yield f"{name}()"
 
-    def _map(self, arguments: list[ast.expr], depth: int) -> Any:
+    def _map(self, arguments: list[ast.expr], depth: int) -> Computed:
         items = self.constant(arguments[1], depth)
         names = [value for value in self.resolve(arguments[0], depth) if isinstance(value, str)]
         if "builtins.chr" in names and isinstance(items, list | bytes):
@@ -443,7 +451,9 @@ class Resolver:
                 return None
         return None
 
-    def _compute_plain(self, name: str, given: Any, arguments: list[ast.expr], depth: int) -> Any:
+    def _compute_plain(
+        self, name: str, given: Computed, arguments: list[ast.expr], depth: int
+    ) -> Computed:
         try:
             if name in _DECODERS and isinstance(given, str | bytes):
                 return _DECODERS[name](given)  # type: ignore[arg-type]
@@ -460,7 +470,7 @@ def _unique(values: tuple[Value, ...]) -> Iterator[Value]:
     seen: set[str] = set()
     for value in values:
         if isinstance(value, str):
-            if value in seen or len(value) > 400:
+            if value in seen or len(value) > _MAX_NAME:
                 continue
             seen.add(value)
         yield value
@@ -482,7 +492,7 @@ def join_names(base: str, name: str) -> str:
     return f"{base}.{name}"
 
 
-def _fill_in(pattern: str, values: Any) -> str | None:
+def _fill_in(pattern: str, values: Computed) -> str | None:
     if "*" in pattern or _wide(pattern):
         return None
     return pattern % (tuple(values) if isinstance(values, list) else values)
@@ -492,7 +502,7 @@ def _wide(pattern: str) -> bool:
     digits = 0
     for letter in pattern:
         digits = digits + 1 if letter.isdigit() else 0
-        if digits > 4:
+        if digits > _MAX_DIGITS:
             return True
     return False
 
@@ -509,13 +519,13 @@ def _count(operator: ast.operator, left: int, right: int) -> int | None:
     return None
 
 
-def _is_small(value: Any) -> bool:
+def _is_small(value: Computed) -> bool:
     if isinstance(value, int):
         return abs(value) < 1 << 128
     return value is not None and hasattr(value, "__len__") and len(value) <= _MAX_CONSTANT
 
 
-def _decode(value: Any, encoding: Any) -> Any:
+def _decode(value: Computed, encoding: Computed) -> Computed:
     if not isinstance(encoding, str) or encoding.lower() not in _CODECS:
         return None
     if encoding.lower().startswith("zlib"):
@@ -523,7 +533,7 @@ def _decode(value: Any, encoding: Any) -> Any:
     return codecs.decode(value, encoding)
 
 
-def _text_method(base: Any, method: str, arguments: list[Any]) -> Any:
+def _text_method(base: Computed, method: str, arguments: list[Computed]) -> Computed:
     if method == "join" and isinstance(base, str | bytes):
         return base.join(arguments[0])
     if isinstance(base, list):
@@ -543,7 +553,7 @@ def _text_method(base: Any, method: str, arguments: list[Any]) -> Any:
     return None
 
 
-def _convert(name: str, given: Any) -> Any:
+def _convert(name: str, given: Computed) -> Computed:
     if name == "builtins.chr" and isinstance(given, int):
         return chr(given)
     if name == "builtins.ord" and isinstance(given, str):

@@ -237,6 +237,10 @@ class Judge(Findings):
             return self._construct(callee, args, at, new=new)
         if callee.use is Use.REBUILD:
             return self._call_rebuilder(callee, args, at=at, depth=depth)
+        return self._call_stranger(callee, args, at, new=new)
+
+    def _call_stranger(self, callee: Global, args: Value, at: int, *, new: bool) -> Value:
+        """Tell of a call of a name that is not on the list, or there as data."""
         use = callee.use
         if use is Use.FOREIGN and new and type(args) is tuple and all(map(is_constant, args)):
             use = Use.UNKNOWN  # no __init__ runs, and no object of anybody is asked for anything
