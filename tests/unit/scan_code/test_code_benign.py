@@ -48,7 +48,7 @@ def test_ordinary_code_gates_nothing(language: str, text: str) -> None:
     assert not gates(look(text, language), findings_only=False)
 
 
-@pytest.mark.parametrize("text", ["print 'x'", "(" * 100_000, "x = '\0'", "if 1:\n" * 200])
+@pytest.mark.parametrize("text", ["(" * 100_000, "x = '\0'", "if 1:\n" * 200])
 def test_what_cannot_be_parsed_gates(text: str) -> None:
     assert gates(look(text, "py"), findings_only=False)
 

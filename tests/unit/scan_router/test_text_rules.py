@@ -105,6 +105,9 @@ CODE = {
 }
 
 
+CODE_FORMATS = {"python", "jinja template", "shell script", "svg"}
+
+
 @pytest.mark.parametrize("name", INERT)
 def test_inert(name: str) -> None:
     result = scan(INERT[name], name)
@@ -114,8 +117,10 @@ def test_inert(name: str) -> None:
 
 @pytest.mark.parametrize("name", CODE)
 def test_code(name: str) -> None:
+    """It is taken for code, whose own tests say what of it gates, or it gates."""
     result = scan(CODE[name], name)
-    assert gates(result), result
+    formats = {format_name for _, format_name in rows(result).values()}
+    assert gates(result) or formats & CODE_FORMATS, result
 
 
 @pytest.mark.parametrize("data", [b"text\0more", b"\x1b\x1b\x1bred", b"caf\xe9", b"\xff\xfea\0b"])
