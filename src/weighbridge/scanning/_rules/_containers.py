@@ -186,7 +186,7 @@ RULES: tuple[Rule, ...] = (
             "CRC of stored members is checked up to 4 MiB."
         ),
         example="a patched `data.pkl`",
-        fix="Fetch the file again; if it stays so, it was tampered with.",
+        fix="Fetch the file again; if it stays so, ask the publisher what was changed.",
         cwe=(354,),
         atlas=(),
     ),

@@ -68,7 +68,7 @@ RULES: tuple[Rule, ...] = (
         what=(
             "R's serialization holds a promise that was never evaluated, or an active binding, and "
             "it calls functions that run commands, open files or connections, or load code. R runs "
-            "it when the variable is touched, which `readRDS` and `str` do (CVE-2024-27322)."
+            "it when the variable is touched, which `print` and `str` do (CVE-2024-27322)."
         ),
         example='a promise of `system("id")`',
         fix="Do not load it, not even to look at it.",
