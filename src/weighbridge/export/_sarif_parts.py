@@ -37,6 +37,9 @@ _SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 _MAX_DETAIL_LINES = 40
+# Code scanning services refuse a run with more.
+_MAX_RESULTS = 25_000
+_MAX_RANK = 100.0
 _LEVELS = {
     Severity.CRITICAL: "error",
     Severity.HIGH: "error",
@@ -81,6 +84,7 @@ _LINKS = {
 _NOTIFICATIONS = (
     ("WB-READ", "An entry of the artifact could not be read, so the artifact has no digest."),
     ("WB-NOT-EXAMINED", "A file or container member was not examined."),
+    ("WB-MORE-RESULTS", "There are more results than services take; the mildest are left out."),
 )
 
 
@@ -94,7 +98,7 @@ def build_log(  # noqa: PLR0913 - each is one part of a run
     results: list[JsonValue],
     properties: JsonValue,
 ) -> JsonValue:
-    """Return a log with one run.
+    """Return a log with one run, of at most 25,000 results: the worst, in the order given.
 
     Args:
         version: Of Weighbridge; may be empty.
@@ -106,8 +110,11 @@ def build_log(  # noqa: PLR0913 - each is one part of a run
         properties: Of the run.
 
     Source:
-        SARIF 2.1.0, section 3.14.
+        SARIF 2.1.0, section 3.14; GitHub, "SARIF support for code scanning", for the limit.
     """
+    kept = _keep_worst(results)
+    if (more := len(results) - len(kept)) > 0:
+        invocation = _tell_left_out(invocation, more)
     taxonomies = list_taxonomies(found)
     driver: dict[str, JsonValue] = {
         "name": "Weighbridge",
@@ -124,7 +131,7 @@ def build_log(  # noqa: PLR0913 - each is one part of a run
         "originalUriBaseIds": {
             name: {"description": {"text": about}} for name, about in bases.items()
         },
-        "results": results,
+        "results": kept,
         "properties": properties,
     }
     if taxonomies:
@@ -134,6 +141,33 @@ def build_log(  # noqa: PLR0913 - each is one part of a run
             for index, one in enumerate(taxonomies)
         ]
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _keep_worst(results: list[JsonValue]) -> list[JsonValue]:
+    """Return the results of the highest ranks; those without (policy, lineage) come first."""
+    if len(results) <= _MAX_RESULTS:
+        return results
+    order = sorted(range(len(results)), key=lambda index: -_rank(results[index]))
+    return [results[index] for index in sorted(order[:_MAX_RESULTS])]
+
+
+def _rank(result: JsonValue) -> float:
+    """Return the rank of a result; every failure stands above what somebody has to look at."""
+    if not isinstance(result, dict) or not isinstance(rank := result.get("rank"), float):
+        return 2 * _MAX_RANK
+    return rank + _MAX_RANK if result.get("kind") == "fail" else rank
+
+
+def _tell_left_out(invocation: JsonValue, count: int) -> JsonValue:
+    told: dict[str, JsonValue] = dict(invocation) if isinstance(invocation, dict) else {}
+    before = told.get("toolExecutionNotifications")
+    note: JsonValue = {
+        "level": "warning",
+        "descriptor": {"id": "WB-MORE-RESULTS", "index": 2},
+        "message": message(f"{count:,} more results, the mildest, are left out."),
+    }
+    told["toolExecutionNotifications"] = [*(before if isinstance(before, list) else []), note]
+    return told
 
 
 def safe_text(text: str, *, limit: int = 2_000) -> str:

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft4Validator, FormatChecker
 
 from unit.export import samples
-from weighbridge.core import CoverageStatus, Severity
+from weighbridge.core import Answer, CoverageStatus, Severity
 from weighbridge.core import to_json as dump
 from weighbridge.export import CheckReport, to_sarif
 
@@ -213,3 +213,19 @@ def test_a_document_that_is_not_so_fails_and_what_cannot_be_told_is_open() -> No
     assert [(one["kind"], one["level"]) for one in told] == [("fail", "error"), ("open", "none")]
     (unread,) = [o for o in _run(samples.broken())["results"] if o["ruleId"] == "WB-DOCUMENT"]
     assert unread["kind"] == "open"
+
+
+def test_more_results_than_services_take_leave_out_the_mildest() -> None:
+    report = samples.failing()
+    scan = report.evidence.scan
+    mild = replace(scan.findings[0], answer=Answer.UNKNOWN, severity=Severity.LOW)
+    bad = replace(scan.findings[0], answer=Answer.FAIL, severity=Severity.MEDIUM)
+    scan = replace(scan, findings=(*[mild] * 25_000, *[bad] * 10))
+    run = _run(replace(report, evidence=replace(report.evidence, scan=scan)))
+    results = run["results"]
+    assert len(results) == 25_000
+    assert sum(result["kind"] == "fail" and "rank" in result for result in results) == 10
+    told = run["invocations"][0]["toolExecutionNotifications"][-1]
+    notifications = run["tool"]["driver"]["notifications"]
+    assert notifications[told["descriptor"]["index"]]["id"] == told["descriptor"]["id"]
+    assert told["descriptor"]["id"] == "WB-MORE-RESULTS"

@@ -29,7 +29,7 @@ RULES: tuple[Rule, ...] = (
         title="Code that runs commands",
         what=("The code runs a command of the operating system. Models do not need that."),
         example="`subprocess.run(['nvidia-smi'])`",
-        fix=("Read what it runs. Remove it, or allow the file if the command is harmless."),
+        fix="Read what it runs, and remove it, or leave the file out of the model.",
         cwe=(78,),
         atlas=("AML.T0011.000",),
     ),
@@ -50,8 +50,8 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Code that runs computed code",
         what=(
-            "The code runs other code that is not written in it: it computes it, or gets "
-            "it as a text or as a file."
+            "The code runs other code that is not written in it, but computed, or taken from a "
+            "text or a file."
         ),
         example="`eval(config['activation'])`",
         fix="Replace it by a table of names, or read where the text comes from.",
@@ -107,9 +107,9 @@ RULES: tuple[Rule, ...] = (
         title="Code that names secrets",
         what="The code names a file that holds keys, passwords or cookies.",
         example="`open('/root/.ssh/id_rsa')`",
-        fix="Read what it does with it.",
+        fix="Read what it does with that file.",
         cwe=(200,),
-        atlas=("AML.T0025",),
+        atlas=("AML.T0055",),
     ),
     Rule(
         "WB-COD-009",
@@ -118,7 +118,7 @@ RULES: tuple[Rule, ...] = (
         title="Code that makes itself permanent",
         what=("The code writes a file that is run when a shell, Python or the machine starts."),
         example="`open('/root/.bashrc', 'a')`",
-        fix="Do not run it. If it ran, look into that file.",
+        fix="Do not run it. If it ran, look into that file and remove what was added.",
         cwe=(506,),
         atlas=("AML.T0011.000",),
     ),
@@ -132,7 +132,7 @@ RULES: tuple[Rule, ...] = (
             "Python itself."
         ),
         example="`builtins.open = mine`",
-        fix="Read what it does with it.",
+        fix="Read what it changes, and remove it if a model does not need it.",
         cwe=(506,),
         atlas=("AML.T0011.000",),
     ),
@@ -167,8 +167,8 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Letters that make code look different",
         what=(
-            "The source holds letters that change the direction of text or are invisible: "
-            "an editor shows other code than what runs (Trojan Source, CVE-2021-42574)."
+            "The source holds letters that turn the direction of text or are invisible: an "
+            "editor shows other code than what runs (Trojan Source, CVE-2021-42574)."
         ),
         example="U+202E in a comment",
         fix="Show the file with `cat -v`, and remove the letters.",
@@ -181,7 +181,7 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Code that unpickles",
         what=(
-            "The code loads a pickle, or YAML that builds any object: what the file says is run."
+            "The code loads a pickle, or YAML that may build any object: what the file says is run."
         ),
         example="`pickle.load(open(path, 'rb'))`",
         fix="Scan the files that it loads, or use safetensors or JSON.",
@@ -241,8 +241,7 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Source in an encoding that hides code",
         what=(
-            "The source declares an encoding in which other letters than those that are "
-            "seen are run."
+            "The source declares an encoding in which other code is run than what a reader sees."
         ),
         example="`# coding: utf-7`",
         fix="Convert it to UTF-8 and scan it again.",
@@ -254,9 +253,9 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="Markup or script that may act",
-        what=("The page or picture holds scripts, or the script does what a model does not need."),
+        what="A page or picture holds scripts, or a script does what a model does not need.",
         example="`<script>` in an SVG",
-        fix="Open it in a sandbox, or remove the scripts.",
+        fix="Read the script, or remove it; do not open the page in a browser before.",
         cwe=(79,),
         atlas=(),
     ),
@@ -292,7 +291,7 @@ RULES: tuple[Rule, ...] = (
         title="Notebook output that runs scripts",
         what=("A stored output holds JavaScript, which runs when a trusted notebook is opened."),
         example="`<script src=...>` in `text/html`",
-        fix="Clear the outputs.",
+        fix="Clear the outputs before you trust the notebook.",
         cwe=(79,),
         atlas=(),
     ),
@@ -317,7 +316,7 @@ RULES: tuple[Rule, ...] = (
             "on the list of ordinary ones."
         ),
         example="`!./run`",
-        fix="Read the cell.",
+        fix="Read the cell, and remove the command if it is not needed.",
         cwe=(78,),
         atlas=("AML.T0011.000",),
     ),
@@ -331,7 +330,7 @@ RULES: tuple[Rule, ...] = (
             "commands when it is rendered."
         ),
         example="`{{ cycler.__init__.__globals__.os.popen('id') }}`",
-        fix="Do not load it. Replace the template.",
+        fix="Do not load it. Take the template of the original model.",
         cwe=(1336,),
         atlas=("AML.T0011.000",),
     ),
@@ -370,7 +369,7 @@ RULES: tuple[Rule, ...] = (
         title="Template that never ends",
         what="The template counts or repeats without bound.",
         example="`{% for i in range(10**9) %}`",
-        fix="Replace the template.",
+        fix="Take the template of the original model.",
         cwe=(400,),
         atlas=("AML.T0029",),
     ),
@@ -381,7 +380,7 @@ RULES: tuple[Rule, ...] = (
         title="Template that loads another one",
         what="The template includes, imports or extends another template.",
         example="`{% include 'x' %}`",
-        fix="Put it into one file.",
+        fix="Put both into one file, so that nothing is loaded.",
         cwe=(829,),
         atlas=(),
     ),

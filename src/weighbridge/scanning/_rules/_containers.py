@@ -13,9 +13,8 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Damaged compressed stream",
         what=(
-            "A compressed stream that is damaged, too short, or followed by other "
-            "bytes. What it expanded to was examined: a loader acts on it before it"
-            " notices."
+            "A compressed stream is damaged, too short, or followed by other bytes. What it "
+            "expanded to was examined, because a loader acts on it before it notices."
         ),
         example="a joblib file cut by a download",
         fix="Fetch the file again.",
@@ -28,7 +27,7 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Damaged 7z archive",
         what=(
-            "A 7z archive that is damaged, cut, followed by other bytes, or whose content does not "
+            "A 7z archive is damaged, cut, followed by other bytes, or its content does not "
             "have the declared CRC. What it expanded to was examined."
         ),
         example="a wrong CRC in the first header",
@@ -41,7 +40,10 @@ RULES: tuple[Rule, ...] = (
         Answer.FAIL,
         Severity.HIGH,
         title="7z member that leads out",
-        what="A member of a 7z archive whose name or link leads out of the folder.",
+        what=(
+            "The name or link of a member leads out of the folder that the 7z archive is "
+            "unpacked into."
+        ),
         example="`../../.ssh/authorized_keys`",
         fix="Pack it again with relative names.",
         cwe=(22,),
@@ -52,7 +54,10 @@ RULES: tuple[Rule, ...] = (
         Answer.FAIL,
         Severity.HIGH,
         title="Tar member that leads out",
-        what="A tar member whose name or link leads out of the folder.",
+        what=(
+            "The name or link of a member leads out of the folder that the tar archive is "
+            "unpacked into."
+        ),
         example="`../../.ssh/authorized_keys`",
         fix="Pack it again with relative names.",
         cwe=(22,),
@@ -64,12 +69,12 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Damaged or ambiguous tar archive",
         what=(
-            "A tar archive that is damaged, cut, followed by other bytes, or that "
-            "readers take in different ways: a folder with a size, two sizes for "
-            "one member, a number that is not plain octal."
+            "A tar archive is damaged, cut, followed by other bytes, or readers take it in "
+            "different ways: a folder with a size, two sizes for one member, a number that is "
+            "not plain octal."
         ),
         example="a wrong checksum in a header",
-        fix="Fetch the file again.",
+        fix="Fetch the file again; if it stays so, ask for one that was packed anew.",
         cwe=(436,),
         atlas=(),
     ),
@@ -79,8 +84,8 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="TorchScript for some readers only",
         what=(
-            "An archive that some reader takes for TorchScript and that torch.jit.save did not "
-            "write like this: other names or folders, or the marks of torch.package. The same "
+            "Some reader takes the archive for TorchScript, but torch.jit.save does not write "
+            "it like this: other names or folders, or the marks of torch.package. The same "
             "member is data for one reader and code for the next."
         ),
         example="`m/Constants.PKL` beside `m/data.pkl`",
@@ -98,7 +103,7 @@ RULES: tuple[Rule, ...] = (
             "evaluates it, a text that is not the size of a tensor."
         ),
         example="`torch.serialization.os.system` as the target of a node",
-        fix="Do not use the file.",
+        fix="Do not load it: torch.export never writes this.",
         cwe=(94,),
         atlas=("AML.T0011.000",),
     ),
@@ -108,9 +113,9 @@ RULES: tuple[Rule, ...] = (
         Severity.HIGH,
         title="Readers disagree about the zip",
         what=(
-            "Readers disagree about the directory of a zip: two places, two end "
-            "records, a wrong count or size, a name that appears twice. One loader "
-            "sees other members than the next."
+            "Readers disagree about the directory of the zip: two places, two end records, a "
+            "wrong count or size, a name that appears twice. One loader sees other members than "
+            "the next."
         ),
         example="a second directory before the end record",
         fix="Do not use the file; archives from normal writers are never like this.",
@@ -123,9 +128,9 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Two headers of a zip member disagree",
         what=(
-            "The directory and the local header of a member disagree (name, method,"
-            " sizes, CRC, encryption), or there is no local header. Where the "
-            "content could differ, both readings are examined."
+            "The directory and the local header of a member disagree (name, method, sizes, CRC, "
+            "encryption), or there is no local header. Where the content could differ, both "
+            "readings were examined."
         ),
         example="`data.pkl` in the directory, `data.txt` in front of the bytes",
         fix="Do not use the file; archives from normal writers are never like this.",
@@ -137,7 +142,10 @@ RULES: tuple[Rule, ...] = (
         Answer.FAIL,
         Severity.HIGH,
         title="Hidden zip member",
-        what="A member that the directory does not list. Readers that go by local headers see it.",
+        what=(
+            "The archive holds a member that its directory does not list; readers that go by "
+            "local headers see it."
+        ),
         example="a hidden `data.pkl` between two members",
         fix="Do not use the file; archives from normal writers are never like this.",
         cwe=(436,),
@@ -148,7 +156,7 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.LOW,
         title="Bytes between zip members",
-        what="Bytes between members that belong to none.",
+        what="There are bytes between the members that belong to none of them.",
         example="4 KiB of padding that is not zeros",
         fix="Pack the archive again.",
         cwe=(20,),
@@ -160,7 +168,7 @@ RULES: tuple[Rule, ...] = (
         Severity.HIGH,
         title="Zip member that leads out",
         what=(
-            "A name that leads out of the folder that an archive is unpacked into: "
+            "The name of a member leads out of the folder that the archive is unpacked into: "
             "`..`, an absolute path, a drive."
         ),
         example="`..\\..\\x.dll`",
@@ -178,7 +186,7 @@ RULES: tuple[Rule, ...] = (
             "CRC of stored members is checked up to 4 MiB."
         ),
         example="a patched `data.pkl`",
-        fix="Fetch the file again; if it stays so, it was tampered with.",
+        fix="Fetch the file again; if it stays so, ask the publisher what was changed.",
         cwe=(354,),
         atlas=(),
     ),
@@ -188,13 +196,12 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Encrypted zip member",
         what=(
-            "A member that is marked as encrypted. It was examined as if it were "
-            "not, because loaders exist that do not look; it still counts as not "
-            "examined."
+            "A member is marked as encrypted. Its bytes were examined as if they were not, "
+            "because some loaders ignore the mark; it still counts as not examined."
         ),
         example="one flag bit set by hand",
         fix="Ask for the file without encryption.",
-        cwe=(20,),
+        cwe=(436,),
         atlas=(),
     ),
     Rule(
@@ -202,9 +209,9 @@ RULES: tuple[Rule, ...] = (
         Answer.FAIL,
         Severity.HIGH,
         title="Zip members that share bytes",
-        what="Two members share bytes.",
+        what="Two members share bytes, as in bombs that expand without end.",
         example="a decompression bomb",
-        fix="Do not use the file.",
+        fix="Do not use the file; archives from normal writers are never like this.",
         cwe=(409,),
         atlas=("AML.T0029",),
     ),
@@ -213,9 +220,9 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.LOW,
         title="Bytes behind the zip",
-        what="Bytes behind the end of the archive.",
+        what="There are bytes behind the end of the archive, which were examined for themselves.",
         example="a zip with something appended",
-        fix="Ask the publisher what they are.",
+        fix="Ask the publisher what they are, or pack the archive again.",
         cwe=(20,),
         atlas=(),
     ),

@@ -31,7 +31,7 @@ RULES: tuple[Rule, ...] = (
         title="Table file that breaks its format",
         what="The footer or the schema of a Parquet or Arrow file is not as their readers want it.",
         example="a footer that claims more bytes than the file has",
-        fix="Write the file again.",
+        fix="Write the table again with a current library.",
         cwe=(20,),
     ),
     Rule(
@@ -40,8 +40,8 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Extension type that is not Flax's",
         what=(
-            "A msgpack document has a value of an extension type other than the arrays, complex "
-            "numbers and scalars of Flax: what a reader makes of it is up to the reader."
+            "A msgpack document has a value of an extension type other than Flax's arrays, "
+            "complex numbers and scalars; each reader decides what to make of it."
         ),
         example="extension type 42, which some program unpickles",
         fix="Find out which program wrote it; save arrays as safetensors.",
@@ -53,7 +53,9 @@ RULES: tuple[Rule, ...] = (
         Answer.FAIL,
         Severity.MEDIUM,
         title="Array that lies about its size",
-        what="An array in a msgpack document has other bytes than its type and shape need.",
+        what=(
+            "An array in a msgpack document has more or fewer bytes than its type and shape need."
+        ),
         example="float32 of shape [1000] in 8 bytes",
         fix="Save the model again.",
         cwe=(20,),
@@ -66,7 +68,7 @@ RULES: tuple[Rule, ...] = (
         what=(
             "R's serialization holds a promise that was never evaluated, or an active binding, and "
             "it calls functions that run commands, open files or connections, or load code. R runs "
-            "it when the variable is touched, which `readRDS` and `str` do (CVE-2024-27322)."
+            "it when the variable is touched, which `print` and `str` do (CVE-2024-27322)."
         ),
         example='a promise of `system("id")`',
         fix="Do not load it, not even to look at it.",
@@ -106,7 +108,10 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="Odd node in a skops schema",
-        what="A node of the schema is not as skops writes it, or asks for a loader it lacks.",
+        what=(
+            "A node of the schema is not as skops writes it, or asks for a loader that skops "
+            "does not have."
+        ),
         example='`"__loader__": "EvalNode"`',
         fix="Save the model again with a current skops.",
         cwe=(502,),
@@ -133,7 +138,7 @@ RULES: tuple[Rule, ...] = (
         title="Unknown type or function in a skops schema",
         what="The schema names a type or a function that nobody vouches for.",
         example="`mypackage.MyTransformer`",
-        fix="Read that class; if you vouch for it, allow the entry in the policy.",
+        fix="Read that class; if you vouch for it, allow the entry that the finding shows.",
         cwe=(502,),
         atlas=(_ARTIFACT,),
     ),
@@ -143,8 +148,9 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Trees that contradict themselves",
         what=(
-            "A model of boosted trees has lists of other lengths than it says, or a child that is "
-            "no node: libraries that believe it read memory that is not theirs."
+            "A model of boosted trees has lists of other lengths than it says, or a child that "
+            "is not a node of its tree: libraries that believe it read foreign memory, or never "
+            "end."
         ),
         example="a left child 10,000 in a tree of 7 nodes",
         fix="Save the model again; do not load this one.",

@@ -47,7 +47,7 @@ RULES: tuple[Rule, ...] = (
             "code of a repository without asking."
         ),
         example='`"trust_remote_code": true`',
-        fix="Remove the entry; whoever loads the model should decide.",
+        fix="Remove the entry; whoever loads the model decides.",
         cwe=(829,),
         atlas=("AML.T0011.000",),
     ),
@@ -127,9 +127,9 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="Unknown YAML tag",
-        what="A tag outside YAML's core schema: what it does is up to whoever reads it.",
+        what="A YAML tag is outside the core schema: each reader decides what it does.",
         example="`!include other.yaml`",
-        fix="Write plain data.",
+        fix="Write plain data, or find out which program reads the tag.",
         cwe=(502,),
         atlas=(),
     ),
@@ -143,7 +143,7 @@ RULES: tuple[Rule, ...] = (
             "million values or more."
         ),
         example="nine lines, each with nine aliases of the line before",
-        fix="Write the values out.",
+        fix="Write the values out; do not read it with a parser that expands them.",
         cwe=(776, 400),
         atlas=("AML.T0029",),
     ),
@@ -209,8 +209,8 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Formula that runs something",
         what=(
-            "A cell of a table that spreadsheet programs take for a formula which starts a "
-            "program or sends data away."
+            "Spreadsheet programs take a cell of the table for a formula that starts a program "
+            "or sends data away."
         ),
         example="`=cmd|'/c calc'!A0`",
         fix="Put a quote before the cell, or remove it.",
@@ -241,7 +241,7 @@ RULES: tuple[Rule, ...] = (
             "that begin with `$`)."
         ),
         example='`"x": "$torch.device(0)"`',
-        fix="Review the expressions.",
+        fix="Read what the expressions call before you load it.",
         cwe=(95,),
         atlas=("AML.T0011.000",),
     ),
@@ -251,8 +251,8 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="File that something runs by its name",
         what=(
-            "A file that a program runs or obeys because of its name and place: start files"
-            " of shells and Python, git hooks, shortcuts."
+            "A program runs or obeys this file because of its name and place: start files of "
+            "shells and Python, git hooks, shortcuts."
         ),
         example="`.bashrc`, `sitecustomize.py`, `x.pth` with an `import` line, `setup.lnk`",
         fix="Remove it from the model.",
@@ -265,8 +265,8 @@ RULES: tuple[Rule, ...] = (
         Severity.HIGH,
         title="Name that deceives",
         what=(
-            "A name that looks like another one: characters that turn or hide text, or the "
-            "ending of a program behind the ending of a model."
+            "The name looks like another one: characters turn or hide text, or the ending of a "
+            "program stands behind the ending of a model."
         ),
         example="`model.safetensors.exe`",
         fix="Remove the file; find out who named it so.",
@@ -278,9 +278,9 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="Name with a special meaning",
-        what=("A name that stands for a device on Windows, or has a stream of a file in it."),
+        what="The name stands for a device on Windows, or names a hidden stream of a file.",
         example="`aux.json`, `nul`, `model.bin:evil.exe`",
-        fix="Rename the file.",
+        fix="Rename the file; find out who named it so.",
         cwe=(67,),
         atlas=(),
     ),
@@ -290,8 +290,8 @@ RULES: tuple[Rule, ...] = (
         Severity.LOW,
         title="Hidden file",
         what=(
-            "A file or folder whose name begins with a dot, and which model repositories do"
-            " not usually have."
+            "The name of a file or folder begins with a dot, and model repositories do not "
+            "usually have it."
         ),
         example="`.cache-x/data`",
         fix="Nothing, if it is meant to be there.",
@@ -319,7 +319,7 @@ RULES: tuple[Rule, ...] = (
         title="Package from an address",
         what=("A package is to be fetched from an address or a repository instead of an index."),
         example="`git+https://git.example/x.git`",
-        fix="Use a released version, or pin a commit of a known project.",
+        fix="Use a released version from an index, or pin a commit that was reviewed.",
         cwe=(829, 494),
         atlas=("AML.T0010.001",),
     ),
@@ -347,7 +347,7 @@ RULES: tuple[Rule, ...] = (
             " or from a path of this folder."
         ),
         example="`git+https://github.com/huggingface/transformers`, `-e .`",
-        fix="Pin a commit.",
+        fix="Nothing; pin a commit to get the same code each time.",
         cwe=(),
         atlas=("AML.T0010.001",),
     ),
@@ -357,8 +357,8 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Name of a package that is taken for another",
         what=(
-            "A package whose name has been used to imitate another one, or to replace one "
-            "of a private index."
+            "The name of a package has been used to imitate another one, or to replace one of a "
+            "private index."
         ),
         example="`torchtriton`, `huggingface-cli`",
         fix="Write the name of the package that is meant.",
@@ -371,12 +371,11 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Token left in a file",
         what=(
-            "A text that has the exact form of a secret token of a service. It does no harm"
-            " to whoever loads the model, so it is not called malicious; but whoever reads "
-            "the file can use it."
+            "A text has the exact form of a secret token of a service. It does no harm to "
+            "whoever loads the model; but whoever reads the file can use it."
         ),
         example="`hf_...`, `AKIA...`, `ghp_...`",
-        fix="Revoke the token, then remove it.",
+        fix="Revoke the token first, then remove it: old revisions still have it.",
         cwe=(798, 540),
         atlas=("AML.T0055",),
     ),
@@ -385,9 +384,12 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.HIGH,
         title="Private key left in a file",
-        what="A private key, or the key of a service account.",
+        what=(
+            "A text holds a private key, or the key of a service account: whoever reads the "
+            "file can use it."
+        ),
         example="`-----BEGIN PRIVATE KEY-----`",
-        fix="Replace the key, then remove it.",
+        fix="Replace the key first, then remove it: old revisions still have it.",
         cwe=(321, 540),
         atlas=("AML.T0055",),
     ),
@@ -396,9 +398,9 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="Password left in a file",
-        what="A password in an address or in a file of credentials.",
+        what="A text holds a password, in an address or in a file of credentials.",
         example="`https://user:password@host/`",
-        fix="Change the password, then remove it.",
+        fix="Change the password first, then remove it: old revisions still have it.",
         cwe=(798, 540),
         atlas=("AML.T0055",),
     ),
@@ -412,7 +414,7 @@ RULES: tuple[Rule, ...] = (
             " follows it gives the content away."
         ),
         example='`<!ENTITY x SYSTEM "file:///etc/passwd">`',
-        fix="Remove the entities.",
+        fix="Remove the entities, and read XML with a parser that follows none.",
         cwe=(611,),
         atlas=("AML.T0011.000",),
     ),
@@ -421,9 +423,12 @@ RULES: tuple[Rule, ...] = (
         Answer.FAIL,
         Severity.HIGH,
         title="XML that builds objects",
-        what=("An XML document in a form whose readers create objects and call what it names."),
+        what=(
+            "The XML document has a form whose readers create the objects and call the methods "
+            "that it names."
+        ),
         example='`<java class="java.beans.XMLDecoder">`',
-        fix="Do not load it.",
+        fix="Do not load it. Ask for plain data.",
         cwe=(502,),
         atlas=("AML.T0011.000",),
     ),

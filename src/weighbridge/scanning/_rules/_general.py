@@ -12,9 +12,12 @@ RULES: tuple[Rule, ...] = (
         Answer.FAIL,
         Severity.HIGH,
         title="Entry without a digest",
-        what="An entry that has no digest: a link, a device, a name that cannot be written down.",
+        what=(
+            "An entry has no digest, because it is a link, a device, or has a name that cannot "
+            "be written down."
+        ),
         example="`model.bin` is a symbolic link to `/etc/passwd`",
-        fix="Replace the entry by the file that is meant.",
+        fix="Replace the entry by the file that is meant, under a plain name.",
         cwe=(59,),
         atlas=(),
     ),
@@ -23,7 +26,9 @@ RULES: tuple[Rule, ...] = (
         Answer.FAIL,
         Severity.HIGH,
         title="File that changed while it was read",
-        what="A file that changed while it was read.",
+        what=(
+            "A file changed while it was read, so that what was scanned may not be what lies there now."
+        ),
         example="a download that was still running",
         fix="Let writers finish, then run again.",
         cwe=(367,),
@@ -35,8 +40,8 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Native code",
         what=(
-            "Native code: ELF, PE, Mach-O, Java class, WebAssembly. A loader that "
-            "takes it runs it, and nobody can tell what it does."
+            "The file is native code (ELF, PE, Mach-O, Java class, WebAssembly): a loader that "
+            "takes it runs it, and a scan cannot tell what it does."
         ),
         example="`custom_ops.so`",
         fix="Leave it out, or build it yourself from reviewed source.",
@@ -48,7 +53,10 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="More findings than are listed",
-        what="More findings in one file than `max_findings`.",
+        what=(
+            "One file has more findings than `max_findings`; the rest is counted, and this "
+            "finding is as bad as the worst of them."
+        ),
         example="an archive of 5,000 bad names",
         fix="Look at the listed ones first.",
         cwe=(400,),

@@ -9,8 +9,12 @@ __all__ = ["RULES"]
 _FAIL, _UNKNOWN, _NOTE = Answer.FAIL, Answer.UNKNOWN, Answer.PASS
 _MEDIUM, _HIGH = Severity.MEDIUM, Severity.HIGH
 _RUNS, _PATH, _INPUT, _INCLUDES = (94,), (22, 73), (20,), (829,)
-_CUSTOM_FIX = "Find out which library gives this operator, and whether you trust it."
+_CUSTOM_FIX = "Find out which library gives this part, and whether you trust it."
 _PATH_FIX = "Do not load it. Ask for a model whose files lie beside it."
+_FILE_FIX = "Do not run it. Ask who made it why it reads or writes files."
+_LAYER_FIX = "Remove the layer: a trained network needs no file of data."
+_PYTHON_FIX = "Do not run it before you have read the Python code that it names."
+_DOCUMENT_FIX = "Do not load it. Convert the model again from its source."
 _DAMAGE_FIX = "Export the model again, and ask where this file comes from."
 _ENTITY_FIX = "Remove the document type; PMML is read without it."
 _TEXT_FIX = "Read the text, and find out who put it there."
@@ -20,7 +24,7 @@ _ARTIFACT = ("AML.T0011.000",)
 _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]], ...] = (
     (
         *("WB-ONX-001", _FAIL, _HIGH, "ONNX tensor data outside of the model's folder"),
-        "The data of a tensor lie in a file that is absolute, leads out or is a URL, and is read.",
+        "Loading reads a tensor from an absolute path, an address, or outside of the folder.",
         *("`location: ../../etc/passwd`", _PATH_FIX, _PATH),
     ),
     (
@@ -30,7 +34,7 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     ),
     (
         *("WB-ONX-003", _UNKNOWN, _HIGH, "ONNX operator that runs code from elsewhere"),
-        "The operator calls a Python function, or loads a compiled context, that is not in it.",
+        "The operator calls a Python function, or loads a compiled context, that the model lacks.",
         *("`ai.onnx.contrib::PyOp`", _CUSTOM_FIX, _RUNS),
     ),
     (
@@ -46,12 +50,12 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     (
         *("WB-ONX-006", _FAIL, _MEDIUM, "ONNX names that are used twice"),
         "Two tensors, or two functions, of one name: which one counts depends on the program.",
-        *("two initializers `w`", _DAMAGE_FIX, _INPUT),
+        *("two initializers `w`", _DAMAGE_FIX, (436,)),
     ),
     (
         *("WB-TFG-001", _FAIL, _HIGH, "TensorFlow graph that writes or reads a file of its choice"),
         "The graph names a file or an address itself, and reads or writes it when it runs.",
-        *("`WriteFile` with `/home/user/.bashrc`", _PATH_FIX, _PATH),
+        *("`WriteFile` with `/home/user/.bashrc`", _FILE_FIX, _PATH),
     ),
     (
         *("WB-TFG-002", _UNKNOWN, _HIGH, "TensorFlow operator that leaves the graph"),
@@ -90,7 +94,7 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     ),
     (
         *("WB-CML-001", _UNKNOWN, _HIGH, "Core ML model that loads a class by its name"),
-        "A custom layer or custom model: the program that loads it runs a class of that name.",
+        "The model has a custom part: the program that loads it runs a class of that name.",
         *("`CustomLayer` with `className: Evil`", _CUSTOM_FIX, _RUNS),
     ),
     (
@@ -100,7 +104,7 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     ),
     (
         *("WB-CML-003", _UNKNOWN, _MEDIUM, "Core ML part that is not known"),
-        "A kind of model, layer or operator that is not in the list.",
+        "The model has a kind of model, layer or operator that is not in the list.",
         *("model type 3000 with unknown fields", _CUSTOM_FIX, _INCLUDES),
     ),
     (
@@ -110,18 +114,18 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     ),
     (
         *("WB-OVN-002", _FAIL, _HIGH, "OpenVINO document that cannot be right"),
-        "A path that leads out, an offset that cannot be, an entity, or text that is no XML.",
-        *('`<!ENTITY x SYSTEM "file:///etc/passwd">`', _PATH_FIX, (611, 73)),
+        "The document has a path that leads out, an impossible offset or an entity, or is no XML.",
+        *('`<!ENTITY x SYSTEM "file:///etc/passwd">`', _DOCUMENT_FIX, (611, 73)),
     ),
     (
         *("WB-PDL-001", _UNKNOWN, _HIGH, "Paddle operator that runs Python"),
         "The operator calls a Python function that somebody registered.",
-        *("`py_func`", _CUSTOM_FIX, _RUNS),
+        *("`py_func`", _PYTHON_FIX, _RUNS),
     ),
     (
         *("WB-PDL-002", _FAIL, _HIGH, "Paddle program that reads or writes a file of its choice"),
         "The program names a file itself, and reads or writes it when it runs.",
-        *("`save` with `file_path: /tmp/x`", _PATH_FIX, _PATH),
+        *("`save` with `file_path: /tmp/x`", _FILE_FIX, _PATH),
     ),
     (
         *("WB-PDL-003", _UNKNOWN, _MEDIUM, "Unknown Paddle operator"),
@@ -136,7 +140,7 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     (
         *("WB-MXN-001", _UNKNOWN, _HIGH, "MXNet operator that runs Python or a library"),
         "The operator calls a registered Python function or a pointer that is written in the file.",
-        *("`Custom` with `op_type: evil`", _CUSTOM_FIX, _RUNS),
+        *("`Custom` with `op_type: evil`", _PYTHON_FIX, (94, 822)),
     ),
     (
         *("WB-MXN-002", _UNKNOWN, _MEDIUM, "Unknown MXNet operator"),
@@ -150,18 +154,18 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     ),
     (
         *("WB-PMM-002", _UNKNOWN, _MEDIUM, "PMML part that is not known"),
-        "An element that is not in PMML: what reads it may do anything.",
+        "The document has an element that PMML does not: what reads it may do anything.",
         *("`<Evil>`", _CUSTOM_FIX, _INCLUDES),
     ),
     (
         *("WB-PMM-003", _FAIL, _HIGH, "PMML with a document type"),
-        "PMML needs no document type; entities in one read files and addresses, or grow.",
+        "Entities of a document type read files and addresses, or grow; PMML needs none.",
         *('`<!DOCTYPE PMML SYSTEM "http://evil">`', _ENTITY_FIX, (611, 776)),
     ),
     (
         *("WB-CAF-001", _UNKNOWN, _HIGH, "Caffe layer that runs Python"),
         "A layer of type `Python` imports the module that it names and runs a class of it.",
-        *('`python_param { module: "os" layer: "system" }`', _CUSTOM_FIX, _RUNS),
+        *('`python_param { module: "os" layer: "system" }`', _PYTHON_FIX, _RUNS),
     ),
     (
         *("WB-CAF-002", _UNKNOWN, _MEDIUM, "Unknown layer"),
@@ -171,7 +175,7 @@ _TABLE: tuple[tuple[str, Answer, Severity, str, str, str, str, tuple[int, ...]],
     (
         *("WB-CAF-003", _UNKNOWN, _MEDIUM, "Caffe layer that reads or writes files"),
         "The network names a file of data, which it reads or writes when it runs.",
-        *('`hdf5_output_param { file_name: "/tmp/x" }`', _PATH_FIX, _PATH),
+        *('`hdf5_output_param { file_name: "/tmp/x" }`', _LAYER_FIX, _PATH),
     ),
 )
 

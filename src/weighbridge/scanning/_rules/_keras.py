@@ -46,7 +46,7 @@ RULES: tuple[Rule, ...] = (
             "behind its end."
         ),
         example="a dataset at byte 2^40",
-        fix="Get the file again; it was cut, or somebody changed it.",
+        fix="Fetch the file again; it was cut, or somebody changed it.",
         cwe=(125,),
         atlas=(),
     ),
@@ -85,7 +85,7 @@ RULES: tuple[Rule, ...] = (
         title="HDF5 filter of a well-known plug-in",
         what="A dataset is packed by a filter that h5py, hdf5plugin or PyTables come with.",
         example="filter 32001, blosc",
-        fix="Nothing.",
+        fix="Nothing; whoever reads the data needs that plug-in.",
         cwe=(),
         atlas=(),
     ),
@@ -95,7 +95,8 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="HDF5 link of a class of its own",
         what=(
-            "A link of a class that a program has to register; what following it does is not known."
+            "A link has a class that some program has to register, so that nobody knows what "
+            "following it does."
         ),
         example="a link of class 187",
         fix="Replace it by a link of HDF5's own.",
@@ -209,11 +210,11 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Keras layer that runs what is elsewhere",
         what=(
-            "A layer that loads a SavedModel from a path, or calls functions of JAX that "
-            "whoever loads it has to supply."
+            "A layer loads a SavedModel from a path, or calls functions of JAX that whoever "
+            "loads the model has to supply."
         ),
         example='`"class_name": "TFSMLayer"`',
-        fix="Examine what it loads, and keep it beside the model.",
+        fix="Scan what it loads, and keep it beside the model.",
         cwe=(829,),
         atlas=("AML.T0011.000",),
     ),
@@ -227,7 +228,7 @@ RULES: tuple[Rule, ...] = (
             "config inside of the config cannot be read."
         ),
         example='`"class_name": 7`',
-        fix="Save the model again.",
+        fix="Save the model again with a current Keras.",
         cwe=(20,),
         atlas=(),
     ),

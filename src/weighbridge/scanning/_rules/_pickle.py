@@ -84,9 +84,12 @@ RULES: tuple[Rule, ...] = (
         Answer.FAIL,
         Severity.HIGH,
         title="Dotted name",
-        what="The name reaches into what it imports (`a.b.c`), which gives it anything.",
+        what=(
+            "The name has dots (`a.b.c`) and reaches through what is imported to anything that "
+            "it holds."
+        ),
         example="`pathlib.Path.unlink`",
-        fix="Do not load it, or allow the exact name.",
+        fix="Do not load it, unless you know why the name is dotted.",
         cwe=(502,),
         atlas=("AML.T0011.000",),
     ),
@@ -95,7 +98,10 @@ RULES: tuple[Rule, ...] = (
         Answer.FAIL,
         Severity.CRITICAL,
         title="Call of a computed object",
-        what="What is called is no name, but a result, a constant or a loader's object.",
+        what=(
+            "The pickle calls something that is no imported name: a result, a constant, or an "
+            "object that the loading program gives."
+        ),
         example="`f()()`",
         fix="Do not load it: picklers never write this.",
         cwe=(502,),
@@ -113,7 +119,7 @@ RULES: tuple[Rule, ...] = (
             "as `append`, `__class__` or `__array_interface__`."
         ),
         example="`_codecs.encode(x, 'rot13')`",
-        fix="Do not load it.",
+        fix="Do not load it: picklers never write this.",
         cwe=(502,),
         atlas=("AML.T0011.000",),
     ),
@@ -124,7 +130,7 @@ RULES: tuple[Rule, ...] = (
         title="Change of a class or function",
         what="Loading changes an imported class, function or module for the whole program.",
         example="`sys.path.append('.')`",
-        fix="Do not load it.",
+        fix="Do not load it: picklers never write this.",
         cwe=(502,),
         atlas=("AML.T0011.000",),
     ),
@@ -166,7 +172,10 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="Data in another place",
-        what="Data comes from a buffer or a file outside the pickle.",
+        what=(
+            "The pickle takes data from a buffer or a file outside of it, which was not "
+            "examined with it."
+        ),
         example="joblib's `NDArrayWrapper`",
         fix="Save it again with a current joblib, in one file.",
         cwe=(502,),
@@ -193,9 +202,11 @@ RULES: tuple[Rule, ...] = (
         Answer.PASS,
         Severity.LOW,
         title="Source code carried along",
-        what="A legacy PyTorch file carries source code, to compare; it is not run.",
+        what=(
+            "A legacy PyTorch file carries source code, which PyTorch compares and does not run."
+        ),
         example="`torch.save(model)`",
-        fix="Save the state dict.",
+        fix="Nothing; a state dict carries no source.",
         cwe=(),
         atlas=(),
     ),
@@ -204,9 +215,11 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="More than the limits allow",
-        what="There is more in it than the limits let through, so that the rest was not followed.",
+        what=(
+            "The pickle holds more than a limit lets through, so that the rest was not followed."
+        ),
         example="10^9 opcodes",
-        fix="Raise the limit that the message names, if you know the file.",
+        fix="Raise the limit that the message names from Python, if you know the file.",
         cwe=(400,),
         atlas=("AML.T0029",),
     ),
@@ -216,7 +229,8 @@ RULES: tuple[Rule, ...] = (
         Severity.HIGH,
         title="Frame that unpicklers read differently",
         what=(
-            "Unpicklers disagree about how to read on, so that they can be shown different things."
+            "Unpicklers read on in different ways here, so that a scan can be shown another "
+            "pickle than a loader."
         ),
         example="a frame that ends inside a name, or behind the STOP",
         fix="Do not load it: picklers never write this.",

@@ -26,8 +26,8 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Bad tensor in a GGUF header",
         what=(
-            "A tensor outside the file, over another, not aligned, or with "
-            "impossible dimensions; two of one name."
+            "A tensor lies outside the file or over another one, is not aligned, has impossible "
+            "dimensions, or has the name of another."
         ),
         example="an offset of 2^62",
         fix="Convert the model again.",
@@ -39,7 +39,7 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.LOW,
         title="Unknown GGUF tensor type",
-        what="A tensor type that is not in the table, so that its size cannot be checked.",
+        what="A tensor has a type that is not in the table, so that its size cannot be checked.",
         example="type 999",
         fix="Update Weighbridge, or ask who made the file.",
         cwe=(20,),
@@ -65,10 +65,10 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="NumPy header that cannot be trusted",
         what=(
-            "A NumPy header that is not what NumPy writes (a dictionary of `descr`,"
-            " `fortran_order` and `shape`, up to 64 KiB, or 1 MiB if it has "
-            "fields), or a dtype whose meaning is not certain. Bytes behind it that"
-            " are a pickle were examined."
+            "The NumPy header is not as NumPy writes it (a dictionary of `descr`, "
+            "`fortran_order` and `shape`, up to 64 KiB, or 1 MiB if it has fields), or the "
+            "meaning of its dtype is not certain. Bytes behind it that are a pickle were "
+            "examined."
         ),
         example="`'descr': 'O,i4'`",
         fix="Save the array again with `numpy.save`.",
@@ -91,9 +91,9 @@ RULES: tuple[Rule, ...] = (
         Answer.UNKNOWN,
         Severity.MEDIUM,
         title="NumPy objects without a pickle",
-        what="An array of objects without a pickle behind its header.",
+        what="The header says that an array of objects follows, but no pickle does.",
         example="a file that was cut",
-        fix="Save the array again with `numpy.save`, without objects if possible.",
+        fix="Fetch the file again, or save the array without objects.",
         cwe=(502,),
         atlas=("AML.T0011.000",),
     ),
@@ -117,8 +117,8 @@ RULES: tuple[Rule, ...] = (
         Severity.MEDIUM,
         title="Bad tensor in a safetensors header",
         what=(
-            "A tensor without exactly dtype, shape and offsets, of an unknown "
-            "dtype, or whose bytes do not fit dtype and shape."
+            "A tensor has other fields than dtype, shape and offsets, an unknown dtype, or "
+            "bytes that do not fit dtype and shape."
         ),
         example="`F32 [2]` in 4 bytes",
         fix="Save the file again with `safetensors`.",
