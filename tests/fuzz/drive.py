@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +14,20 @@ from fuzz.targets import TARGETS, build_seeds
 _HERE = Path(__file__).parent
 _CACHE = _HERE.parent.parent / ".cache" / "fuzz"
 _SEED = 1
+# Inputs of a target where the same ones are tried every time.
+_RUNS = 1_000
 
 
 def fuzz(name: str, seconds: int) -> bool:
-    """Fuzz one target; say on standard output what went wrong, and return whether nothing did."""
-    folders = [_CACHE / "found" / name, _CACHE / "seeds" / name, _HERE / "corpus" / name]
+    """Fuzz one target for some seconds, or with 0 by a fixed number of inputs.
+
+    Say on standard output what went wrong, and return whether nothing did.
+    """
+    found = _CACHE / "found" / name
+    if not seconds:  # the same inputs every time, so that nothing found before counts
+        found = _CACHE / "again" / name
+        shutil.rmtree(found, ignore_errors=True)
+    folders = [found, _CACHE / "seeds" / name, _HERE / "corpus" / name]
     for folder in folders[:2]:
         folder.mkdir(parents=True, exist_ok=True)
     for index, seed in enumerate(build_seeds(name)):
@@ -27,7 +37,8 @@ def fuzz(name: str, seconds: int) -> bool:
     words = _HERE / "words.dict"
     command = [sys.executable, "-m", "fuzz.run", name]
     options = [
-        *(f"-max_total_time={seconds}", f"-seed={_SEED}", "-max_len=8192", "-rss_limit_mb=1024"),
+        f"-max_total_time={seconds}" if seconds else f"-runs={_RUNS}",
+        *(f"-seed={_SEED}", "-max_len=8192", "-rss_limit_mb=1024"),
         *(f"-artifact_prefix={crashes}/{name}-", f"-dict={words}", "-timeout=30"),
         *(str(folder) for folder in folders if folder.is_dir()),
     ]

@@ -27,7 +27,8 @@ RULES: tuple[Rule, ...] = (
         Severity.HIGH,
         title="File that changed while it was read",
         what=(
-            "A file changed while it was read, so that what was scanned may not be what lies there now."
+            "A file changed while it was read, so that what was scanned may not be what lies "
+            "there now."
         ),
         example="a download that was still running",
         fix="Let writers finish, then run again.",
