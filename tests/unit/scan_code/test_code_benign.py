@@ -55,3 +55,18 @@ def test_what_cannot_be_parsed_gates(text: str) -> None:
 
 def test_torchscript_that_writes_files_is_gated() -> None:
     assert gates(look("def f(x):\n  torch.save(x, '/tmp/x')\n", "torchscript"))
+
+
+@pytest.mark.parametrize(
+    ("argument", "gated"),
+    [
+        ("handle.read()", False),
+        ("data", False),
+        ("bytes(c ^ 3 for c in KEY)", True),
+        ("''.join(pieces).encode()", True),
+        ("KEY + more", True),
+    ],
+)
+def test_bytes_that_are_unpickled(argument: str, *, gated: bool) -> None:
+    text = f"import pickle\ndef load(data, handle, pieces, more):\n    pickle.loads({argument})\n"
+    assert gates(look(text, "py")) is gated

@@ -39,6 +39,8 @@ _KNOWN_OWNERS = frozenset(
         "NVlabs",
     ]
 )
+# Functions and methods that make bytes of pieces.
+_PUTTING_TOGETHER = frozenset({"bytes", "bytearray", "encode", "join", "translate", "fromhex"})
 _MAX_FOUND = 100
 _MAX_NODES = 200
 # compile(source, file name, mode): with fewer it is a pattern of some other compile.
@@ -202,12 +204,27 @@ class Calls:
             message = f"It unpickles harmful bytes that it holds itself, with {name}."
             self._add("003", message, self._first(node), node)
         elif isinstance(given, bytes) or any(
-            self._mentions(a, FETCHING + UNWRAPPING, loose=True) for a in node.args
+            self._mentions(a, FETCHING + UNWRAPPING, loose=True) or self._is_put_together(a)
+            for a in node.args[:1]
         ):
             message = f"It unpickles what it downloads, decodes or holds itself, with {name}."
             self._add("014", message, self._first(node), node)
         else:
             self._add("015", f"It unpickles a file with {name}.", self._first(node), node)
+
+    def _is_put_together(self, node: ast.expr) -> bool:
+        """Return whether bytes are made in this source, not read and not given by a caller."""
+        bound = self.names.bindings.get(node.id, ()) if isinstance(node, ast.Name) else (node,)
+        for value in bound:
+            if isinstance(value, ast.BinOp | ast.JoinedStr | ast.ListComp | ast.GeneratorExp):
+                return True
+            if isinstance(value, ast.Call):
+                called = value.func
+                ways = called.attr if isinstance(called, ast.Attribute) else ""
+                ways = called.id if isinstance(called, ast.Name) else ways
+                if ways in _PUTTING_TOGETHER:
+                    return True
+        return False
 
     def _look_connection(self, name: str, kind: str, node: ast.Call) -> None:
         values = [*node.args, *(keyword.value for keyword in node.keywords)]

@@ -57,7 +57,7 @@ _OUTSIDE = frozenset(
     ]
 )
 _FINE = frozenset(["fork"])
-# Namespaces that compute with tensors only; scripts/list-operators tells what PyTorch has.
+# Namespaces whose operators compute with tensors only, by the schemas of PyTorch 2.13.
 _SPACES = frozenset(
     [
         "aten",
