@@ -43,17 +43,26 @@ def test_only_known_benign_files_need_a_look(
     assert {file: one.words for file, one in gated.items() if not is_excused(file, one)} == {}
 
 
-def test_at_most_three_in_a_hundred_benign_files_need_a_look(
-    scanned: dict[str, dict[str, Seen]],
+@pytest.mark.parametrize(("source", "share"), [(False, 0.03), (True, 0.06)])
+def test_few_benign_files_need_a_look(
+    scanned: dict[str, dict[str, Seen]], *, source: bool, share: float
 ) -> None:
-    """But for formats that are not examined yet; those are listed by name, and the list shrinks."""
-    seen = {file: one for name in FOLDERS for file, one in scan(name, scanned).items()}
+    """But for formats that are not examined yet; those are listed by name, and the list shrinks.
+
+    Sources of libraries, unlike those of model repositories, start programs and open connections.
+    """
+    seen = {
+        file: one
+        for name in FOLDERS
+        for file, one in scan(name, scanned).items()
+        if file.endswith((".py", ".tp", ".build")) is source
+    }
     gated = [
         file
         for file, one in seen.items()
         if one.fails or one.unknowns or one.gaps - KNOWN["not_yet"].keys()
     ]
-    assert len(gated) <= 0.03 * len(seen)
+    assert len(gated) <= share * len(seen)
 
 
 def test_the_lists_of_what_is_not_good_yet_hold_nothing_in_vain(

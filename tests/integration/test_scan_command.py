@@ -260,7 +260,7 @@ def test_explain_shows_what_is_no_pickle_as_a_tree(model: Path) -> None:
     done = run_cli("scan", "--explain", model / "config.json")
     assert done.returncode == 0
     assert "Pickle" not in done.stdout
-    assert "config.json json, examined" in " ".join(done.stdout.split())
+    assert "config.json json, inert" in " ".join(done.stdout.split())
     assert run_cli("scan", "--explain", model).returncode == 2
 
 

@@ -105,6 +105,7 @@ DOCUMENT_CHECKS: tuple[DocumentCheck, ...] = (
         names=frozenset({"tasks.json", "settings.json", "settings.local.json", "hooks.json"}),
     ),
     DocumentCheck("_documents._tools", "check_commands", names=_WORKFLOW_NAMES),
+    DocumentCheck("_documents._tools", "check_download", (b"download:",)),
 )
 """Checks of whole documents."""
 

@@ -174,7 +174,7 @@ def _judge_other(
         yield from examine_markup(text.data, text.found & _MARKUP, source, at, context)
     elif text.found & set(_SCRIPTS):
         yield from examine_code(source, at, context, language="html")
-    elif find_python(text):
+    elif find_python(text) and suffix not in YAML_SUFFIXES:
         yield from examine_code(source, at, context, language="py")
     elif suffix in YAML_SUFFIXES or name in PARSED_NAMES or _may_be_yaml(text):
         yield from judge_yaml(text, path, at, context)

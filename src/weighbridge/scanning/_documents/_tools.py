@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from weighbridge.core import Finding
+from weighbridge.formats import MemorySource
+from weighbridge.scanning._code import examine_code
 from weighbridge.scanning._documents._document import show, walk, write_place
 from weighbridge.scanning._documents._requirements import judge_requirement
 from weighbridge.scanning._documents._targets import is_dangerous
 from weighbridge.scanning._facts import NamedFile
-from weighbridge.scanning._notes import found
+from weighbridge.scanning._notes import found, inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +26,7 @@ __all__ = [
     "check_channels",
     "check_commands",
     "check_dependencies",
+    "check_download",
     "check_lifecycle",
     "check_loader_module",
     "check_package_scripts",
@@ -132,6 +136,24 @@ def check_commands(document: Document, at: Location, _: ScanContext) -> Iterator
     elif texts:
         message = f"It has {len(texts):,} commands, which run when somebody asks for it."
         yield found("WB-DOC-016", at, message, detail=show(texts[0]))
+
+
+def check_download(document: Document, at: Location, context: ScanContext) -> Iterator[Note]:
+    """Judge ``download``: Ultralytics executes it if it is neither an address nor empty.
+
+    Source:
+        Ultralytics ``data/utils.py``, ``check_det_dataset``.
+    """
+    for _link, mapping in walk(document.value):
+        text = mapping.get("download")
+        if not isinstance(text, str) or re.fullmatch(r"\s*(?:https?://\S+)?\s*", text):
+            continue
+        language = "sh" if text.startswith("bash ") else "py"
+        code = MemorySource(at.file, text.removeprefix("bash ").encode("utf-8", "replace"))
+        notes = examine_code(code, inside(at, "download"), context, language=language)
+        yield from (
+            note for note in notes if document.syntax == "yaml" or isinstance(note, Finding)
+        )
 
 
 def _is_workflow(path: str) -> bool:

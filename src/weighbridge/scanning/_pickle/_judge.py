@@ -119,6 +119,11 @@ class Judge(Findings):
     # -- names -----------------------------------------------------------------------------------
 
     @property
+    def has_ids(self) -> bool:
+        """Return whether the loader was asked for an object of its own."""
+        return bool(self._persistent_ids)
+
+    @property
     def has_names(self) -> bool:
         """Return whether any name was met."""
         return bool(self._globals)

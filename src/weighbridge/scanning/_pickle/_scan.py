@@ -134,11 +134,12 @@ class _Run:
         """Return whether what broke off is a text whose letters only happened to be opcodes.
 
         ``const {`` is the opcode GLOBAL with a name that nobody can import. An unpickler fails
-        there and does nothing before; so it is one only if a name that can be one was called, or a
-        bad one was met.
+        there and does nothing before; so it is one only if a name that can be one, or an object of
+        the loader's, was called, or a bad name was met.
         """
         judge = self._judge
-        if self._pickles or (judge.called and judge.named) or judge.has_rule(_ACTS):
+        called = judge.called and (judge.named or judge.has_ids)
+        if self._pickles or called or judge.has_rule(_ACTS):
             return False
         return is_text(self._source)
 
