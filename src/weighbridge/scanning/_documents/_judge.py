@@ -154,6 +154,11 @@ def judge_yaml(text: Text, path: str, at: Location, context: ScanContext) -> Ite
         yield from _judge_unreadable(text, at, error, tagged=tagged, names=names)
         return
     yield from _judge_tree(tree, len(text.data), at)
+    if tree.values > _YAML_BOMB_VALUES:
+        # Checks follow aliases as if they were written out.
+        reason = "its aliases stand for too many values to be judged one by one"
+        yield not_examined(at, "yaml", reason)
+        return
     hits = _ALL_NEEDLES if hides_yaml(text) else names
     document = Document(name, path, "yaml", list(tree.documents), hits)
     yield from judge_document(document, at, context)
