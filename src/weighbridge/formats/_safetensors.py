@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SafetensorsHeader", "SafetensorsProblem", "SafetensorsTensor", "read_safetensors"]
 
+# Texts of ten letters take ten times as much memory as the header; a tensor has six values.
+_MAX_VALUES = 1_000_000
 # Bits, because there are dtypes of four and six of them.
 _DTYPE_BITS = {
     "BOOL": 8,
@@ -153,7 +155,8 @@ def _read_document(source: ByteSource, limits: Limits) -> tuple[dict[str, Any], 
         raise ParseError("the header does not start with '{'")
     if raw.count(b",") > _MAX_COMMAS:
         raise ParseError(f"the header has more than {_MAX_COMMAS:,} values")
-    document = parse_json(raw, what="the header", limits=limits)
+    most = min(_MAX_VALUES, limits.max_json_values)
+    document = parse_json(raw, what="the header", limits=limits, max_values=most)
     if not isinstance(document, dict):
         raise ParseError("the header is not an object")
     return document, left - length

@@ -37,3 +37,11 @@ def test_objects_of_json_are_counted() -> None:
     data = b'{"auto_map":[' + b'{"a":{}},' * 260_000 + b"0]}"
     result = scan(data, "a.json")
     assert any("500,000 objects" in row.reason for row in result.coverage)
+
+
+def test_aliases_inside_aliases_are_not_written_out() -> None:
+    rows = ["a0: &a0 {_target_: os.system, class_name: a}"]
+    rows += [f"a{i}: &a{i} {{class_name: b, x: *a{i - 1}, y: *a{i - 1}}}" for i in range(1, 60)]
+    result = scan("\n".join(rows).encode(), "a.yaml")
+    assert "WB-DOC-010" in {finding.rule_id for finding in result.findings}
+    assert CoverageStatus.NOT_EXAMINED in {row.status for row in result.coverage}
