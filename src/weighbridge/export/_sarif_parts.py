@@ -82,9 +82,9 @@ _LINKS = {
     _ATLAS: "https://atlas.mitre.org/techniques/{}",
 }
 _NOTIFICATIONS = (
-    ("WB-READ", "An entry of the artifact could not be read, so the artifact has no digest."),
-    ("WB-NOT-EXAMINED", "A file or container member was not examined."),
-    ("WB-MORE-RESULTS", "There are more results than services take; the mildest are left out."),
+    ("WB-READ", "An entry of the artifact could not be read, so the artifact has no digest"),
+    ("WB-NOT-EXAMINED", "A file or container member was not examined"),
+    ("WB-MORE-RESULTS", "There are more results than services take; the mildest are left out"),
 )
 
 
@@ -121,9 +121,7 @@ def build_log(  # noqa: PLR0913 - each is one part of a run
         "version": version,
         "informationUri": HOME,
         "rules": list(rules.values()),
-        "notifications": [
-            {"id": name, "shortDescription": message(about)} for name, about in _NOTIFICATIONS
-        ],
+        "notifications": [descriptor(name, about, page="report") for name, about in _NOTIFICATIONS],
     }
     run: dict[str, JsonValue] = {
         "tool": {"driver": driver},

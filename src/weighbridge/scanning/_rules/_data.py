@@ -138,7 +138,7 @@ RULES: tuple[Rule, ...] = (
         title="Unknown type or function in a skops schema",
         what="The schema names a type or a function that nobody vouches for.",
         example="`mypackage.MyTransformer`",
-        fix="Read that class; if you vouch for it, allow the entry that the finding shows.",
+        fix="Read that class; if you vouch for it, allow its module and name in the policy.",
         cwe=(502,),
         atlas=(_ARTIFACT,),
     ),

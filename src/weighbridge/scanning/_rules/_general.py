@@ -26,10 +26,7 @@ RULES: tuple[Rule, ...] = (
         Answer.FAIL,
         Severity.HIGH,
         title="File that changed while it was read",
-        what=(
-            "A file changed while it was read, so that what was scanned may not be what lies "
-            "there now."
-        ),
+        what=("A file changed while it was read: what was scanned may not be what lies there now."),
         example="a download that was still running",
         fix="Let writers finish, then run again.",
         cwe=(367,),
