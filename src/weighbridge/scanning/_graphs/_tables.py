@@ -9,6 +9,7 @@ from weighbridge.errors import ParseError
 from weighbridge.formats import Cursor, MemorySource, ProtoMessage, read_varints
 from weighbridge.scanning._facts import NamedFile
 from weighbridge.scanning._graphs._walk import gather, matches, quote
+from weighbridge.scanning._graphs._widths import TF_BYTES
 from weighbridge.scanning._notes import examined, inert, not_examined
 
 if TYPE_CHECKING:
@@ -36,23 +37,6 @@ _FOOTER_BYTES = 48
 _MAX_BLOCK_BYTES = 16 * 1024 * 1024
 _ENTRY = {1: 0, 2: 2, 3: 0, 4: 0, 5: 0, 6: 5, 7: 2}
 _HEADER = {1: 0, 2: 0, 3: 2}
-_TF_BYTES = {
-    1: 4,
-    2: 8,
-    3: 4,
-    4: 1,
-    5: 2,
-    6: 1,
-    8: 8,
-    9: 8,
-    10: 1,
-    14: 2,
-    17: 2,
-    18: 16,
-    19: 2,
-    22: 4,
-}
-_TF_BYTES |= {23: 8}
 
 _POLYNOMIAL = 0x82F63B78
 _RECORD_HEAD_BYTES = 12
@@ -158,7 +142,7 @@ def _check_entry(scene: Scene, key: bytes, data: bytes) -> Iterator[Note]:
             if one.number == 2:  # noqa: PLR2004 - dim
                 dim = gather(shape.open(one))
                 elements *= dim[1][-1].signed if 1 in dim else 0
-    width = _TF_BYTES.get(fields[1][-1].value if 1 in fields else 0)
+    width = TF_BYTES.get(fields[1][-1].value if 1 in fields else 0)
     size = fields[5][-1].value if 5 in fields else 0  # noqa: PLR2004 - size
     if width and 7 not in fields and elements * width != size:  # noqa: PLR2004 - slices
         text = f"The tensor {quote(key)} needs {elements * width:,} bytes and has {size:,}."

@@ -21,6 +21,7 @@ from weighbridge.scanning._graphs._walk import (
     quote,
     read_text,
 )
+from weighbridge.scanning._graphs._widths import TF_BYTES
 from weighbridge.scanning._notes import deeper, examined, not_examined
 
 if TYPE_CHECKING:
@@ -43,24 +44,6 @@ _KERAS_METADATA = {1: 2}
 _KERAS_NODE = {1: 2, 2: 0, 3: 2, 4: 2, 5: 2}
 _FUNCTIONS, _LIBRARY, _META_GRAPHS = 1, 2, 2
 _STRING_TYPE = 7
-# Bytes of an element by DataType. Source: types.proto.
-_BYTES = {
-    1: 4,
-    2: 8,
-    3: 4,
-    4: 1,
-    5: 2,
-    6: 1,
-    8: 8,
-    9: 8,
-    10: 1,
-    14: 2,
-    17: 2,
-    18: 16,
-    19: 2,
-    22: 4,
-    23: 8,
-}
 _MAX_CONSTANTS = 16
 _LONG_TEXT = 64
 _MAX_NODES = 300_000
@@ -200,26 +183,19 @@ def _check_config(scene: Scene, data: bytes, offset: int) -> Iterator[Note]:
 
 def _check_keras(scene: Scene, message: ProtoMessage) -> Iterator[Note]:
     """Examine ``keras_metadata.pb``: configurations as JSON."""
-    from importlib.util import find_spec  # noqa: PLC0415 - only for this file
-
-    known = find_spec("weighbridge.scanning._keras") is not None
-    if known:
-        known = find_spec("weighbridge.scanning._keras._config") is not None
     for one in message.fields():
         node = message.open(one)
         fields = gather(node)
         if 5 in fields:  # noqa: PLR2004 - metadata
-            yield from _check_config(scene, node.read(fields[5][-1], 16 * 1024 * 1024), one.start)
-            if known:
-                yield from _check_keras_config(scene, node.read(fields[5][-1], 16 * 1024 * 1024))
+            data = node.read(fields[5][-1], 16 * 1024 * 1024)
+            yield from _check_config(scene, data, one.start)
+            yield from _check_keras_config(scene, data)
 
 
 def _check_keras_config(scene: Scene, data: bytes) -> Iterator[Note]:
-    from importlib import import_module  # noqa: PLC0415 - only for this file
-
     from weighbridge.core import parse_json  # noqa: PLC0415 - only for this file
+    from weighbridge.scanning._keras._config import check_keras_config  # noqa: PLC0415
 
-    check = import_module("weighbridge.scanning._keras._config").check_keras_config
     place, context = deeper(scene.at, "metadata", scene.context)
     context.budget.spend_parsed_bytes(len(data))
     try:
@@ -227,7 +203,7 @@ def _check_keras_config(scene: Scene, data: bytes) -> Iterator[Note]:
     except ParseError as error:
         yield not_examined(place, "keras config", str(error))
         return
-    yield from check(document, place, context)
+    yield from check_keras_config(document, place, context)
 
 
 def _check_graph(scene: Scene, message: ProtoMessage, state: _State) -> Iterator[Note]:
@@ -350,7 +326,7 @@ def _check_tensor(scene: Scene, message: ProtoMessage, node: TfNode) -> Iterator
     kind = fields[1][-1].value if 1 in fields else 0
     elements = _count_elements(message, fields)
     content = fields[4][-1].size_bytes if 4 in fields else 0  # noqa: PLR2004 - tensor_content
-    if elements is None or (content and kind in _BYTES and content != elements * _BYTES[kind]):
+    if elements is None or (content and kind in TF_BYTES and content != elements * TF_BYTES[kind]):
         text = f"The constant {quote(node.name)} has a shape that contradicts its data."
         yield scene.found("WB-TFG-005", text, offset=message.start)
     elif elements > 2**40:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core import printable
+from weighbridge.scanning._pickle._danger import BY_VALUE_MODULES
 from weighbridge.scanning._pickle._values import (
     DictItems,
     Global,
@@ -34,22 +35,6 @@ CODE, CODE_TYPE = "code by value", "class of code by value"
 FUNCTION, CLASS = "function by value", "class by value"
 INSTANCE, OTHER = "instance of a class by value", "part of code by value"
 CARRIED = frozenset({CODE, CODE_TYPE, FUNCTION, CLASS, INSTANCE, OTHER})
-
-_MODULES = frozenset(
-    {
-        "cloudpickle",
-        "cloudpickle.cloudpickle",
-        "cloudpickle.cloudpickle_fast",
-        "dill._dill",
-        "dill.dill",
-        "joblib.externals.cloudpickle.cloudpickle",
-        "numba.cloudpickle.cloudpickle",
-        "numba.cloudpickle.cloudpickle_fast",
-        "joblib.externals.cloudpickle.cloudpickle_fast",
-        "pyspark.cloudpickle.cloudpickle",
-        "pyspark.cloudpickle.cloudpickle_fast",
-    }
-)
 _MAKERS: dict[str, str] = {
     **dict.fromkeys(
         [
@@ -136,7 +121,7 @@ _TUPLE_MAKER = object()
 def is_maker(callee: Global) -> bool:
     """Return whether a name is one of the functions that make such things."""
     if callee.name in _MAKERS:
-        return callee.module in _MODULES
+        return callee.module in BY_VALUE_MODULES
     return (callee.module, callee.name) in _TOUCHING
 
 
@@ -150,7 +135,11 @@ def make_carried(callee: Global, args: Value, record: Callable[..., None], at: i
         at: Where the call is.
     """
     if type(args) is not tuple or not args:
-        return _make_other(callee, record, at) if args == () and callee.module in _MODULES else None
+        return (
+            _make_other(callee, record, at)
+            if args == () and callee.module in BY_VALUE_MODULES
+            else None
+        )
     if callee.module in ("builtins", "types"):
         return _touch(callee, args)
     kind = _MAKERS[callee.name]

@@ -6,7 +6,7 @@ dangerous rather than unknown. So they need not be complete.
 
 from __future__ import annotations
 
-__all__ = ["DANGEROUS_MODULES", "DANGEROUS_NAMES", "UNKNOWN_NAMES"]
+__all__ = ["BY_VALUE_MODULES", "DANGEROUS_MODULES", "DANGEROUS_NAMES", "UNKNOWN_NAMES"]
 
 _MODULES = (
     # Processes, files, code, interpreters, in the standard library of Python 3 and Python 2.
@@ -153,6 +153,23 @@ _BY_VALUE = frozenset(
         "subimport",
     ]
 )
+BY_VALUE_MODULES = frozenset(
+    {
+        "cloudpickle",
+        "cloudpickle.cloudpickle",
+        "cloudpickle.cloudpickle_fast",
+        "dill._dill",
+        "dill.dill",
+        "joblib.externals.cloudpickle.cloudpickle",
+        "joblib.externals.cloudpickle.cloudpickle_fast",
+        "numba.cloudpickle.cloudpickle",
+        "numba.cloudpickle.cloudpickle_fast",
+        "pyspark.cloudpickle.cloudpickle",
+        "pyspark.cloudpickle.cloudpickle_fast",
+    }
+)
+"""Modules of cloudpickle and dill, by which a pickle carries code; see ``_by_value``."""
+
 UNKNOWN_NAMES: dict[str, frozenset[str]] = {
     # Iterators over what they are given: they call nothing.
     "itertools": frozenset(
@@ -163,22 +180,7 @@ UNKNOWN_NAMES: dict[str, frozenset[str]] = {
         }
     ),
     # What cloudpickle and dill write for code: see ``_by_value``.
-    **dict.fromkeys(
-        (
-            "cloudpickle",
-            "cloudpickle.cloudpickle",
-            "cloudpickle.cloudpickle_fast",
-            "dill._dill",
-            "dill.dill",
-            "joblib.externals.cloudpickle.cloudpickle",
-            "numba.cloudpickle.cloudpickle",
-            "numba.cloudpickle.cloudpickle_fast",
-            "joblib.externals.cloudpickle.cloudpickle_fast",
-            "pyspark.cloudpickle.cloudpickle",
-            "pyspark.cloudpickle.cloudpickle_fast",
-        ),
-        _BY_VALUE,
-    ),
+    **dict.fromkeys(BY_VALUE_MODULES, _BY_VALUE),
     # Calls a method of what was unpickled before, of which every name was judged.
     "numba.core.serialize": frozenset({"custom_rebuild"}),
     "numba.core.registry": frozenset({"CPUDispatcher"}),
